@@ -1,0 +1,128 @@
+"""notebook_flows through its public API, history in a SQLite file of the working folder unless it is switched off."""
+
+import os
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import shapes
+from measure import Act, Case, cpu_seconds, main
+
+from notebook_flows import Flow, LocalExecutor, ProcessExecutor, ThreadExecutor, task
+
+EXECUTORS = {"local": LocalExecutor, "threads": ThreadExecutor, "processes": ProcessExecutor}
+
+
+@task
+def root() -> None: ...
+
+
+@task
+def after_one(_a: None) -> None: ...
+
+
+@task
+def after_two(_a: None, _b: None) -> None: ...
+
+
+@task
+def rest() -> None:
+    time.sleep(0.01)
+
+
+def executor_for(case: Case, workers: int = 2) -> Any:
+    return LocalExecutor() if case.variant == "local" else EXECUTORS[case.variant](workers)
+
+
+def build(parents: shapes.Parents) -> Flow:
+    by_number_of_upstream = (root, after_one, after_two)
+    with Flow("measured") as flow:
+        calls: list[Any] = []
+        for upstream in parents:
+            calls.append(by_number_of_upstream[len(upstream)](*[calls[i] for i in upstream]))
+    return flow
+
+
+def run(flow: Flow, executor: Any) -> None:
+    state = flow.run(executor=executor)
+    if not state.is_successful():
+        raise RuntimeError(state.message)
+
+
+def overhead(case: Case) -> Act:
+    parents, executor = case.parents, executor_for(case)
+
+    def act() -> dict[str, float]:
+        before = cpu_seconds()
+        flow = build(parents)
+        build_cpu_s = cpu_seconds() - before
+        run(flow, executor)
+        return {"build_cpu_s": build_cpu_s}
+
+    return act
+
+
+def memory(case: Case) -> Act:
+    flow, executor = build(case.parents), executor_for(case)
+
+    def act() -> None:
+        run(flow, executor)
+
+    return act
+
+
+def sleep(case: Case) -> Act:
+    executor = executor_for(case, workers=64)
+
+    def act() -> None:
+        with Flow("rests") as flow:
+            for _ in range(case.n):
+                rest()
+        run(flow, executor)
+
+    return act
+
+
+def validate(case: Case) -> Act:
+    flow = build(case.parents)
+
+    def act() -> None:
+        flow.validate()
+
+    return act
+
+
+def history(case: Case) -> Act:
+    """The rate at which a whole run writes: what it records, by the wall time of run()."""
+    flow, executor = build(case.parents), executor_for(case)
+
+    def act() -> dict[str, float]:
+        before = events_written()
+        began = time.perf_counter()
+        run(flow, executor)
+        wall_s = time.perf_counter() - began
+        return {"transitions": events_written() - before, "run_wall_s": wall_s}
+
+    return act
+
+
+def events_written() -> int:
+    store = Path(os.environ["NOTEBOOK_FLOWS_STORE"])
+    if not store.exists():
+        return 0
+    with closing(sqlite3.connect(store)) as db:
+        return db.execute("SELECT count(*) FROM event").fetchone()[0]
+
+
+if __name__ == "__main__":
+    main(
+        {
+            "overhead": overhead,
+            "memory": memory,
+            "sleep": sleep,
+            "validate": validate,
+            "history": history,
+        }
+    )

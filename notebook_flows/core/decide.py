@@ -1,0 +1,196 @@
+"""What follows from where a run stands: commands, for the engine to obey."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, NamedTuple
+
+from notebook_flows.core.events import UNMAPPED
+from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, IS_SUCCESSFUL, S
+from notebook_flows.core.plan import LONGEST_SEGMENT, NO_FOLLOWER
+from notebook_flows.core.run import finished_states
+from notebook_flows.core.triggers import Verdict
+
+if TYPE_CHECKING:
+    from notebook_flows.core.run import Run
+
+
+NO_LIMIT = -1
+
+
+class Start(NamedTuple):
+    """Run this task run; ``then`` are those that may follow it on the same worker, one after the other."""
+
+    number: int
+    then: tuple[int, ...] = ()
+
+
+class Mark(NamedTuple):
+    """Record that this task run is now in this state, without running it."""
+
+    number: int
+    state: S
+    reason: str
+
+
+class Judge(NamedTuple):
+    """Ask the task's own trigger whether it may run."""
+
+    number: int
+
+
+class Expand(NamedTuple):
+    """Find out how many children this mapped task has."""
+
+    node: int
+
+
+class End(NamedTuple):
+    """The run is over."""
+
+    state: S
+    reason: str
+
+
+Command = Start | Mark | Judge | Expand | End
+
+
+def decide(run: Run, *, room: int, now_us: int, in_segments: bool = False) -> list[Command]:
+    """What is to be done now; each command is told once.
+
+    Args:
+        run: where it stands; what is told to start counts as queued from then on.
+        room: how many more task runs may be handed out; 0 while nothing may start.
+        now_us: microseconds since 1970.
+        in_segments: chains go to one worker as a whole.
+    Returns:
+        Commands in the order of the tasks' definition; empty: wait until something ends, or is due.
+    """
+    commands: list[Command] = []
+    if IS_FINAL[run.run_state] or run.run_state is S.PAUSED:
+        return commands
+    while run.due and run.due[0][0] <= now_us:
+        heappush(run.frontier, heappop(run.due)[1])
+    if not run.stopping and not (run.has_failed and run.plan.fail_fast):
+        _from_frontier(run, room, in_segments, commands)
+    if not commands and not run.in_flight:
+        end = _end_of(run, may_start=room > 0)
+        if end is not None:
+            commands.append(end)
+    return commands
+
+
+def _from_frontier(run: Run, room: int, in_segments: bool, commands: list[Command]) -> None:
+    plan = run.plan
+    frontier = run.frontier
+    size = len(plan.graph)
+    state = run.state
+    while frontier:
+        key = frontier[0]
+        number = run.number_at(key)
+        now = state[number]
+        if IS_FINAL[now] or now is S.QUEUED or now is S.RUNNING:
+            heappop(frontier)
+            continue
+        if now is S.EXPANDED:
+            heappop(frontier)
+            if not run.left[number]:
+                commands.append(Mark(number, S.MAPPED, ""))
+            continue
+        verdict = _verdict(run, number)
+        if verdict is not None:
+            heappop(frontier)
+            commands.append(verdict)
+            continue
+        if number < size and number in plan.mapped:
+            heappop(frontier)
+            commands.append(Expand(number))
+            continue
+        if room <= 0:
+            return
+        heappop(frontier)
+        full = _full_limit(run, number) if run.limit_used else NO_LIMIT
+        if full != NO_LIMIT:
+            run.parked[full].append(key)
+            continue
+        run.queue(number)
+        room -= 1
+        if in_segments and number < size and plan.followers[number] != NO_FOLLOWER:
+            commands.append(Start(number, _segment(run, number)))
+        else:
+            commands.append(Start(number))
+
+
+def _full_limit(run: Run, number: int) -> int:
+    """The first limit that leaves no room for this task run, or ``NO_LIMIT``."""
+    for limit in run.plan.limits.get(run.place_of(number)[0], ()):
+        if run.limit_used[limit] >= run.plan.limit_sizes[limit]:
+            return limit
+    return NO_LIMIT
+
+
+def _segment(run: Run, number: int) -> tuple[int, ...]:
+    then: list[int] = []
+    follower = run.plan.followers[number]
+    while follower != NO_FOLLOWER and len(then) < LONGEST_SEGMENT and run.state[follower] is S.PENDING:
+        run.promised.add(follower)
+        run.queue(follower)
+        then.append(follower)
+        follower = run.plan.followers[follower]
+    return tuple(then)
+
+
+def _verdict(run: Run, number: int) -> Mark | Judge | None:
+    """Why it does not run, or who has to say so; None: it runs."""
+    failed = run.failed[number]
+    skipped = run.skipped[number]
+    plan = run.plan
+    if not failed and not skipped and not plan.judges:
+        return None
+    node, index = run.place_of(number)
+    if run.attempt[number] or number in run.loops or number in run.judged:
+        return None
+    if skipped and node not in plan.ignores_skips:
+        return Mark(number, S.SKIPPED, "after a skipped task")
+    if node not in plan.judges:
+        return Mark(number, S.UPSTREAM_FAILED, f"after {_first_failed(run, node)}") if failed else None
+    if index == UNMAPPED and node in plan.mapped:
+        return None  # each of its children is judged
+    judge = plan.judges[node]
+    if judge is None:
+        return Judge(number)
+    match judge(run.counts_before(number)):
+        case Verdict.RUN:
+            return None
+        case Verdict.SKIP:
+            return Mark(number, S.SKIPPED, plan.complaints[node])
+        case Verdict.PAUSE:
+            return Mark(number, S.PAUSED, plan.complaints[node])
+        case Verdict.FAIL:
+            return Mark(number, S.UPSTREAM_FAILED, plan.complaints[node])
+
+
+def _first_failed(run: Run, node: int) -> str:
+    for one in run.plan.graph.inputs[node]:
+        if any(IS_FAILED[state] for state in finished_states(run, one.upstream)):
+            return run.plan.names[one.upstream] if run.plan.names else f"task {one.upstream}"
+    return "a failed task"
+
+
+def _end_of(run: Run, *, may_start: bool) -> End | None:
+    if run.stopping:
+        return End(run.stopping, "")
+    if run.unfinished and not (run.has_failed and run.plan.fail_fast):
+        if run.due or (run.frontier and not may_start):
+            return None
+        if run.paused:
+            return End(S.PAUSED, "Waiting for a person.")
+        if not may_start:
+            return None
+        raise AssertionError("nothing runs, nothing is ready, and yet the run is not over")
+    states = [state for node in run.plan.references for state in finished_states(run, node)]
+    if any(IS_FAILED[state] or not IS_FINAL[state] for state in states):
+        return End(S.FAILED, "Some reference tasks failed.")
+    if all(IS_SUCCESSFUL[state] for state in states):
+        return End(S.SUCCESS, "All reference tasks succeeded.")
+    return End(S.SUCCESS, "No reference tasks failed.")

@@ -1,0 +1,114 @@
+"""How an argument of a mapped task is to be taken: whole, by elements, or by the elements of its elements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core import building
+from notebook_flows.core.edge import Edge
+from notebook_flows.core.task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from notebook_flows.core.flow import Flow
+
+
+class EdgeAnnotation:
+    """A mark on an argument; not a task, and no value either.
+
+    Attributes:
+        value: the argument itself.
+    """
+
+    mapped: bool | None = None
+    flattened: bool = False
+
+    def __init__(self, value: Any) -> None:
+        if isinstance(value, EdgeAnnotation):
+            self.mapped = self.mapped if self.mapped is not None else value.mapped
+            self.flattened = self.flattened or value.flattened
+            value = value.value
+        self.value = value
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.value!r})"
+
+
+class mapped(EdgeAnnotation):  # noqa: N801 - a function for its users, as in Prefect 1
+    """Each child gets one element: for single arguments of a plain call."""
+
+    mapped = True
+
+
+class unmapped(EdgeAnnotation):  # noqa: N801 - as in Prefect 1
+    """Every child gets the whole value."""
+
+    mapped = False
+
+
+class flatten(EdgeAnnotation):  # noqa: N801 - as in Prefect 1
+    """The value is a list of lists: take one level away. Outside `map`, the task gets the flat list."""
+
+    flattened = True
+
+
+def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **kwargs: Any) -> Any:
+    """Map a function that calls tasks: every task that it makes is mapped over the given arguments.
+
+    Tasks in it that use none of the mapped arguments wait for them too, so that all have the same width.
+
+    Returns:
+        What the function returns, tasks or a collection of them.
+    Raises:
+        NoActiveFlowError: no flow is open and none is given.
+    """
+    from notebook_flows.core.flow import Flow as FlowClass
+    from notebook_flows.core.parameter import Constant
+
+    outer = flow if flow is not None else building.open_flow.get()
+    if outer is None:
+        from notebook_flows.errors import NoActiveFlowError
+
+        raise NoActiveFlowError(getattr(func, "__name__", "apply_map"))
+    given: dict[Task, EdgeAnnotation] = {}
+
+    def stand_in(argument: Any) -> Task:
+        mark = argument if isinstance(argument, EdgeAnnotation) else mapped(argument)
+        if mark.mapped is None:
+            mark.mapped = True
+        value = mark.value
+        found = value if isinstance(value, Task) else outer._as_task(value)
+        if isinstance(found, Constant):
+            _check_elements(found.value, "apply_map", mark.mapped)
+        if found not in outer._into:
+            outer._add(found)
+        given[found] = mark
+        return found
+
+    stand_ins = [stand_in(argument) for argument in args]
+    named = {key: stand_in(argument) for key, argument in kwargs.items()}
+    inner = FlowClass(f"{outer.name}.apply_map")
+    token = building.in_apply_map.set(True)
+    try:
+        with inner:
+            made = func(*stand_ins, **named)
+    finally:
+        building.in_apply_map.reset(token)
+    outer._take_over_mapped(inner, given)
+    return made
+
+
+def _check_elements(value: Any, task_name: str, is_mapped: bool | None) -> None:
+    if is_mapped and not hasattr(value, "__getitem__"):
+        raise TypeError(
+            f"Task {task_name!r} cannot be mapped over {value!r}, which has no elements to take by number. "
+            "Give a list, or mark it: unmapped(...)."
+        )
+
+
+def edge_from(mark: EdgeAnnotation, upstream: Task, downstream: Task, key: str | None, is_mapped: bool) -> Edge:
+    """The edge that a marked argument means."""
+    return Edge(
+        upstream, downstream, key, mapped=is_mapped if mark.mapped is None else mark.mapped, flattened=mark.flattened
+    )

@@ -1,0 +1,205 @@
+"""What one run is to do: a graph, plus how its tasks are to be treated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core.graph import Graph, Input
+from notebook_flows.core.lifecycle import S
+from notebook_flows.core.triggers import Counts, Trigger, Verdict, all_successful
+
+if TYPE_CHECKING:
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.core.task import Task
+
+LONGEST_SEGMENT = 64
+NO_FOLLOWER = -1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """How the n tasks of a graph are to be run.
+
+    Attributes:
+        graph: the tasks and edges.
+        names: of the tasks, for people.
+        complaints: what the triggers say when they do not allow a task to run.
+        lanes: {mapped task: {task mapped over its children: by how many edges}}: children follow children one by one.
+        judges: of each task with a trigger other than ``all_successful``, the counting trigger; None where user code
+            has to judge.
+        ignores_skips: tasks that run although a task before them was skipped.
+        mapped: tasks that run once for each element.
+        followers: of each task, the one task that may follow it at once on the same worker, or ``NO_FOLLOWER``.
+        presets: tasks that do not run, and how they stand.
+        resumed: tasks that a person has told to go on.
+        references: the tasks that decide how the run ends.
+        limits: {task: the limits that it counts for}.
+        limit_sizes: how many may run at once, for each limit.
+        fail_fast: start nothing new after a failure.
+    """
+
+    graph: Graph
+    names: Sequence[str] = ()
+    judges: Mapping[int, Callable[[Counts], Verdict] | None] = field(default_factory=dict)
+    complaints: Mapping[int, str] = field(default_factory=dict)
+    ignores_skips: frozenset[int] = frozenset()
+    mapped: frozenset[int] = frozenset()
+    lanes: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
+    followers: Sequence[int] = ()
+    presets: Mapping[int, S] = field(default_factory=dict)
+    resumed: frozenset[int] = frozenset()
+    references: Sequence[int] = ()
+    limits: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    limit_sizes: Sequence[int] = ()
+    fail_fast: bool = False
+
+
+def planned(
+    flow: Flow, graph: Graph, tasks: Sequence[Task], *, presets: Mapping[int, S], resumed: frozenset[int]
+) -> Plan:
+    """The plan of a whole flow.
+
+    Args:
+        flow: whose tasks these are.
+        graph: of the flow.
+        tasks: its n tasks, in the graph's order.
+        presets: tasks that do not run, and how they stand.
+        resumed: tasks that a person has told to go on.
+    """
+    judges: dict[int, Callable[[Counts], Verdict] | None] = {}
+    complaints: dict[int, str] = {}
+    ignores_skips: set[int] = set()
+    mapped: set[int] = set()
+    limits: dict[int, list[int]] = {}
+    limit_sizes = list(flow.tag_limits.values())
+    tags = {tag: number for number, tag in enumerate(flow.tag_limits)}
+    for number, task in enumerate(tasks):
+        if task.trigger is not all_successful:
+            trigger = task.trigger
+            judges[number] = trigger.judge if isinstance(trigger, Trigger) else None
+            complaints[number] = getattr(trigger, "complaint", "")
+        if not task.skip_on_upstream_skip:
+            ignores_skips.add(number)
+        if any(one[2] for one in graph.inputs[number]):
+            mapped.add(number)
+            if task.map_limit is not None:
+                limits.setdefault(number, []).append(len(limit_sizes))
+                limit_sizes.append(task.map_limit)
+        if tags and task.tags:
+            limits.setdefault(number, []).extend(tags[tag] for tag in sorted(task.tags) if tag in tags)
+    number_of = {task: number for number, task in enumerate(tasks)} if flow._reference_tasks else {}
+    references: Sequence[int]
+    if flow._reference_tasks:
+        references = [number_of[task] for task in flow.reference_tasks()]
+    else:
+        references = _terminal(tasks, graph)
+    return Plan(
+        graph=graph,
+        names=[task.name for task in tasks],
+        judges=judges,
+        complaints=complaints,
+        ignores_skips=frozenset(ignores_skips),
+        mapped=frozenset(mapped),
+        lanes=lanes_of(graph, mapped),
+        followers=_followers(tasks, graph, mapped, limits),
+        presets=presets,
+        resumed=resumed,
+        references=references,
+        limits={number: found for number, found in limits.items() if found},
+        limit_sizes=limit_sizes,
+        fail_fast=flow.fail_fast,
+    )
+
+
+def lanes_of(graph: Graph, mapped: Iterable[int]) -> dict[int, dict[int, int]]:
+    """Which mapped tasks' children are followed, one by one, by the children of which others."""
+    lanes: dict[int, dict[int, int]] = {}
+    inside = set(mapped)
+    for number in sorted(inside):
+        for one in graph.inputs[number]:
+            if one.is_mapped and not one.is_flattened and one.upstream in inside:
+                after = lanes.setdefault(one.upstream, {})
+                after[number] = after.get(number, 0) + 1
+    return lanes
+
+
+def _terminal(tasks: Sequence[Task], graph: Graph) -> list[int]:
+    """Tasks that nothing waits for but the clean-up of a resource, whose own tasks decide nothing."""
+    from notebook_flows.core.resource import ResourceCleanupTask, ResourceInitTask, ResourceSetupTask
+
+    helpers = (ResourceInitTask, ResourceSetupTask, ResourceCleanupTask)
+    return [
+        number
+        for number, after in enumerate(graph.downstream)
+        if not isinstance(tasks[number], helpers)
+        and (not after or all(isinstance(tasks[one], ResourceCleanupTask) for one in after))
+    ]
+
+
+def is_plain(task: Task) -> bool:
+    """Whether an attempt is nothing but a call of the task's function."""
+    return not (
+        task.state_handlers
+        or task.timeout
+        or task.log_stdout
+        or task.target
+        or task.cache_for
+        or task.task_run_name
+        or task.result is not None
+        or task._signature.wants_context
+        or task._signature.is_async
+    )
+
+
+def _followers(
+    tasks: Sequence[Task], graph: Graph, mapped: set[int], limits: Mapping[int, Any]
+) -> list[int]:
+    followers = [NO_FOLLOWER] * len(tasks)
+    for number, after in enumerate(graph.downstream):
+        if len(after) != 1 or number in mapped:
+            continue
+        follower = after[0]
+        if len(graph.inputs[follower]) != 1 or follower in mapped or follower in limits:
+            continue
+        task = tasks[follower]
+        if task.trigger is all_successful and is_plain(task) and not tasks[number]._signature.is_async:
+            followers[number] = follower
+    return followers
+
+
+def graph_as_json(graph: Graph, names: Sequence[str], slugs: Sequence[str], plan: Plan) -> dict[str, Any]:
+    """The graph as a run's first event carries it: names, slugs, and the edges as [upstream, downstream, key, flags].
+
+    ``flags`` is 1 for mapped plus 2 for flattened; ``key`` and ``flags`` are left out where there is nothing to say.
+    """
+    edges: list[list[Any]] = []
+    for number, inputs in enumerate(graph.inputs):
+        for one in inputs:
+            flags = one.is_mapped + 2 * one.is_flattened
+            edge: list[Any] = [one.upstream, number]
+            if one.key is not None or flags:
+                edge.append(one.key)
+            if flags:
+                edge.append(flags)
+            edges.append(edge)
+    known: dict[str, Any] = {"names": list(names), "slugs": list(slugs), "edges": edges}
+    if plan.mapped:
+        known["mapped"] = sorted(plan.mapped)
+    if plan.ignores_skips:
+        known["ignores_skips"] = sorted(plan.ignores_skips)
+    return known
+
+
+def graph_from_json(known: Mapping[str, Any]) -> Graph:
+    """The graph that `graph_as_json` has written."""
+    size = len(known["slugs"])
+    inputs: list[list[Input]] = [[] for _ in range(size)]
+    downstream: list[list[int]] = [[] for _ in range(size)]
+    for upstream, number, *rest in known["edges"]:
+        key = rest[0] if rest else None
+        flags = rest[1] if len(rest) > 1 else 0
+        inputs[number].append(Input(upstream, key, bool(flags & 1), bool(flags & 2)))
+        downstream[upstream].append(number)
+    return Graph(inputs=inputs, downstream=downstream)

@@ -1,0 +1,379 @@
+"""One run as it unfolds: `Run.apply(event)` says what is; it keeps what is ready, so that nothing is ever scanned."""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heappush
+from typing import TYPE_CHECKING, NamedTuple
+
+from notebook_flows.core.events import UNMAPPED, Event, Kind
+from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S
+from notebook_flows.core.triggers import Counts
+
+if TYPE_CHECKING:
+    from notebook_flows.core.plan import Plan
+
+_INDEX_BITS = 32
+_INDEX_MASK = (1 << _INDEX_BITS) - 1
+
+
+class Children(NamedTuple):
+    """The task runs of a mapped task: numbers ``first`` to ``first + width - 1``."""
+
+    first: int
+    width: int
+
+
+class OutOfOrderError(ValueError):
+    """An event does not follow from those before it: a gap, a second writer, or a state that cannot be reached."""
+
+
+class Run:
+    """Where each task run of one run stands.
+
+    Task runs are numbered: 0 to n-1 for the tasks of the graph, higher numbers for the children of mapped tasks, in
+    the order in which they came into being.
+
+    Attributes:
+        state: of each task run.
+        attempt: of each task run, how many times it was tried, in this round of a loop.
+        children: {mapped task: its task runs}.
+        origin: of the task runs from n on, (task, index).
+        counts: how many task runs are in each state.
+        run_state: of the run itself.
+        stopping: how the run will end, once somebody has asked it to stop.
+        seq: of the last event.
+        in_flight: task runs that were handed out and have not come back.
+        frontier: a heap of the task runs that can have their next command.
+        due: a heap of (microseconds since 1970, key) of those that rest.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        graph = plan.graph
+        size = len(graph)
+        self.plan = plan
+        self.state: list[S] = [S.PENDING] * size
+        self.attempt: list[int] = [0] * size
+        self.loops: dict[int, int] = {}
+        self.waiting: list[int] = [len(inputs) for inputs in graph.inputs]
+        self.failed: list[int] = [0] * size
+        self.skipped: list[int] = [0] * size
+        self.more_upstream: dict[int, int] = {}
+        self.children: dict[int, Children] = {}
+        self.origin: list[tuple[int, int]] = []
+        self.left: dict[int, int] = {}
+        self.counts: list[int] = [0] * (max(S) + 1)
+        self.counts[S.PENDING] = size
+        self.run_state = S.PENDING
+        self.seq = 0
+        self.unfinished = size
+        self.in_flight = 0
+        self.judged: set[int] = set()
+        self.promised: set[int] = set()
+        self.paused: dict[int, None] = {}
+        self.limit_used = [0] * len(plan.limit_sizes)
+        self.parked: list[deque[int]] = [deque() for _ in plan.limit_sizes]
+        self.has_failed = False
+        self.stopping: S | None = None
+        self.frontier: list[int] = [n << _INDEX_BITS for n, count in enumerate(self.waiting) if not count]
+        self.due: list[tuple[int, int]] = []
+        for number, preset in plan.presets.items():
+            self._preset(number, preset)
+
+    # -- numbers -------------------------------------------------------------------------------------------------------
+
+    def number_of(self, node: int, index: int) -> int:
+        """The number of a task run.
+
+        Raises:
+            OutOfOrderError: there is no such child.
+        """
+        if index == UNMAPPED:
+            return node
+        children = self.children.get(node)
+        if children is None or index >= children.width:
+            raise OutOfOrderError(f"task {node} has no child {index}")
+        return children.first + index
+
+    def place_of(self, number: int) -> tuple[int, int]:
+        """(task, index) of a task run; the index of an unmapped one is ``UNMAPPED``."""
+        size = len(self.plan.graph)
+        return (number, UNMAPPED) if number < size else self.origin[number - size]
+
+    def key_of(self, number: int) -> int:
+        """By which the frontier is sorted: the order of definition, then the index."""
+        size = len(self.plan.graph)
+        if number < size:
+            return number << _INDEX_BITS
+        node, index = self.origin[number - size]
+        return node << _INDEX_BITS | index + 1
+
+    def number_at(self, key: int) -> int:
+        """The number behind a key of the frontier."""
+        index = key & _INDEX_MASK
+        node = key >> _INDEX_BITS
+        return node if not index else self.children[node].first + index - 1
+
+    def counts_before(self, number: int) -> Counts:
+        """How the task runs ended that this one waited for."""
+        node = self.place_of(number)[0]
+        return Counts(
+            total=len(self.plan.graph.inputs[node]) + self.more_upstream.get(number, 0),
+            failed=self.failed[number],
+            skipped=self.skipped[number],
+            resumed=node in self.plan.resumed,
+        )
+
+    # -- what happens --------------------------------------------------------------------------------------------------
+
+    def apply(self, event: Event) -> None:
+        """Take one event in.
+
+        Cost: O(degree of the task), O(width) for mapping.
+        Raises:
+            OutOfOrderError: it does not follow from the events before.
+        """
+        if event.seq != self.seq + 1:
+            raise OutOfOrderError(f"event {event.seq} came after event {self.seq}")
+        self.seq = event.seq
+        if event.kind is Kind.TASK:
+            number = event.node if event.index == UNMAPPED else self.number_of(event.node, event.index)
+            self._change(number, event.state, event)
+        elif event.kind is Kind.RUN:
+            self._change_run(event)
+        elif event.kind is Kind.EXPANDED:
+            assert event.data is not None
+            self._expand(event.node, event.data["width"])
+        elif event.kind is Kind.VERDICT:
+            self._allow(self.number_of(event.node, event.index))
+
+    def _change(self, number: int, new: S, event: Event) -> None:
+        state = self.state
+        old = state[number]
+        if IS_FINAL[old]:
+            raise OutOfOrderError(f"task run {number} is {old.name} for good, and cannot become {new.name}")
+        counts = self.counts
+        counts[old] -= 1
+        counts[new] += 1
+        state[number] = new
+        if new is S.RUNNING:
+            self.attempt[number] = event.attempt
+            if old is not S.QUEUED:
+                self.taken(number)
+            return
+        if old is S.QUEUED or old is S.RUNNING:
+            self.in_flight -= 1
+            if self.limit_used:
+                self._free_limits(number)
+        if IS_FINAL[new]:
+            self._end(number, new)
+        else:
+            self._rest(number, new, event)
+
+    def _rest(self, number: int, new: S, event: Event) -> None:
+        """It is not over, and does not run: it will be tried again, or waits for somebody."""
+        if self.promised:
+            self._break_promise(number)
+        if new is S.RETRYING:
+            heappush(self.due, (event.data["due_us"] if event.data else 0, self.key_of(number)))
+        elif new is S.LOOPED:
+            self.loops[number] = event.loop
+            self.attempt[number] = 0
+            heappush(self.frontier, self.key_of(number))
+        elif new is S.PAUSED:
+            self.paused[number] = None
+
+    def _end(self, number: int, new: S) -> None:
+        self.unfinished -= 1
+        is_failure = IS_FAILED[new]
+        if is_failure:
+            self.has_failed = True
+        if self.promised and (new is not S.SUCCESS):
+            self._break_promise(number)
+        size = len(self.plan.graph)
+        if number >= size:
+            self._end_child(number, new)
+            return
+        waiting = self.waiting
+        failed_more = skipped_more = 0
+        if is_failure:
+            failed_more = 1
+        elif new is S.SKIPPED:
+            skipped_more = 1
+        elif new is S.MAPPED and number in self.children:
+            self._end_mapped(number)
+            return
+        for after in self.plan.graph.downstream[number]:
+            left = waiting[after] - 1
+            waiting[after] = left
+            if failed_more:
+                self.failed[after] += 1
+            elif skipped_more:
+                self.skipped[after] += 1
+            if not left and after not in self.promised:
+                heappush(self.frontier, after << _INDEX_BITS)
+
+    def _allow(self, number: int) -> None:
+        """Somebody who may say so, the task's own trigger or a person, has said that it may run."""
+        self.judged.add(number)
+        if number in self.paused:
+            del self.paused[number]
+            self.counts[S.PAUSED] -= 1
+            self.counts[S.PENDING] += 1
+            self.state[number] = S.PENDING
+        heappush(self.frontier, self.key_of(number))
+
+    def _preset(self, number: int, preset: S) -> None:
+        """It does not run, and stands like this from the beginning."""
+        self.counts[self.state[number]] -= 1
+        self.counts[preset] += 1
+        self.state[number] = preset
+        if IS_FINAL[preset]:
+            self._end(number, preset)
+
+    def _change_run(self, event: Event) -> None:
+        self.run_state = event.state
+        if event.data and "stopping" in event.data:
+            self.stopping = S(event.data["stopping"])
+        if IS_FINAL[event.state]:
+            for number, state in enumerate(self.state):
+                if not IS_FINAL[state]:
+                    left = S.CRASHED if event.state is S.CRASHED and state is S.RUNNING else S.NOT_RUN
+                    self.counts[state] -= 1
+                    self.counts[left] += 1
+                    self.state[number] = left
+            self.unfinished = 0
+            self.frontier.clear()
+            self.due.clear()
+
+    # -- mapping -------------------------------------------------------------------------------------------------------
+
+    def _expand(self, node: int, width: int) -> None:
+        if node in self.children:
+            raise OutOfOrderError(f"task {node} was mapped already")
+        first = len(self.state)
+        self.children[node] = Children(first, width)
+        self.left[node] = width
+        self.counts[self.state[node]] -= 1
+        self.counts[S.EXPANDED] += 1
+        self.state[node] = S.EXPANDED
+        above = [
+            self.children[lane]
+            for lane, after in self.plan.lanes.items()
+            if lane in self.children
+            for _ in range(after.get(node, 0))
+        ]
+        self.state.extend([S.PENDING] * width)
+        self.attempt.extend([0] * width)
+        self.waiting.extend([0] * width)
+        self.failed.extend([self.failed[node]] * width)
+        self.skipped.extend([self.skipped[node]] * width)
+        self.origin.extend((node, index) for index in range(width))
+        self.counts[S.PENDING] += width
+        self.unfinished += width
+        if self.more_upstream.get(node):
+            self.more_upstream.update((first + index, self.more_upstream[node]) for index in range(width))
+        for index in range(width):
+            number = first + index
+            for children in above:
+                ended = self.state[children.first + index]
+                if not IS_FINAL[ended]:
+                    self.waiting[number] += 1
+                elif IS_FAILED[ended]:
+                    self.failed[number] += 1
+                elif ended is S.SKIPPED:
+                    self.skipped[number] += 1
+            if not self.waiting[number]:
+                heappush(self.frontier, node << _INDEX_BITS | index + 1)
+        # the number of children is known now, and a task that is mapped over them need wait for nothing else
+        for after, edges in self.plan.lanes.get(node, {}).items():
+            self._less_to_wait_for(after, edges)
+        if not width:
+            heappush(self.frontier, node << _INDEX_BITS)
+
+    def _less_to_wait_for(self, node: int, edges: int) -> None:
+        self.waiting[node] -= edges
+        if not self.waiting[node]:
+            heappush(self.frontier, node << _INDEX_BITS)
+
+    def _end_child(self, number: int, new: S) -> None:
+        node, index = self.origin[number - len(self.plan.graph)]
+        for after, edges in self.plan.lanes.get(node, {}).items():
+            children = self.children.get(after)
+            if children is None or index >= children.width:
+                continue
+            child = children.first + index
+            self.waiting[child] -= edges
+            if IS_FAILED[new]:
+                self.failed[child] += edges
+            elif new is S.SKIPPED:
+                self.skipped[child] += edges
+            if not self.waiting[child]:
+                heappush(self.frontier, after << _INDEX_BITS | index + 1)
+        self.left[node] -= 1
+        if not self.left[node]:
+            heappush(self.frontier, node << _INDEX_BITS)
+
+    def _end_mapped(self, node: int) -> None:
+        """All children have ended: for what waits for the whole list, each of them counts."""
+        children = self.children[node]
+        states = self.state[children.first : children.first + children.width]
+        failed = sum(IS_FAILED[state] for state in states)
+        skipped = sum(state is S.SKIPPED for state in states)
+        lanes = self.plan.lanes.get(node, {})
+        edges_to: dict[int, int] = {}
+        for after in self.plan.graph.downstream[node]:
+            edges_to[after] = edges_to.get(after, 0) + 1
+        for after, all_edges in edges_to.items():
+            edges = all_edges - lanes.get(after, 0)
+            if not edges:
+                continue
+            self.failed[after] += failed * edges
+            self.skipped[after] += skipped * edges
+            self.more_upstream[after] = self.more_upstream.get(after, 0) + (children.width - 1) * edges
+            self._less_to_wait_for(after, edges)
+
+    # -- limits and segments -------------------------------------------------------------------------------------------
+
+    def taken(self, number: int) -> None:
+        """It was handed out: it counts for its limits, and is in flight."""
+        self.in_flight += 1
+        if self.limit_used:
+            for limit in self.plan.limits.get(self.place_of(number)[0], ()):
+                self.limit_used[limit] += 1
+
+    def queue(self, number: int) -> None:
+        """It is about to be handed out. Not an event: what is queued is forgotten with the process."""
+        state = self.state
+        self.counts[state[number]] -= 1
+        self.counts[S.QUEUED] += 1
+        state[number] = S.QUEUED
+        self.taken(number)
+
+    def _free_limits(self, number: int) -> None:
+        for limit in self.plan.limits.get(self.place_of(number)[0], ()):
+            self.limit_used[limit] -= 1
+            if self.parked[limit]:
+                heappush(self.frontier, self.parked[limit].popleft())
+
+    def _break_promise(self, number: int) -> None:
+        """What was to follow on the same worker will not: each has its turn by itself."""
+        follower = self.plan.followers[number] if number < len(self.plan.followers) else -1
+        while follower >= 0 and follower in self.promised:
+            self.promised.discard(follower)
+            if self.state[follower] is S.QUEUED:
+                self.counts[S.QUEUED] -= 1
+                self.counts[S.PENDING] += 1
+                self.state[follower] = S.PENDING
+                self.in_flight -= 1
+            follower = self.plan.followers[follower]
+
+
+def finished_states(run: Run, node: int) -> list[S]:
+    """How a task ended: its own state, or those of its children."""
+    children = run.children.get(node)
+    if children is None or not children.width:
+        return [run.state[node]]
+    return run.state[children.first : children.first + children.width]
+
+

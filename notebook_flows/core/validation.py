@@ -1,0 +1,125 @@
+"""Everything that is wrong with a flow, found in one pass, before anything runs."""
+
+from __future__ import annotations
+
+import gc
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from notebook_flows.core.graph import Graph, Input, cycles_of, is_acyclic
+from notebook_flows.core.standins import settle
+from notebook_flows.errors import FlowValidationError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.core.task import Task
+
+LONGEST_CYCLE_SHOWN = 20
+FOREIGN = "Some edges refer to tasks not contained in this flow"
+
+
+def compiled(flow: Flow) -> Graph:
+    """The flow's graph.
+
+    Cost: O(tasks + edges); the graph is kept until the flow changes.
+    Raises:
+        FlowValidationError: with every problem of the flow.
+    """
+    if flow._derived is not None and flow._derived.graph is not None:
+        return flow._derived.graph
+    problems = settle(flow)
+    with _no_collection():
+        graph = _checked_graph(flow, problems)
+    _check_reference_tasks(flow, problems)
+    if problems:
+        raise FlowValidationError(flow.name, problems)
+    flow._derive().graph = graph
+    return graph
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage collection inside: lists are made for every task, and the collector would walk all of them again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _checked_graph(flow: Flow, problems: list[str]) -> Graph:
+    number = {task: i for i, task in enumerate(flow._into)}
+    downstream: list[list[int]] = [[] for _ in number]
+    inputs: list[list[Input]] = []
+    constants = flow.constants
+    new_input = tuple.__new__
+    for i, (task, edges) in enumerate(flow._into.items()):
+        mine: list[Input] = []
+        keys: list[str] = []
+        for upstream, _, key, mapped, flattened in edges:
+            j = number.get(upstream)
+            if j is None:
+                problems.append(
+                    f"{FOREIGN}: task {task.name!r} waits for {upstream.name!r}, which is no task of this flow."
+                    f"{did_you_mean(upstream.name, [t.name for t in number])}"
+                )
+                continue
+            downstream[j].append(i)
+            mine.append(new_input(Input, (j, key, mapped, flattened)))
+            if key is not None:
+                keys.append(key)
+        inputs.append(mine)
+        if task in constants:
+            keys.extend(constants[task])
+        signature = task._signature
+        given = set(keys)
+        if len(given) != len(keys) or not (
+            signature.required <= given and (signature.takes_any_name or given <= signature.names)
+        ):
+            _check_arguments(task, keys, problems)
+    graph = Graph(inputs=inputs, downstream=downstream)
+    if not is_acyclic(graph):
+        tasks = list(flow._into)
+        for cycle in cycles_of(graph):
+            problems.append(_told_cycle([tasks[i].name for i in cycle]))
+    return graph
+
+
+def _check_arguments(task: Task, keys: list[str], problems: list[str]) -> None:
+    signature = task._signature
+    for key in dict.fromkeys(keys):
+        times = keys.count(key)
+        if times > 1:
+            problems.append(
+                f"Argument {key!r} of task {task.name!r} has already been assigned: it is given {times} times."
+            )
+        if key not in signature.names and not signature.takes_any_name:
+            known = ", ".join(sorted(signature.names)) or "none"
+            problems.append(
+                f"Task {task.name!r} has no argument {key!r}.{did_you_mean(key, signature.names)} Its arguments: {known}."
+            )
+    missing = [name for name in signature.positional if name in signature.required and name not in keys]
+    missing += sorted(signature.required - set(keys) - set(missing))
+    if missing:
+        listed = ", ".join(repr(name) for name in missing)
+        problems.append(f"Task {task.name!r} is missing the required argument{'s' * (len(missing) > 1)} {listed}.")
+
+
+def _told_cycle(names: list[str]) -> str:
+    if len(names) == 1:
+        return f"Cycle found; flows must be acyclic! Task {names[0]!r} waits for itself."
+    shown = names if len(names) <= LONGEST_CYCLE_SHOWN else [*names[:10], f"... {len(names) - 15} more ...", *names[-5:]]
+    return f"Cycle found; flows must be acyclic! {' → '.join([*shown, names[0]])}"
+
+
+def _check_reference_tasks(flow: Flow, problems: list[str]) -> None:
+    for task in flow._reference_tasks or ():
+        if task not in flow._into:
+            problems.append(
+                f"Some reference tasks are not contained in this flow: {task.name!r}."
+                f"{did_you_mean(task.name, [t.name for t in flow._into])}"
+            )

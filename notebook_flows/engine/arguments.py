@@ -1,0 +1,173 @@
+"""What a task run is called with: constants, values of the tasks before it, elements for the children of mapped tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core.lifecycle import IS_FAILED, S
+
+if TYPE_CHECKING:
+    from notebook_flows.core.edge import Edge
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.core.graph import Input
+    from notebook_flows.core.run import Run
+    from notebook_flows.core.state import State
+    from notebook_flows.core.task import Task
+    from notebook_flows.engine.results import Ledger
+
+NOTHING_GATHERED: tuple[str, ...] = ()
+
+
+class UnmappableError(Exception):
+    """There is nothing to map over.
+
+    Attributes:
+        state: what becomes of the mapped task.
+    """
+
+    def __init__(self, message: str, state: S) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+class Arguments:
+    """Makes the arguments of each task run, from what the run has given so far.
+
+    Args:
+        run: where it stands.
+        flow: whose constants these are.
+        tasks: the n tasks, in the graph's order.
+        ledger: the values.
+        is_remote: values go to other processes: those that came from there stay in their bytes.
+    """
+
+    def __init__(self, run: Run, flow: Flow, tasks: list[Task], ledger: Ledger, *, is_remote: bool) -> None:
+        self._run = run
+        self._flow = flow
+        self._tasks = tasks
+        self._ledger = ledger
+        self._constants = flow.constants
+        self._is_remote = is_remote
+        self._flat: dict[tuple[int, bool], list[Any]] = {}
+
+    def of_task(self, node: int, without: str | None = None) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Arguments of an unmapped task, and the names of those that are lists of children's values.
+
+        Args:
+            node: which task.
+            without: an argument that is not there yet.
+        """
+        constants = self._constants.get(self._tasks[node])
+        arguments = dict(constants) if constants else {}
+        gathered = NOTHING_GATHERED
+        values = self._ledger.values
+        for upstream, key, _, is_flattened in self._run.plan.graph.inputs[node]:
+            if key is None or key == without:
+                continue
+            if is_flattened:
+                arguments[key] = self._elements(upstream, is_flattened=True)
+            elif upstream in self._run.children:
+                arguments[key] = self._of_children(upstream)
+                gathered = (*gathered, key)
+            else:
+                arguments[key] = values[upstream]
+        return arguments, gathered
+
+    def of_child(self, node: int, index: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Arguments of one child of a mapped task."""
+        arguments = dict(self._constants.get(self._tasks[node], ()))
+        gathered = NOTHING_GATHERED
+        for one in self._run.plan.graph.inputs[node]:
+            key = one.key
+            if key is None:
+                continue
+            if one.is_mapped:
+                arguments[key] = self._element(one, index)
+            elif one.is_flattened:
+                arguments[key] = self._elements(one.upstream, is_flattened=True)
+            elif one.upstream in self._run.children:
+                arguments[key] = self._of_children(one.upstream)
+                gathered = (*gathered, key)
+            else:
+                arguments[key] = self._ledger.values[one.upstream]
+        return arguments, gathered
+
+    def _of_children(self, node: int) -> list[Any]:
+        children = self._run.children[node]
+        return self._ledger.values[children.first : children.first + children.width]
+
+    def _element(self, one: Input, index: int) -> Any:
+        if one.upstream in self._run.children and not one.is_flattened:
+            return self._ledger.values[self._run.children[one.upstream].first + index]
+        return self._elements(one.upstream, is_flattened=one.is_flattened)[index]
+
+    def _elements(self, upstream: int, *, is_flattened: bool) -> Any:
+        """What can be taken by number: the upstream value, one level of lists taken away where that is asked."""
+        if not is_flattened:
+            return self._ledger.value(upstream)
+        known = self._flat.get((upstream, is_flattened))
+        if known is None:
+            children = self._run.children.get(upstream)
+            if children is None:
+                outer = self._ledger.value(upstream)
+            else:
+                outer = [self._ledger.value(number) for number in range(children.first, children.first + children.width)]
+            known = [element for part in outer for element in part]
+            self._flat[upstream, is_flattened] = known
+        return known
+
+    def width_of(self, node: int) -> tuple[int, list[int]]:
+        """How many children a mapped task has, and the lengths of all that it is mapped over.
+
+        Raises:
+            UnmappableError: one of them has no elements.
+        """
+        widths: list[int] = []
+        for one in self._run.plan.graph.inputs[node]:
+            if not one.is_mapped:
+                continue
+            children = self._run.children.get(one.upstream)
+            if children is not None and not one.is_flattened:
+                widths.append(children.width)
+                continue
+            state = self._run.state[one.upstream]
+            name = self._tasks[one.upstream].name
+            if IS_FAILED[state]:
+                raise UnmappableError(f"There is nothing to map over: {name!r} failed.", S.UPSTREAM_FAILED)
+            try:
+                widths.append(len(self._checked(self._elements(one.upstream, is_flattened=one.is_flattened))))
+            except Exception as error:
+                raise UnmappableError(
+                    f"At least one upstream state has an unmappable result. That of {name!r} has no elements to be "
+                    f"taken by number ({error}).",
+                    S.FAILED,
+                ) from error
+        return min(widths), widths
+
+    @staticmethod
+    def _checked(value: Any) -> Any:
+        if not hasattr(value, "__getitem__"):
+            raise TypeError(f"it is {'None' if value is None else f'of type {type(value).__name__!r}'}")
+        return value
+
+    def upstream_states(self, number: int) -> dict[Edge, State]:
+        """{edge: the State of its upstream task}, as triggers get it."""
+        node, index = self._run.place_of(number)
+        edges = list(self._flow._into[self._tasks[node]])
+        states: dict[Edge, State] = {}
+        for edge, one in zip(edges, self._run.plan.graph.inputs[node], strict=True):
+            children = self._run.children.get(one.upstream)
+            is_lane = one.is_mapped and not one.is_flattened and children is not None and index >= 0
+            upstream = children.first + index if is_lane and children is not None else one.upstream
+            states[edge] = self._ledger.state(upstream)
+        return states
+
+    def upstream_states_by_name(self, number: int) -> dict[str, State]:
+        """{name of the upstream task: its State}; where two have one name, the later by its slug."""
+        states: dict[str, State] = {}
+        named: dict[str, Task] = {}
+        for edge, state in self.upstream_states(number).items():
+            task = edge.upstream_task
+            is_known = named.setdefault(task.name, task) is task
+            states[task.name if is_known else self._flow.slugs[task]] = state
+        return states

@@ -1,0 +1,51 @@
+"""Where outcomes arrive from any thread, and where the engine waits for them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_flows.engine.call import Outcome
+
+
+class WaitingInbox:
+    """A queue whose ``put`` costs a lock only while the engine sleeps."""
+
+    def __init__(self) -> None:
+        self._arrived: deque[Outcome] = deque()
+        self._sleeps = False
+        self._bell = threading.Event()
+
+    def put(self, outcome: Outcome) -> None:
+        """Hand one outcome over, and wake the engine."""
+        self._arrived.append(outcome)
+        if self._sleeps:
+            self._bell.set()
+
+    def put_many(self, outcomes: Sequence[Outcome]) -> None:
+        """Hand several over at once."""
+        self._arrived.extend(outcomes)
+        if self._sleeps:
+            self._bell.set()
+
+    def wake(self) -> None:
+        """Wake the engine without an outcome."""
+        self._bell.set()
+
+    def take(self) -> Outcome | None:
+        """The next outcome, or None."""
+        return self._arrived.popleft() if self._arrived else None
+
+    def wait(self, timeout_s: float | None) -> None:
+        """Sleep until something arrives, somebody wakes us, or the time is up."""
+        self._sleeps = True
+        try:
+            if not self._arrived:
+                self._bell.wait(timeout_s)
+        finally:
+            self._sleeps = False
+            self._bell.clear()

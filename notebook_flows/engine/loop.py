@@ -1,0 +1,509 @@
+"""The engine: one loop, in the thread that called `flow.run()`: decide, obey, wait, record. It alone makes events."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core import signals, state as api
+from notebook_flows.core.context import context
+from notebook_flows.core.decide import Command, End, Expand, Judge, Mark, Start, decide
+from notebook_flows.core.events import RUN_ITSELF, UNMAPPED, Event, Kind
+from notebook_flows.core.lifecycle import IS_FINAL, S
+from notebook_flows.engine.arguments import Arguments, UnmappableError
+from notebook_flows.engine.attempt import handled
+from notebook_flows.engine.cache import RECENT
+from notebook_flows.engine.call import Call, Outcome, RunFacts
+from notebook_flows.engine.coroutines import CoroutineLane
+from notebook_flows.engine.inbox import WaitingInbox
+from notebook_flows.engine.interrupts import Interrupts
+from notebook_flows.engine.results import Ledger
+from notebook_flows.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.core.run import Run
+    from notebook_flows.core.task import Task
+    from notebook_flows.engine.ports import Clock, Executor, RunLog
+
+BACKLOG = 1024
+"""How many calls may wait in a thread executor; remote ones get no more than twice as many as they have workers."""
+LOOK_AROUND_S = 0.5
+"""How long the engine sleeps at most before it looks for requests of other processes."""
+BATCH = 256
+
+
+class Engine:
+    """Runs one plan to its end.
+
+    Args:
+        run: where it stands; nothing has happened yet.
+        flow: whose tasks these are.
+        tasks: the n tasks, in the graph's order.
+        plain: of each task, whether an attempt is nothing but a call.
+        facts: what all attempts have in common.
+        log: where events go.
+        executor: where attempts are made.
+        clock: the time.
+        timeout_s: how long the whole run may take, or None.
+        ask: asks a person whether a paused task may go on; None where nobody is there.
+        raise_errors: an exception of a task ends the run and is raised.
+        task_contexts: {task: more keys of the context, for it alone}.
+    """
+
+    def __init__(
+        self,
+        *,
+        run: Run,
+        flow: Flow,
+        tasks: list[Task],
+        plain: Sequence[bool],
+        facts: RunFacts,
+        log: RunLog,
+        executor: Executor,
+        clock: Clock,
+        ledger: Ledger,
+        timeout_s: float | None = None,
+        ask: Callable[[str], bool] | None = None,
+        raise_errors: bool = False,
+        task_contexts: Mapping[Task, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.run = run
+        self.flow = flow
+        self.tasks = tasks
+        self.facts = facts
+        self.log = log
+        self.executor = executor
+        self.clock = clock
+        self.ledger = ledger
+        self.timeout_s = timeout_s
+        self.ask = ask
+        self.raise_errors = raise_errors
+        self.task_contexts = task_contexts or {}
+        self.error_to_raise: BaseException | None = None
+        self._plain = plain
+        self._arguments = Arguments(run, flow, tasks, ledger, is_remote=executor.is_remote)
+        self._inbox = WaitingInbox()
+        self._lane: CoroutineLane | None = None
+        self._events: list[Event] = []
+        self._handed_out: dict[int, None] = {}
+        self._deadline_s = None if timeout_s is None else clock.monotonic_s() + timeout_s
+        self._log_error: StoreError | None = None
+        self._works_here = executor.workers == 1 and not executor.is_remote and executor.name == "local"
+        self._in_segments = executor.takes_segments and not self._works_here
+        self._most_in_flight = self._capacity()
+
+    def _capacity(self) -> int:
+        if self._works_here:
+            return 1
+        return self.executor.workers * 2 if self.executor.is_remote else max(BACKLOG, self.executor.workers * 2)
+
+    # -- the loop ------------------------------------------------------------------------------------------------------
+
+    def run_to_end(self, first: Mapping[str, Any]) -> None:
+        """Run until nothing is left to do, and everything is recorded.
+
+        Args:
+            first: what the first event carries: the graph and the parameters.
+        Raises:
+            KeyboardInterrupt: Ctrl-C; until then all is recorded.
+            StoreError: the history gave up; what ran until then is in the spool that the message names.
+        """
+        self._record_run(S.RUNNING, first)
+        with Interrupts(self._inbox.wake) as interrupts:
+            self.executor.start(self._inbox, self.facts)
+            try:
+                self._loop(interrupts)
+            except KeyboardInterrupt:
+                self._stop(S.CANCELLED, "Interrupted (Ctrl-C).")
+                raise
+            finally:
+                self._wind_up()
+        if self._log_error is not None:
+            raise self._log_error
+
+    def _loop(self, interrupts: Interrupts) -> None:
+        run, inbox, clock, executor = self.run, self._inbox, self.clock, self.executor
+        while True:
+            if interrupts.asked:
+                raise KeyboardInterrupt
+            room = self._most_in_flight - run.in_flight if self.log.may_start() else 0
+            for command in decide(run, room=room, now_us=clock.now_us(), in_segments=self._in_segments):
+                self._obey(command)
+            if IS_FINAL[run.run_state] or run.run_state is S.PAUSED:
+                return
+            self._hand_over()
+            outcome = inbox.take()
+            if outcome is None:
+                if self._works_here and run.in_flight:
+                    self._show_started()
+                    interrupts.in_user_code = True
+                    try:
+                        executor.work()
+                    finally:
+                        interrupts.in_user_code = False
+                elif run.in_flight or run.due or run.frontier:
+                    self._show_started()
+                    inbox.wait(self._patience_s())
+                outcome = inbox.take()
+            while outcome is not None:
+                self._take(outcome)
+                outcome = inbox.take() if len(self._events) < BATCH else None
+            if self._deadline_s is not None and clock.monotonic_s() >= self._deadline_s and not run.stopping:
+                self._stop(S.TIMED_OUT, f"The flow took longer than its timeout of {self.timeout_s:g} s.")
+            self._heed_requests()
+
+    def _patience_s(self) -> float:
+        patience = LOOK_AROUND_S
+        if self.run.due:
+            patience = min(patience, (self.run.due[0][0] - self.clock.now_us()) / 1e6)
+        if self._deadline_s is not None:
+            patience = min(patience, self._deadline_s - self.clock.monotonic_s())
+        return max(patience, 0.0)
+
+    def _heed_requests(self) -> None:
+        for request in self.log.requests():
+            if request.verb == "cancel" and not self.run.stopping:
+                self._stop(S.CANCELLED, str(request.payload.get("reason", "Cancelled from outside.")))
+
+    # -- obeying -------------------------------------------------------------------------------------------------------
+
+    def _obey(self, command: Command) -> None:
+        if type(command) is Start:
+            self._start(command)
+        elif type(command) is Mark:
+            self._mark(command.number, command.state, command.reason)
+        elif type(command) is Judge:
+            self._judge(command.number)
+        elif type(command) is Expand:
+            self._expand(command.node)
+        elif type(command) is End:
+            self._end(command)
+
+    def _start(self, command: Start) -> None:
+        number = command.number
+        task = self.tasks[number if number < len(self.tasks) else self.run.place_of(number)[0]]
+        try:
+            call = self._call(number, task)
+        except Exception as error:  # an element that cannot be taken, bytes that do not load: the task's own failure
+            self._mark(number, S.FAILED, f"Its arguments could not be made: {error!r}", value=error)
+            return
+        if task.cache_for is not None and self._from_cache(number, task, call):
+            return
+        link = call
+        for then in command.then:
+            follower = self.tasks[then]
+            upstream = self.run.plan.graph.inputs[then][0]
+            link.passes_to = upstream.key
+            link.then = self._call(then, follower, without=upstream.key)
+            link = link.then
+        if call.is_async and not self.executor.is_remote:
+            if self._lane is None:
+                self._lane = CoroutineLane(self._inbox, self.facts)
+            self._lane.submit(call)
+            self._handed_out[number] = None
+            self._show(number, self.clock.now_us())
+            return
+        self._handed_out[number] = None
+        self.executor.submit(call)
+
+    def _call(self, number: int, task: Task, without: str | None = None) -> Call:
+        run = self.run
+        is_plain = self._plain[number] if number < len(self.tasks) else self._plain[run.place_of(number)[0]]
+        if number < len(self.tasks):
+            arguments, gathered = self._arguments.of_task(number, without)
+            call = Call(
+                number, number, task, arguments, self.facts, run.attempt[number] + 1, 1, UNMAPPED, gathered, is_plain
+            )
+        else:
+            node, index = run.place_of(number)
+            arguments, gathered = self._arguments.of_child(node, index)
+            call = Call(
+                number, node, task, arguments, self.facts, run.attempt[number] + 1, 1, index, gathered, is_plain
+            )
+        if number in run.loops:
+            call.loop = run.loops[number] + 1
+            call.context = {"task_loop_result": self.ledger.value(number)}
+        if run.judged and number in run.judged:
+            call.context = {**(call.context or {}), "resume": True}
+        if self.task_contexts and task in self.task_contexts:
+            call.context = {**(call.context or {}), **self.task_contexts[task]}
+        if not is_plain or self._deadline_s is not None:
+            self._equip(call, task, number)
+        return call
+
+    def _equip(self, call: Call, task: Task, number: int) -> None:
+        """Give a call what only tasks that are not plain need."""
+        call.is_async = task._signature.is_async
+        call.timeout_s = task.timeout
+        if self._deadline_s is not None and self._works_here:
+            left_s = max(self._deadline_s - self.clock.monotonic_s(), 1e-3)
+            call.timeout_s = left_s if call.timeout_s is None else min(call.timeout_s, left_s)
+            call.is_plain = False
+        node = self.run.place_of(number)[0]
+        call.context = {**(call.context or {}), "task_slug": self.flow.slugs[self.tasks[node]]}
+        if task._signature.wants_context:
+            call.upstream_states = self._arguments.upstream_states_by_name(number)
+
+    def _from_cache(self, number: int, task: Task, call: Call) -> bool:
+        found = RECENT.find(task, call.arguments, self.facts.context.get("parameters", {}), self.clock.now_us())
+        if found is None:
+            return False
+        self._mark(number, S.CACHED, "Used a cached result.", value=found.result)
+        return True
+
+    def _judge(self, number: int) -> None:
+        node = self.run.place_of(number)[0]
+        task = self.tasks[node]
+        assert callable(task.trigger)
+        try:
+            with context(self.facts.context):
+                allowed = task.trigger(self._arguments.upstream_states(number))
+        except signals.Signal as signal:
+            self._mark_state(number, signal.state)
+            return
+        except Exception as error:
+            message = f"Unexpected error while checking the trigger of task {task.name!r}: {error!r}"
+            self._mark(number, S.UPSTREAM_FAILED, message, value=error)
+            return
+        if allowed:
+            place = self.run.place_of(number)
+            self._record(self.clock.now_us(), Kind.VERDICT, *place, 0, 1, S.READY, {"may_run": True})
+        else:
+            self._mark(number, S.UPSTREAM_FAILED, f"Trigger {getattr(task.trigger, '__name__', 'of its own')} said no.")
+
+    def _expand(self, node: int) -> None:
+        try:
+            width, widths = self._arguments.width_of(node)
+        except UnmappableError as error:
+            self._mark(node, error.state, str(error))
+            return
+        data: dict[str, Any] = {"width": width}
+        if len(set(widths)) > 1:
+            message = (
+                f"Task {self.tasks[node].name!r} is mapped over lists of unequal lengths "
+                f"({', '.join(map(str, widths))}); the shortest counts."
+            )
+            warnings.warn(message, stacklevel=2)
+            data["message"] = message
+        self._record(self.clock.now_us(), Kind.EXPANDED, node, UNMAPPED, 0, 1, S.EXPANDED, data)
+        self.ledger.values.extend([None] * width)
+
+    def _mark(self, number: int, state: S, reason: str, value: Any = None) -> None:
+        """Record a state that no attempt has led to; the task's handlers see it as well."""
+        node = self.run.place_of(number)[0]
+        task = self.tasks[node]
+        if task.state_handlers and state is not S.MAPPED:
+            proposed = api.class_of(state)(message=reason, result=value)
+            with context(self.facts.context):
+                settled = handled(task, api.Pending(), proposed)
+            if settled is not proposed:
+                self._mark_state(number, settled, proposed=type(proposed).__name__)
+                return
+        self._settle(number, state, reason, value, None)
+
+    def _mark_state(self, number: int, state: api.State, proposed: str | None = None) -> None:
+        more = {"proposed": proposed} if proposed else None
+        event_state = api.event_state_of(state)
+        if event_state is S.PAUSED and self._is_told_to_go_on(number):
+            return
+        self._settle(number, event_state, state.message or "", state.result, more)
+
+    def _settle(
+        self, number: int, state: S, message: str, value: Any, more: Mapping[str, Any] | None
+    ) -> None:
+        node, index = self.run.place_of(number)
+        if state is S.PAUSED and self._is_told_to_go_on(number):
+            return
+        data = dict(more or {})
+        if message:
+            self.ledger.messages[number] = message
+            data["message"] = message
+        if state is not S.MAPPED:
+            self.ledger.values[number] = value
+        attempt = self.run.attempt[number]
+        self._record(self.clock.now_us(), Kind.TASK, node, index, attempt, 1, state, data or None)
+
+    def _is_told_to_go_on(self, number: int) -> bool:
+        """Whether a person, asked at the terminal, lets a paused task run."""
+        if self.ask is None:
+            return False
+        node, index = self.run.place_of(number)
+        self._hand_over()
+        if not self.ask(self.tasks[node].name):
+            return False
+        self._record(self.clock.now_us(), Kind.TASK, node, index, self.run.attempt[number], 1, S.PAUSED, None)
+        self._record(self.clock.now_us(), Kind.VERDICT, node, index, 0, 1, S.READY, {"may_run": True, "by": "person"})
+        return True
+
+    # -- outcomes ------------------------------------------------------------------------------------------------------
+
+    def _take(self, outcome: Outcome) -> None:
+        number = outcome.ref
+        run = self.run
+        state = run.state[number]
+        if (state is not S.RUNNING and state is not S.QUEUED) or (
+            outcome.attempt != run.attempt[number] + (state is S.QUEUED)
+        ):
+            return  # late: the attempt was given up
+        if state is S.QUEUED:
+            self._show(number, outcome.started_us)
+        self._handed_out.pop(number, None)
+        new = outcome.state
+        self.ledger.values[number] = outcome.value
+        node, index = (number, UNMAPPED) if number < len(self.tasks) else run.place_of(number)
+        if new is S.SUCCESS and not outcome.message and outcome.details is None:
+            self._record(outcome.ended_us, Kind.TASK, node, index, outcome.attempt, 1, new, None)
+        else:
+            self._take_unusual(outcome, node, index)
+        task = self.tasks[node]
+        if task.cache_for is not None and new is S.SUCCESS:
+            call_arguments = self._arguments.of_task(number)[0] if index == UNMAPPED else {}
+            RECENT.keep(
+                task,
+                self.ledger.value(number),
+                call_arguments if index == UNMAPPED else self._arguments.of_child(node, index)[0],
+                self.facts.context.get("parameters", {}),
+                outcome.ended_us,
+            )
+
+    def _take_unusual(self, outcome: Outcome, node: int, index: int) -> None:
+        number, new = outcome.ref, outcome.state
+        data = dict(outcome.details or {})
+        if outcome.message:
+            self.ledger.messages[number] = outcome.message
+            data["message"] = outcome.message
+        if new is S.PAUSED and self._is_told_to_go_on(number):
+            return
+        loop = self.run.loops.get(number, 0) + 1
+        self._record(outcome.ended_us, Kind.TASK, node, index, outcome.attempt, loop, new, data or None)
+        if self.raise_errors and new is S.FAILED and self.error_to_raise is None:
+            error = self.ledger.value(number)
+            if isinstance(error, BaseException):
+                self.error_to_raise = error
+                self._stop(S.FAILED, "raise_on_exception is on.")
+
+    def _show_started(self) -> None:
+        """Record as running what the executor has had the time to begin, before we sleep."""
+        now_us = None
+        shown = []
+        for number in self._handed_out:
+            if len(shown) >= self.executor.workers:
+                break
+            shown.append(number)
+        for number in shown:
+            if self.run.state[number] is S.QUEUED:
+                now_us = self.clock.now_us() if now_us is None else now_us
+                self._show(number, now_us)
+        if now_us is not None:
+            self._hand_over()
+
+    def _show(self, number: int, at_us: int) -> None:
+        node, index = (number, UNMAPPED) if number < len(self.tasks) else self.run.place_of(number)
+        loop = self.run.loops.get(number, 0) + 1 if self.run.loops else 1
+        self._record(at_us, Kind.TASK, node, index, self.run.attempt[number] + 1, loop, S.RUNNING, None)
+
+    # -- recording -----------------------------------------------------------------------------------------------------
+
+    def _record(
+        self,
+        at_us: int,
+        kind: Kind,
+        node: int,
+        index: int,
+        attempt: int,
+        loop: int,
+        state: S,
+        data: Mapping[str, Any] | None,
+    ) -> None:
+        event = Event(self.run.seq + 1, at_us, kind, node, index, attempt, loop, state, data)
+        self.run.apply(event)
+        self._events.append(event)
+
+    def _record_run(self, state: S, data: Mapping[str, Any] | None) -> None:
+        self._record(self.clock.now_us(), Kind.RUN, RUN_ITSELF, UNMAPPED, 0, 1, state, data)
+
+    def _hand_over(self) -> None:
+        if self._events:
+            events, self._events = self._events, []
+            if self._log_error is None:
+                try:
+                    self.log.append(events)
+                except StoreError as error:
+                    self._log_error = error
+                    self._stop(S.CRASHED, "The history cannot be written.")
+
+    # -- stopping ------------------------------------------------------------------------------------------------------
+
+    def _stop(self, state: S, reason: str) -> None:
+        """Begin to end: nothing new starts, what runs is stopped."""
+        if not self.run.stopping and not IS_FINAL[self.run.run_state]:
+            self._record_run(S.RUNNING, {"stopping": int(state), "message": reason})
+            self._reason = reason
+        if self._lane is not None:
+            self._lane.stop(cancel_running=True)
+            self._lane = None
+        still_running = self.executor.stop(cancel_running=True)
+        if still_running:
+            warnings.warn(
+                f"These tasks cannot be stopped and go on in their threads: {', '.join(still_running)}. "
+                "Their results will be dropped.",
+                stacklevel=2,
+            )
+        outcome = self._inbox.take()
+        while outcome is not None:
+            self._take(outcome)
+            outcome = self._inbox.take()
+        for number, now in enumerate(self.run.state):
+            if now is S.QUEUED or now is S.RUNNING:
+                self._settle(number, S.CANCELLED if now is S.RUNNING else S.NOT_RUN, reason, None, None)
+
+    _reason: str = ""
+
+    def _end(self, command: End) -> None:
+        message = command.reason or self._reason
+        proposed = api.class_of(command.state)(message=message)
+        settled = self._judged_by_flow(proposed)
+        data: dict[str, Any] = {"message": settled.message or message}
+        if settled is not proposed:
+            data["proposed"] = type(proposed).__name__
+        self.final_state = settled
+        self._record_run(api.event_state_of(settled), data)
+
+    final_state: api.State | None = None
+
+    def _judged_by_flow(self, proposed: api.State) -> api.State:
+        """The final state after the flow's own handlers have seen it."""
+        flow = self.flow
+        if not flow.state_handlers and flow.terminal_state_handler is None:
+            return proposed
+        settled = proposed
+        with context(self.facts.context):
+            if flow.terminal_state_handler is not None:
+                references = {self.tasks[node]: self.ledger.state(node) for node in self.run.plan.references}
+                try:
+                    replaced = flow.terminal_state_handler(flow, settled, set(references.values()))
+                except Exception as error:
+                    message = f"Exception raised while calling the terminal state handler: {error!r}"
+                    replaced = api.Failed(message, result=error)
+                settled = replaced if isinstance(replaced, api.State) else settled
+            return handled(flow, api.Running(), settled)
+
+    def _wind_up(self) -> None:
+        """Whatever happened: the executor ends, the end is recorded, the log is flushed."""
+        if self._lane is not None:
+            self._lane.stop(cancel_running=True)
+        if not IS_FINAL[self.run.run_state] and self.run.run_state is not S.PAUSED:
+            if not self.run.stopping:  # an error of our own, on its way up
+                self._stop(S.CRASHED, "The engine itself failed.")
+            assert self.run.stopping is not None
+            self._end(End(self.run.stopping, ""))
+        else:
+            self.executor.stop(cancel_running=False)
+        self._hand_over()
+        try:
+            self.log.close()
+        except StoreError as error:
+            self._log_error = self._log_error or error

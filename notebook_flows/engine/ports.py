@@ -1,0 +1,154 @@
+"""What the engine asks of the world: the protocols that event logs, executors and clocks fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from notebook_flows.core.events import Event
+    from notebook_flows.engine.call import Call, LogLine, Outcome, RunFacts
+
+
+class Clock(Protocol):
+    """The time, injected: tests have one that they turn by hand."""
+
+    def now_us(self) -> int:
+        """Microseconds since 1970, UTC. May jump; for what is recorded."""
+
+    def monotonic_s(self) -> float:
+        """Seconds since some moment. Never jumps; for waiting."""
+
+    def sleep_s(self, seconds: float) -> None:
+        """Wait; Ctrl-C ends it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunInfo:
+    """What is known of a run before its first event.
+
+    Attributes:
+        run_id: 32 hexadecimal digits.
+        slugs: the n task slugs, in the order of the graph's numbers.
+        parameters: JSON values; secrets already masked.
+        graph: the graph as JSON, as the first event carries it.
+        environment: Python version, platform, git commit and the like; JSON.
+    """
+
+    run_id: str
+    flow_name: str
+    run_name: str
+    slugs: Sequence[str]
+    executor: str
+    parent_run_id: str | None = None
+    scheduled_us: int | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    graph: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What another process asks of a running run.
+
+    Attributes:
+        number: grows with each request of the run.
+        verb: ``cancel``, ``retry``, ...
+    """
+
+    number: int
+    verb: str
+    payload: Mapping[str, Any]
+
+
+class RunLog(Protocol):
+    """The history of one run, owned by this process until `close`.
+
+    Methods are called from one thread, the engine's; `add_log_lines` from any.
+    """
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Take events over, to be committed in a group soon; returns at once.
+
+        Raises:
+            StaleOwnerError: another process has taken the run over.
+            StoreError: the log gave up; nothing more will be recorded.
+        """
+
+    def add_log_lines(self, lines: Sequence[LogLine]) -> None:
+        """Take log lines over; they are committed with the next group."""
+
+    def may_start(self) -> bool:
+        """Whether new tasks may start: False while the log cannot be written."""
+
+    def flush(self) -> None:
+        """Return when everything appended so far is committed.
+
+        Raises:
+            StoreError: it could not be; the message says where the spool is.
+        """
+
+    def requests(self) -> Sequence[Request]:
+        """What other processes have asked since the last call. Cheap: looks at most twice a second."""
+
+    def close(self) -> None:
+        """Flush, and give the ownership up."""
+
+
+class EventLog(Protocol):
+    """Where histories are kept."""
+
+    def begin(self, info: RunInfo) -> RunLog:
+        """Open a new run, owned by this process."""
+
+
+class Inbox(Protocol):
+    """Where executors put outcomes; any thread may."""
+
+    def put(self, outcome: Outcome) -> None:
+        """Hand one outcome over, and wake the engine."""
+
+    def put_many(self, outcomes: Sequence[Outcome]) -> None:
+        """Hand several over at once."""
+
+    def wake(self) -> None:
+        """Wake the engine without an outcome."""
+
+
+class Executor(Protocol):
+    """A place where attempts run. One run at a time uses it; `start` and `stop` enclose the run.
+
+    Attributes:
+        name: what the history says, for example ``threads(8)``.
+        workers: how many attempts may run side by side.
+        is_remote: attempts run in other processes: values come back as `Pickled`, functions must pickle.
+        takes_segments: `Call.then` is followed; else every call comes alone.
+    """
+
+    name: str
+    workers: int
+    is_remote: bool
+    takes_segments: bool
+
+    def start(self, inbox: Inbox, facts: RunFacts) -> None:
+        """Be ready for calls."""
+
+    def submit(self, call: Call) -> None:
+        """Take one call over; never blocks. Every call yields an outcome, whatever happens to it."""
+
+    def work(self) -> bool:
+        """Run one waiting call in the calling thread, if this executor works there; False where there is none."""
+
+    def cancel(self, ref: int, attempt: int) -> bool:
+        """Stop one attempt if that can be done; True if no outcome of it will come any more or CANCELLED will."""
+
+    def stop(self, *, cancel_running: bool) -> Sequence[str]:
+        """End, within 2 s whatever the tasks do.
+
+        Args:
+            cancel_running: drop what waits and stop what runs; else all calls have ended already.
+        Returns:
+            The names of the tasks that could not be stopped and still run (threads only).
+        """

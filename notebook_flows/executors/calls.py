@@ -1,0 +1,64 @@
+"""What all executors know of calls: the links of a segment, and outcomes of attempts that could not tell their own."""
+
+from __future__ import annotations
+
+import os
+from time import time_ns
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core.lifecycle import S
+from notebook_flows.engine.attempt import TaskTimeout, _failed
+from notebook_flows.engine.call import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from notebook_flows.engine.call import Call
+    from notebook_flows.errors import WorkerDied
+
+
+def links_of(call: Call | None) -> Iterator[Call]:
+    """The call itself, then the rest of its segment."""
+    while call is not None:
+        yield call
+        call = call.then
+
+
+def next_link(call: Call, outcome: Outcome) -> Call | None:
+    """The call to go on with on the same worker, its argument filled in; None at the end, or after anything but success."""
+    then = call.then
+    if then is None or outcome.state is not S.SUCCESS:
+        return None
+    if call.passes_to is not None:
+        then.arguments[call.passes_to] = outcome.value
+    return then
+
+
+def ended_without(call: Call, state: S, message: str, value: Any = None, *, began_us: int | None = None) -> Outcome:
+    """The outcome of an attempt that ended without one of its own: cancelled, crashed, timed out."""
+    now_us = time_ns() // 1000
+    return Outcome(call.ref, call.attempt, state, value, message, now_us if began_us is None else began_us, now_us)
+
+
+def timed_out(call: Call, began_us: int) -> Outcome:
+    """The outcome of an attempt whose time is up while its code still runs: a retry, where its task has one left.
+
+    The task's handlers run here, in the calling thread.
+    """
+    return _failed(call, TaskTimeout(), began_us)
+
+
+def crashed(call: Call, problem: WorkerDied, began_us: int) -> Outcome:
+    """The outcome of an attempt whose process has died: a retry, where its task has one left."""
+    if call.task.retry_policy.attempts > call.attempt:
+        outcome = _failed(call, problem, began_us)
+        if outcome.state is S.RETRYING:
+            return outcome
+    return ended_without(call, S.CRASHED, str(problem), problem, began_us=began_us)
+
+
+def number_of_cpus() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) or 1
+    return os.cpu_count() or 1

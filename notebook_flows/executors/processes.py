@@ -1,0 +1,58 @@
+"""Attempts in processes of their own, each watched: what happens to one harms no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from notebook_flows.executors.calls import number_of_cpus
+from notebook_flows.executors.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_flows.engine.call import Call, RunFacts
+    from notebook_flows.engine.ports import Inbox
+
+
+class ProcessExecutor:
+    """Runs calls in worker processes, begun as they are needed and replaced when they die.
+
+    Functions of scripts and notebooks travel by value, so scripts need no ``if __name__ == "__main__"``. Values come
+    back as `Pickled` and go on to the next worker as they are. A task that passes its timeout, or is cancelled, is
+    killed with all that it has started.
+
+    Args:
+        workers: how many attempts may run side by side; as many as there are processors unless given.
+    """
+
+    is_remote = True
+    takes_segments = True
+
+    _supervisor: Supervisor
+
+    def __init__(self, workers: int | None = None) -> None:
+        if workers is not None and workers < 1:
+            raise ValueError(f"ProcessExecutor needs 1 worker or more, not {workers}.")
+        self.workers = workers or number_of_cpus()
+        self.name = f"processes({self.workers})"
+
+    def start(self, inbox: Inbox, facts: RunFacts) -> None:
+        """Be ready for calls."""
+        self._supervisor = Supervisor(inbox, self.workers)
+
+    def submit(self, call: Call) -> None:
+        """Take one call over; never blocks."""
+        self._supervisor.submit(call)
+
+    def work(self) -> bool:
+        """Nothing runs in the calling thread."""
+        return False
+
+    def cancel(self, ref: int, attempt: int) -> bool:
+        """End one attempt as CANCELLED; if it runs, its process is killed."""
+        return self._supervisor.cancel(ref, attempt)
+
+    def stop(self, *, cancel_running: bool) -> Sequence[str]:
+        """End all workers, and all that they have started; nothing runs on."""
+        self._supervisor.stop(cancel_running=cancel_running)
+        return ()

@@ -1,0 +1,71 @@
+"""Looking a history over, and deriving its projections anew from the events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from notebook_flows.core.lifecycle import S
+from notebook_flows.store.encoding import decode, encode
+from notebook_flows.store.writing import write_projections
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from notebook_flows.core.events import Event
+
+_PIECE = 10_000
+_RUN_PART = "state, message, started_us, ended_us"
+_TASK_PART = "node, map_index, loop, attempt, state, seq, started_us, ended_us, coalesce(message, ''), result"
+
+
+def rebuild(connection: sqlite3.Connection, run_no: int) -> None:
+    """Derive the run's row and its task runs from its events anew, within the caller's transaction."""
+    connection.execute("DELETE FROM task_run WHERE run_no = ?", (run_no,))
+    connection.execute(
+        "UPDATE run SET state = ?, message = '', started_us = NULL, ended_us = NULL, counts = NULL, "
+        "last_seq = (SELECT coalesce(max(seq), 0) FROM event WHERE run_no = ?2) WHERE run_no = ?2",
+        (int(S.PENDING), run_no),
+    )
+    for events in pieces(connection, run_no):
+        write_projections(connection, run_no, encode(events))
+
+
+def pieces(connection: sqlite3.Connection, run_no: int) -> Iterator[list[Event]]:
+    """The run's events, some thousands at a time."""
+    after = 0
+    while True:
+        rows = connection.execute(
+            "SELECT seq, body FROM event WHERE run_no = ? AND seq > ? ORDER BY seq LIMIT ?", (run_no, after, _PIECE)
+        ).fetchall()
+        if not rows:
+            return
+        after = rows[-1][0]
+        yield decode(rows)
+
+
+def problems_of(connection: sqlite3.Connection) -> Iterator[str]:
+    """One sentence for each thing that is wrong; the connection must be one that may be thrown away."""
+    for (answer,) in connection.execute("PRAGMA integrity_check(20)").fetchall():
+        if answer != "ok":
+            yield f"The file is damaged: {answer}"
+    for run_no, run_id, last_seq in connection.execute("SELECT run_no, run_id, last_seq FROM run").fetchall():
+        count, last = connection.execute(
+            "SELECT count(*), coalesce(max(seq), 0) FROM event WHERE run_no = ?", (run_no,)
+        ).fetchone()
+        if not count == last == last_seq:
+            yield f"Run {run_id} says that it has {last_seq} events, and has {count}, the last numbered {last}."
+        elif _differs(connection, run_no):
+            yield f"Run {run_id}: its rows do not say what its events say; rebuild_projections({run_id!r}) puts it right."
+
+
+def _differs(connection: sqlite3.Connection, run_no: int) -> bool:
+    stored = _projections(connection, run_no)
+    rebuild(connection, run_no)
+    return stored != _projections(connection, run_no)
+
+
+def _projections(connection: sqlite3.Connection, run_no: int) -> list[tuple[object, ...]]:
+    run = connection.execute(f"SELECT {_RUN_PART} FROM run WHERE run_no = ?", (run_no,)).fetchall()
+    tasks = connection.execute(f"SELECT {_TASK_PART} FROM task_run WHERE run_no = ?", (run_no,)).fetchall()
+    return [*run, *tasks]

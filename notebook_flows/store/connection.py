@@ -1,0 +1,266 @@
+"""Connections to a history, opened the one way that keeps its promises; and SQLite's errors as sentences of ours."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from notebook_flows.engine.crash import crash_point
+from notebook_flows.errors import StoreCorrupt, StoreError, StoreUnavailable
+from notebook_flows.store import schema
+from notebook_flows.store.filesystem import make_private_folder, network_filesystem, open_private, sync_folder
+from notebook_flows.store.locks import held
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BUSY_TIMEOUT_S = 30.0
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def wal_of(path: Path) -> Path:
+    """SQLite's write-ahead file of a history."""
+    return path.with_name(path.name + "-wal")
+
+
+def open_for_writing(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
+    """A connection whose commits survive a loss of power. The history is made if it is not there.
+
+    Never opens the file but through SQLite: closing any other descriptor of it would drop
+    the POSIX locks of every connection of this process.
+
+    Raises:
+        StoreError: it cannot be made or written, is damaged, foreign, or too new.
+    """
+    try:
+        make_private_folder(path.parent)
+        make_private_folder(path.parent / "locks")
+        _create_if_missing(path)
+        connection = _connect(path, "rw", busy_timeout_s)
+        try:
+            schema.verify(connection, str(path))
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            _choose_journal(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    except (sqlite3.Error, OSError) as error:
+        raise as_store_error(error, path, doing="written") from error
+    return connection
+
+
+def _connect(path: Path, mode: str, busy_timeout_s: float) -> sqlite3.Connection:
+    return sqlite3.connect(
+        _uri(path, f"mode={mode}"),
+        uri=True,
+        timeout=busy_timeout_s,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _uri(path: Path, query: str) -> str:
+    return f"{path.absolute().as_uri()}?{query}"
+
+
+def _create_if_missing(path: Path) -> None:
+    if _size(path) > 0:
+        return
+    with held(path.parent / "locks" / "create"):
+        if _size(path) > 0:
+            return
+        if _size(wal_of(path)) > 0:
+            raise StoreCorrupt(
+                f"{path} is empty or gone, but its {wal_of(path).name} is still there: move both aside, "
+                "a new history is begun then."
+            )
+        _create(path)
+
+
+def _create(path: Path) -> None:
+    """Make a whole history aside and rename it into place: nobody ever sees half of one."""
+    aside = path.with_name(f"{path.name}.new-{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    os.close(open_private(aside, os.O_WRONLY | os.O_EXCL))
+    try:
+        connection = _connect(aside, "rw", BUSY_TIMEOUT_S)
+        try:
+            schema.create(connection)
+            crash_point("store.created")
+            if network_filesystem(path.absolute()) is None:
+                connection.execute("PRAGMA journal_mode = WAL")
+        finally:
+            connection.close()
+        aside.rename(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    crash_point("store.renamed")
+    sync_folder(path.parent)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _choose_journal(connection: sqlite3.Connection, path: Path) -> None:
+    kind = network_filesystem(path.absolute())
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if kind is None:
+        if mode != "wal":
+            connection.execute("PRAGMA journal_mode = WAL")
+        return
+    if mode == "wal":
+        connection.execute("PRAGMA journal_mode = DELETE")
+    from warnings import warn
+
+    warn(
+        f"{path} is on a network file system ({kind}), where the history is slower and only as safe as its locks: "
+        "better set a local folder.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection | None:
+    """A connection for reading; it works in a read-only folder too. None if there is no history yet.
+
+    Raises:
+        StoreError: it cannot be read, is damaged, foreign, or too new.
+    """
+    try:
+        if _size(path) == 0:
+            if _size(wal_of(path)) > 0:
+                raise StoreCorrupt(
+                    f"{path} is empty or gone, but its {wal_of(path).name} is still there: move both aside."
+                )
+            return None
+        connection = _connect_to_read(path)
+        try:
+            schema.verify(connection, str(path))
+        except BaseException:
+            connection.close()
+            raise
+    except (sqlite3.Error, OSError) as error:
+        raise as_store_error(error, path, doing="read") from error
+    return connection
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    if is_writable(path):
+        connection = _connect(path, "rw", BUSY_TIMEOUT_S)
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+    if _size(wal_of(path)) > 0:
+        return _connect_to_copy(path)
+    return sqlite3.connect(_uri(path, "immutable=1"), uri=True, isolation_level=None, check_same_thread=False)
+
+
+def is_writable(path: Path) -> bool:
+    """Whether this process may write the history and its folder, where SQLite keeps its WAL."""
+    return os.access(path.parent, os.W_OK) and os.access(path, os.W_OK)
+
+
+def _connect_to_copy(path: Path) -> sqlite3.Connection:
+    """A copy in memory of a history whose last events are in a WAL that cannot be used in place."""
+    import shutil
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory(prefix="notebook_flows-") as folder:
+        copy = Path(folder) / "history.db"
+        shutil.copyfile(path, copy)
+        shutil.copyfile(wal_of(path), wal_of(copy))
+        source = sqlite3.connect(copy)
+        target = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        source.backup(target)
+        source.close()
+    return target
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """What happens inside is written altogether or not at all."""
+    begin(connection)
+    try:
+        yield connection
+        crash_point("store.commit.before")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            try:
+                connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                pass  # SQLite has rolled back by itself; the first error is the one to tell
+        raise
+    crash_point("store.commit.after")
+
+
+def begin(connection: sqlite3.Connection) -> None:
+    """Take the write lock. SQLite answers BUSY at once where waiting could deadlock; those are tried again."""
+    for rest_s in (0.01, 0.05, 0.2):
+        started = time.monotonic()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() - started > 1.0:
+                raise
+            time.sleep(rest_s)
+        else:
+            return
+    connection.execute("BEGIN IMMEDIATE")
+
+
+def primary_code(error: BaseException) -> int:
+    """SQLite's error code without its extension; 0 for what does not come from SQLite."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def is_really_damaged(path: Path) -> bool:
+    """A second look after SQLite said "corrupt": a failing read of the disk is reported in the same words."""
+    try:
+        connection = _connect(path, "rw", BUSY_TIMEOUT_S)
+        try:
+            (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        return primary_code(error) in _DAMAGED
+    return bool(answer != "ok")
+
+
+def as_store_error(error: BaseException, path: Path, *, doing: str) -> StoreError:
+    """One sentence of what is wrong and what to do.
+
+    Args:
+        doing: ``read`` or ``written``: what did not work.
+    """
+    if isinstance(error, StoreError):
+        return error
+    code = primary_code(error)
+    if code in _DAMAGED:
+        return StoreCorrupt(
+            f"{path} is damaged or no history ({error}): move it and its -wal file aside, a new history is begun then; "
+            f"`sqlite3 {path.name} .recover` saves what can be saved."
+        )
+    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in _NO_SPACE:
+        return StoreUnavailable(f"The disk with the history {path} is full: free some space and try again.")
+    if code == sqlite3.SQLITE_BUSY:
+        return StoreUnavailable(f"The history {path} has been locked by another process for {BUSY_TIMEOUT_S:.0f} s.")
+    if code == sqlite3.SQLITE_READONLY or (doing == "written" and path.exists() and not is_writable(path)):
+        return StoreUnavailable(f"The history {path} is read-only here: it can be looked at, but nothing can run.")
+    if doing == "written" and path.parent.is_dir() and not os.access(path.parent, os.W_OK):
+        return StoreUnavailable(f"The folder {path.parent} is read-only here: no history can be kept in it.")
+    return StoreUnavailable(f"The history {path} cannot be {doing}: {error}.")
+
+
+_NO_SPACE = (28, 122)  # ENOSPC, EDQUOT

@@ -1,0 +1,104 @@
+"""What the history answers: frozen rows for runs, task runs and log lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from notebook_flows.core.lifecycle import S
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Owner:
+    """The process that writes, or wrote, a run.
+
+    Attributes:
+        boot_id: changes when the machine is started anew; empty where the system has none.
+        process_started: tells this process from a later one with the same pid; clock ticks since boot on Linux.
+    """
+
+    host: str
+    boot_id: str
+    pid: int
+    process_started: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunRow:
+    """One run, as it stands in the history.
+
+    Attributes:
+        created_us, started_us, ended_us, scheduled_us: microseconds since 1970, UTC.
+        last_seq: the number of the run's last event; 0 where there is none yet.
+        owner_epoch: raised by every takeover.
+        slugs: the n task slugs, in the order of the graph's numbers; empty in lists of runs.
+        task_count: n.
+        counts: how many task runs stand in which state now; a task without any event is not counted.
+    """
+
+    run_id: str
+    flow: str
+    name: str
+    parent_run_id: str | None
+    state: S
+    message: str
+    created_us: int
+    started_us: int | None
+    ended_us: int | None
+    scheduled_us: int | None
+    executor: str
+    parameters: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    last_seq: int
+    owner: Owner
+    owner_epoch: int
+    task_count: int
+    counts: Mapping[S, int] = field(default_factory=dict)
+    slugs: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskRunRow:
+    """One attempt of one task run.
+
+    Attributes:
+        node: the task's number in the graph.
+        index: the child's number below a mapped task, or -1.
+        seq: of the last event that spoke of it; the largest among a task run's attempts is where it stands now.
+        result: the reference to the result, as the event carried it, or None.
+    """
+
+    slug: str
+    node: int
+    index: int
+    attempt: int
+    loop: int
+    state: S
+    started_us: int | None
+    ended_us: int | None
+    message: str
+    result: Any
+    seq: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogRow:
+    """One captured log line.
+
+    Attributes:
+        number: 1, 2, 3... within the run.
+        slug: the task's, or None for the run itself.
+    """
+
+    number: int
+    at_us: int
+    level: int
+    logger: str
+    message: str
+    slug: str | None
+    node: int
+    index: int
+    attempt: int

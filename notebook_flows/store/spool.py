@@ -1,0 +1,161 @@
+"""Where outcomes wait, safe on a disk, while the history itself cannot be written."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from notebook_flows.core.events import Event
+from notebook_flows.engine.crash import crash_point
+from notebook_flows.store.encoding import decode, encode_body
+from notebook_flows.store.filesystem import PRIVATE_FOLDER, open_private, sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spooled:
+    """What a spool file says."""
+
+    file: Path
+    run_id: str
+    owner_epoch: int
+    events: Sequence[Event]
+
+
+class Spool:
+    """The file of one run: a line that says whose it is, then one line per event."""
+
+    def __init__(self, store: Path, run_id: str, owner_epoch: int) -> None:
+        self.file: Path | None = None
+        self._store = store
+        self._run_id = run_id
+        self._owner_epoch = owner_epoch
+        self._last_seq = 0
+
+    def keep(self, events: Sequence[Event]) -> None:
+        """Have these events in the file, durably; those that are there already are not written again.
+
+        Raises:
+            OSError: neither the store's folder nor the temporary one takes them.
+        """
+        new = [event for event in events if event.seq > self._last_seq]
+        if not new:
+            return
+        if self.file is not None:
+            try:
+                self._append(self.file, new)
+            except OSError:
+                self.drop()
+                new = list(events)
+        if self.file is None:
+            self.file = self._begin(new)
+        self._last_seq = new[-1].seq
+        crash_point("store.spooled")
+
+    def drop(self) -> None:
+        """Remove the file: the history has its events, or another file has."""
+        if self.file is not None:
+            try:
+                self.file.unlink(missing_ok=True)
+            except OSError:
+                pass  # it will be found told already, at the next start
+        self.file = None
+        self._last_seq = 0
+
+    def _begin(self, events: Sequence[Event]) -> Path:
+        refused: OSError | None = None
+        for folder in spool_folders(self._store):
+            file = folder / f"{self._run_id}.jsonl"
+            try:
+                _make_own_folder(folder)
+                head = json.dumps({"run_id": self._run_id, "owner_epoch": self._owner_epoch, "store": str(self._store)})
+                _write(file, f"{head}\n{_lines(events)}", os.O_TRUNC)
+                sync_folder(folder)
+            except OSError as error:
+                refused = error
+                try:
+                    file.unlink(missing_ok=True)
+                except OSError:
+                    pass  # the folder is as good as not there; the first error says why
+            else:
+                return file
+        raise refused or OSError("no folder for the spool")
+
+    def _append(self, file: Path, events: Sequence[Event]) -> None:
+        _write(file, _lines(events), os.O_APPEND)
+
+
+def _lines(events: Sequence[Event]) -> str:
+    return "".join([f"[{event.seq},{encode_body(event)}]\n" for event in events])
+
+
+def _write(file: Path, text: str, flag: int) -> None:
+    descriptor = open_private(file, os.O_WRONLY | flag)
+    try:
+        left = memoryview(text.encode("ascii"))
+        while left:
+            left = left[os.write(descriptor, left) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def spool_folders(store: Path) -> list[Path]:
+    """Where spools of this history may be: beside it, else in the temporary folder."""
+    import tempfile
+
+    mark = zlib.crc32(os.path.realpath(store).encode("utf-8", "surrogateescape"))
+    return [store.parent / "spool", Path(tempfile.gettempdir()) / f"notebook_flows-{os.getuid()}-{mark:08x}"]
+
+
+def _make_own_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=PRIVATE_FOLDER)
+    except FileExistsError:
+        if not _is_own(folder):
+            raise
+    else:
+        folder.chmod(PRIVATE_FOLDER)
+
+
+def _is_own(folder: Path) -> bool:
+    """Nobody else may have put something into the folder: its files are believed."""
+    import stat
+
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
+
+
+def read_spools(store: Path) -> list[Spooled]:
+    """All spools of this history. What a kill has cut off in the middle of a line was never acknowledged."""
+    found = []
+    for folder in spool_folders(store):
+        if _is_own(folder):
+            found += [spooled for file in sorted(folder.glob("*.jsonl")) if (spooled := _read(file)) is not None]
+    return found
+
+
+def _read(file: Path) -> Spooled | None:
+    rows: list[tuple[int, str]] = []
+    try:
+        with file.open(encoding="ascii", errors="replace") as lines:
+            head = json.loads(lines.readline())
+            run_id, owner_epoch = str(head["run_id"]), int(head["owner_epoch"])
+            for line in lines:
+                if not line.endswith("\n"):
+                    break
+                seq, body = json.loads(line)
+                rows.append((seq, json.dumps(body)))
+    except (OSError, ValueError, KeyError, TypeError):
+        if not rows:
+            return None
+    return Spooled(file=file, run_id=run_id, owner_epoch=owner_epoch, events=decode(rows))

@@ -1,0 +1,308 @@
+"""One thread per history and process that commits, in groups, whatever the process's runs have queued.
+
+The writer sleeps until something is queued, waits a moment for more (cut short by whoever waits for it), commits the
+queues of all runs in one transaction, and goes on with what has come meanwhile.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from notebook_flows.errors import StoreError
+from notebook_flows.store.checkpoint import checkpoint_if_due
+from notebook_flows.store.connection import as_store_error, open_for_writing, transaction
+from notebook_flows.store.outage import Outage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from notebook_flows.engine.ports import Clock
+    from notebook_flows.store.runlog import SqliteRunLog
+
+T = TypeVar("T")
+
+GATHER_S = 0.03
+"""How long the writer waits for more after it was woken. Measured (benchmarks in docs/history.md): longer saves
+no CPU that could be seen, shorter wakes it more often than the disk can follow."""
+
+LINGER_S = 2.0
+"""How long the thread stays without any open run."""
+
+_writers: dict[str, Writer] = {}
+_writers_guard = threading.Lock()
+_parked: list[object] = []
+
+
+class _Job:
+    def __init__(self, function: Callable[[sqlite3.Connection], Any]) -> None:
+        self.function = function
+        self.done = threading.Event()
+        self.result: Any = None
+        self.error: StoreError | None = None
+
+    def finish(self, result: Any = None, error: StoreError | None = None) -> None:
+        self.result, self.error = result, error
+        self.done.set()
+
+
+class Writer:
+    """The thread, its connection, and what waits for it.
+
+    Attributes:
+        asleep: whoever queues something must call `wake`.
+        progress: notified after each commit and each error.
+        outage: what is wrong, if the history cannot be written.
+    """
+
+    def __init__(self, path: Path, clock: Clock, rest: Callable[[float], None] | None = None) -> None:
+        self.path = path
+        self.asleep = False
+        self.progress = threading.Condition()
+        self.outage = Outage(path, clock)
+        self.commits = 0
+        self._clock = clock
+        self._commit_began_s: float | None = None
+        self._rest = rest or self._rest_unless_closing
+        self._logs: list[SqliteRunLog] = []
+        self._jobs: list[_Job] = []
+        self._wake = threading.Event()
+        self._hurry = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._connection: sqlite3.Connection | None = None
+
+    def call(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Run the function in a transaction of the writer's connection, and wait for its answer.
+
+        Raises:
+            StoreError: the history cannot be written; or what the function raised.
+        """
+        job = _Job(function)
+        with self.progress:
+            self._jobs.append(job)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="notebook_flows history", daemon=True)
+                self._thread.start()
+        self.hurry()
+        job.done.wait()
+        if job.error is not None:
+            raise job.error
+        return job.result  # type: ignore[no-any-return]  # T, by way of the job
+
+    def adopt(self, log: SqliteRunLog) -> None:
+        """From now on look into the queues of this run."""
+        with self.progress:
+            self._logs.append(log)
+
+    def abandon(self, log: SqliteRunLog) -> None:
+        """Look no more into the queues of this run."""
+        with self.progress:
+            if log in self._logs:
+                self._logs.remove(log)
+        self.wake()
+
+    def wake(self) -> None:
+        """There is something to commit, soon."""
+        self._wake.set()
+
+    def hurry(self) -> None:
+        """There is something to commit, now."""
+        self._hurry.set()
+        self._wake.set()
+
+    def is_stuck(self) -> bool:
+        """Whether a commit has been under way for longer than commits take: locked, or the disk hangs."""
+        began_s = self._commit_began_s
+        return began_s is not None and self._clock.monotonic_s() - began_s > 3.0
+
+    def close(self) -> None:
+        """Commit what is queued, end the thread and close the connection."""
+        thread = self._thread
+        self._closing.set()
+        self.hurry()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+        self._closing.clear()
+
+    def _work(self) -> None:
+        try:
+            while self._wait_for_work():
+                self._run_jobs()
+                self._commit_all()
+                self._tidy()
+        except BaseException as error:
+            self._give_up(StoreError(f"The writer of the history {self.path} stopped: {error!r}."))
+            with self.progress:
+                self._thread = None
+            raise
+        finally:
+            self._disconnect()
+
+    def _wait_for_work(self) -> bool:
+        self._wake.clear()
+        self.asleep = True
+        if not self._has_work():
+            self._wake.wait(self._nap_s())
+        self.asleep = False
+        if not self._hurry.is_set() and self._has_work():
+            self._hurry.wait(GATHER_S)
+        self._hurry.clear()
+        if self._has_work():
+            return True
+        with self.progress:
+            if self._jobs or (self._logs and not self._closing.is_set()):
+                return True
+            self._disconnect()
+            self._thread = None
+            return False
+
+    def _nap_s(self) -> float | None:
+        if self._closing.is_set():
+            return 0.0
+        if self.outage.is_low:
+            return 1.0
+        return None if self._logs else LINGER_S
+
+    def _has_work(self) -> bool:
+        return bool(self._jobs) or any(log.has_queued() for log in self._logs)
+
+    def _run_jobs(self) -> None:
+        with self.progress:
+            jobs, self._jobs = self._jobs, []
+        for job in jobs:
+            try:
+                job.finish(self._in_transaction(job.function))
+            except StoreError as error:
+                job.finish(error=error)
+            except (sqlite3.Error, OSError) as error:
+                self._disconnect()
+                job.finish(error=as_store_error(error, self.path, doing="written"))
+            except BaseException as error:
+                job.finish(error=StoreError(f"The history {self.path} could not do this: {error!r}."))
+                raise
+
+    def _in_transaction(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        with transaction(self._connected()) as connection:
+            return function(connection)
+
+    def _commit_all(self) -> None:
+        """Commit until the queues are empty, or the history is given up."""
+        while True:
+            logs = [log for log in self._logs if log.has_queued()]
+            if not logs:
+                return
+            try:
+                self._commit(logs)
+            except (sqlite3.Error, OSError, StoreError) as error:
+                self._met(error, logs)
+            else:
+                self.outage.committed(logs)
+                self._announce()
+
+    def _commit(self, logs: list[SqliteRunLog]) -> None:
+        self._commit_began_s = self._clock.monotonic_s()
+        try:
+            connection = self._connected()
+            for log in logs:
+                log.prepare()
+            with transaction(connection):
+                for log in logs:
+                    log.write(connection)
+            with self.progress:
+                for log in logs:
+                    log.acknowledge()
+            self.commits += 1
+        finally:
+            self._commit_began_s = None
+        checkpoint_if_due(connection, self.path)
+
+    def _met(self, error: Exception, logs: list[SqliteRunLog]) -> None:
+        """Go on after an error: keep what is queued safe, and rest before the next try; or give up."""
+        self._disconnect()
+        rest_s = self.outage.met(error, logs)
+        self._announce()
+        if rest_s is None or self._closing.is_set():
+            assert self.outage.error is not None
+            self._give_up(self.outage.error)
+            return
+        self._refuse_jobs()
+        if rest_s:
+            self._rest(rest_s)
+
+    def _give_up(self, error: StoreError) -> None:
+        for log in tuple(self._logs):
+            log.fail(error)
+        self._refuse_jobs(error)
+        self._announce()
+
+    def _refuse_jobs(self, error: StoreError | None = None) -> None:
+        with self.progress:
+            jobs, self._jobs = self._jobs, []
+        for job in jobs:
+            job.finish(error=error or self.outage.error)
+
+    def _announce(self) -> None:
+        with self.progress:
+            self.progress.notify_all()
+
+    def _tidy(self) -> None:
+        if self.outage.is_low:
+            self.outage.look_for_room()
+        if not self._logs and self._connection is not None:
+            checkpoint_if_due(self._connection, self.path)
+
+    def _rest_unless_closing(self, seconds: float) -> None:
+        self._closing.wait(seconds)
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = open_for_writing(self.path)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except sqlite3.Error:
+                pass  # what it had to say was said by the commit
+
+    def _forget_in_child(self) -> None:
+        """After a fork: the thread and the connection are the parent's."""
+        _parked.append(self._connection)
+        self._connection = None
+        error = StoreError("This run belongs to the process that this one was forked from.")
+        for log in self._logs:
+            log.fail(error)
+
+
+def writer_of(path: Path, clock: Clock, rest: Callable[[float], None] | None = None) -> Writer:
+    """The one writer of this history in this process."""
+    key = os.path.realpath(path)
+    with _writers_guard:
+        writer = _writers.get(key)
+        if writer is None:
+            _writers[key] = writer = Writer(path, clock, rest)
+        return writer
+
+
+@atexit.register
+def _close_all() -> None:
+    for writer in tuple(_writers.values()):
+        writer.close()
+
+
+def _forget_all_in_child() -> None:
+    global _writers_guard
+    _writers_guard = threading.Lock()
+    for writer in _writers.values():
+        writer._forget_in_child()
+    _writers.clear()
+
+
+os.register_at_fork(after_in_child=_forget_all_in_child)

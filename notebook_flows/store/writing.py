@@ -1,0 +1,199 @@
+"""The statements that put a run's events, projections and log lines into the tables.
+
+A batch goes to SQLite in one statement per table, as JSON: `executemany` releases and takes the interpreter's lock for
+every row, and while the main thread is busy each taking may last 5 ms.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from notebook_flows.core.lifecycle import IS_FINAL, S
+from notebook_flows.errors import StaleOwnerError
+from notebook_flows.store.encoding import clean_text, decode, encode_body, to_json
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from notebook_flows.core.events import Event
+    from notebook_flows.engine.call import LogLine
+    from notebook_flows.engine.ports import RunInfo
+    from notebook_flows.store.encoding import Batch
+    from notebook_flows.store.rows import Owner
+
+_EVENTS = "INSERT INTO event SELECT ?1, ?2 + key, value FROM json_each(?3)"
+
+_PLAIN = """
+INSERT INTO task_run (run_no, node, map_index, loop, attempt, state, seq, started_us, ended_us)
+SELECT ?1, key, -1, 1, 1, json_extract(value, '$[1]'), json_extract(value, '$[0]'),
+       json_extract(value, '$[2]'), json_extract(value, '$[3]')
+FROM json_each(?2) WHERE true
+ON CONFLICT DO UPDATE SET state = excluded.state, seq = excluded.seq,
+       started_us = coalesce(excluded.started_us, started_us), ended_us = excluded.ended_us
+"""
+
+_OTHER = """
+INSERT INTO task_run (run_no, node, map_index, loop, attempt, seq, state, started_us, ended_us, message, result)
+SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+       json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
+       json_extract(value, '$[6]'), json_extract(value, '$[7]'), json_extract(value, '$[8]'), json_extract(value, '$[9]')
+FROM json_each(?2) WHERE true
+ON CONFLICT DO UPDATE SET state = excluded.state, seq = excluded.seq,
+       started_us = coalesce(excluded.started_us, started_us), ended_us = excluded.ended_us,
+       message = coalesce(excluded.message, message), result = coalesce(excluded.result, result)
+"""
+
+_LINES = """
+INSERT OR IGNORE INTO log (run_no, number, at_us, level, logger, message, node, map_index, attempt)
+SELECT ?1, ?2 + key, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+       json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]')
+FROM json_each(?3)
+"""
+
+COUNTS = """
+SELECT state, count(*) FROM (SELECT state, max(seq) FROM task_run WHERE run_no = ? GROUP BY node, map_index)
+GROUP BY state
+"""
+"""How many task runs stand where; SQLite takes the bare column from the row that has the maximum."""
+
+
+class AlreadyTold(Exception):  # noqa: N818 - caught one floor up; not an error
+    """These events are in the history as they are here: an acknowledgement was lost."""
+
+
+def insert_run(connection: sqlite3.Connection, info: RunInfo, owner: Owner, created_us: int) -> int:
+    """Write the row of a new run; returns its number."""
+    cursor = connection.execute(
+        "INSERT INTO run (run_id, flow, name, parent_run_id, state, created_us, scheduled_us, executor, task_count, "
+        "owner_host, owner_boot_id, owner_pid, owner_started, parameters, environment) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            info.run_id,
+            clean_text(info.flow_name),
+            clean_text(info.run_name),
+            info.parent_run_id,
+            int(S.PENDING),
+            created_us,
+            info.scheduled_us,
+            clean_text(info.executor),
+            len(info.slugs),
+            owner.host,
+            owner.boot_id,
+            owner.pid,
+            owner.process_started,
+            to_json(info.parameters),
+            to_json(info.environment),
+        ),
+    )
+    run_no = cursor.lastrowid
+    assert run_no is not None
+    connection.execute("INSERT INTO slugs VALUES (?, ?)", (run_no, json.dumps(list(info.slugs))))
+    return run_no
+
+
+def write_batch(connection: sqlite3.Connection, run_no: int, owner_epoch: int, batch: Batch) -> None:
+    """Write a batch that goes on where the run's history ends, within the caller's transaction.
+
+    Raises:
+        StaleOwnerError: the run has another owner, or other events at these numbers; nothing was written.
+        AlreadyTold: exactly this batch is in the history; nothing was written.
+    """
+    if not _advance(connection, run_no, owner_epoch, batch):
+        _explain(connection, run_no, owner_epoch, batch)
+    write_events(connection, run_no, batch)
+    write_projections(connection, run_no, batch)
+
+
+def _advance(connection: sqlite3.Connection, run_no: int, owner_epoch: int, batch: Batch) -> bool:
+    where = (run_no, owner_epoch, batch.first_seq - 1)
+    return (
+        connection.execute(
+            "UPDATE run SET last_seq = ? WHERE run_no = ? AND owner_epoch = ? AND last_seq = ?",
+            (batch.last_seq, *where),
+        ).rowcount
+        == 1
+    )
+
+
+def _explain(connection: sqlite3.Connection, run_no: int, owner_epoch: int, batch: Batch) -> None:
+    row = connection.execute("SELECT owner_epoch, last_seq FROM run WHERE run_no = ?", (run_no,)).fetchone()
+    if row is None:
+        raise StaleOwnerError("The run was removed from the history while it ran; its new events are refused.")
+    if row[0] != owner_epoch:
+        raise StaleOwnerError(
+            "Another process has taken this run over, since this one looked dead; what it still had to say is refused."
+        )
+    if row[1] >= batch.last_seq and stored_bodies(connection, run_no, batch.first_seq, batch.last_seq) == bodies_of(
+        batch
+    ):
+        raise AlreadyTold
+    raise StaleOwnerError(
+        f"The run's history ends with event {row[1]}, this process goes on with {batch.first_seq}: "
+        "a second writer is at work, or events are missing."
+    )
+
+
+def stored_bodies(connection: sqlite3.Connection, run_no: int, first_seq: int, last_seq: int) -> list[tuple[int, str]]:
+    """Seq and body of some events, both ends included."""
+    rows = connection.execute(
+        "SELECT seq, body FROM event WHERE run_no = ? AND seq BETWEEN ? AND ? ORDER BY seq",
+        (run_no, first_seq, last_seq),
+    )
+    return rows.fetchall()
+
+
+def bodies_of(batch: Batch) -> list[tuple[int, str]]:
+    """Seq and body of the batch's events, as `stored_bodies` tells them."""
+    pairs = list(batch.large)
+    for first_seq, text in batch.chunks:
+        events = decode((first_seq + number, json.dumps(body)) for number, body in enumerate(json.loads(text)))
+        pairs += [(event.seq, encode_body(event)) for event in events]
+    return sorted(pairs)
+
+
+def same_events(stored: Sequence[tuple[int, str]], events: Sequence[Event]) -> bool:
+    """Whether the stored rows are these events."""
+    return list(stored) == [(event.seq, encode_body(event)) for event in events]
+
+
+def write_events(connection: sqlite3.Connection, run_no: int, batch: Batch) -> None:
+    """Insert the events themselves."""
+    for first_seq, text in batch.chunks:
+        connection.execute(_EVENTS, (run_no, first_seq, text))
+    for seq, body in batch.large:
+        connection.execute("INSERT INTO event VALUES (?, ?, ?)", (run_no, seq, body))
+
+
+def write_projections(connection: sqlite3.Connection, run_no: int, batch: Batch) -> None:
+    """Bring `task_run` and `run` to where the batch leads."""
+    if batch.other:
+        rows = [[*key, *row[:5], None if row[5] is None else to_json(row[5])] for key, row in batch.other.items()]
+        connection.execute(_OTHER, (run_no, json.dumps(rows)))
+    if batch.plain:
+        connection.execute(_PLAIN, (run_no, json.dumps(batch.plain)))
+    change = batch.run
+    if change is not None:
+        counts = dict(connection.execute(COUNTS, (run_no,)).fetchall()) if IS_FINAL[change.state] else None
+        connection.execute(
+            "UPDATE run SET state = ?, message = ?, started_us = coalesce(started_us, ?), ended_us = ?, counts = ? "
+            "WHERE run_no = ?",
+            (
+                int(change.state),
+                change.message,
+                change.started_us,
+                change.ended_us,
+                None if counts is None else json.dumps(counts),
+                run_no,
+            ),
+        )
+
+
+def write_lines(connection: sqlite3.Connection, run_no: int, first_number: int, lines: Sequence[LogLine]) -> None:
+    """Insert log lines; those whose number is there already are there already."""
+    rows = [
+        (at_us, level, clean_text(logger), clean_text(message), node, index, attempt)
+        for at_us, level, logger, message, node, index, attempt in lines
+    ]
+    connection.execute(_LINES, (run_no, first_number, json.dumps(rows)))

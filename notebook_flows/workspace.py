@@ -1,0 +1,357 @@
+"""Puts the whole together: settings, history, executor and engine, for one run of a flow."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import uuid
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows._version import __version__
+from notebook_flows.core import state as api
+from notebook_flows.core.context import context, current_attempt
+from notebook_flows.core.lifecycle import S
+from notebook_flows.core.plan import graph_as_json, is_plain, planned
+from notebook_flows.core.run import Run
+from notebook_flows.core.validation import compiled
+from notebook_flows.engine.attempt import handled
+from notebook_flows.engine.call import RunFacts
+from notebook_flows.engine.clock import SystemClock
+from notebook_flows.engine.logs import caught
+from notebook_flows.engine.loop import Engine
+from notebook_flows.engine.parameters import told, told_apart
+from notebook_flows.engine.ports import RunInfo
+from notebook_flows.engine.results import Ledger, TaskStates
+from notebook_flows.errors import FlowError
+from notebook_flows.settings import settings_from
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.core.plan import Plan
+    from notebook_flows.core.task import Task
+    from notebook_flows.engine.ports import Clock, EventLog, Executor
+    from notebook_flows.store.memory import MemoryEventLog
+    from notebook_flows.store.sqlite import SqliteEventLog
+
+LONGEST_NAP_S = 30.0
+"""How long a scheduled run sleeps at most before it looks at the clock again, which may have been set."""
+
+
+@cache
+def _sqlite_log(path: Path) -> SqliteEventLog:
+    from notebook_flows.store.sqlite import SqliteEventLog
+
+    return SqliteEventLog(path)
+
+
+@cache
+def _memory_log() -> MemoryEventLog:
+    from notebook_flows.store.memory import MemoryEventLog
+
+    return MemoryEventLog()
+
+
+def event_log() -> SqliteEventLog | MemoryEventLog:
+    """The history that the settings name."""
+    settings = settings_from()
+    return _memory_log() if settings.history == "memory" else _sqlite_log(settings.store)
+
+
+def _log_for(history: bool | None) -> EventLog:
+    choice = settings_from().history
+    if history is False or (history is None and choice == "off"):
+        from notebook_flows.engine.nolog import NoEventLog
+
+        return NoEventLog()
+    return event_log()
+
+
+def run_flow(
+    flow: Flow,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    run_on_schedule: bool | None = None,
+    runner_cls: Any = None,
+    clock: Clock | None = None,
+    **keywords: Any,
+) -> api.State:
+    """Run a flow once, or at each time of its schedule; see `Flow.run`."""
+    if runner_cls is not None:
+        raise FlowError("`runner_cls` is Prefect 1's; notebook_flows has one engine. Leave it out, or give `executor`.")
+    now = clock or SystemClock()
+    given, options = told_apart(flow, parameters, keywords)
+    if flow.schedule is None or run_on_schedule is False:
+        return _run_once(flow, given, now, **options)
+    return _run_on_schedule(flow, given, now, **options)
+
+
+def _run_on_schedule(flow: Flow, given: dict[str, Any], clock: Clock, **options: Any) -> api.State:
+    """Wait for each time of the schedule, and run then, until there is none left."""
+    assert flow.schedule is not None
+    after = datetime.fromtimestamp(clock.now_us() / 1e6, UTC)
+    state: api.State | None = None
+    while True:
+        events: Any = flow.schedule.next(1, after=after, **_with_events(flow.schedule))
+        if not events:
+            if state is None:
+                raise FlowError(f"Flow {flow.name!r} has no more scheduled runs.")
+            return state
+        event = events[0]
+        due = getattr(event, "start_time", event)
+        while (left_s := due.timestamp() - clock.now_us() / 1e6) > 0:
+            clock.sleep_s(min(left_s, LONGEST_NAP_S))
+        defaults = getattr(event, "parameter_defaults", None) or {}
+        state = _run_once(flow, {**defaults, **given}, clock, scheduled_start_time=due, **options)
+        after = due
+
+
+def _with_events(schedule: Any) -> dict[str, bool]:
+    return {"return_events": True} if hasattr(schedule, "clocks") else {}
+
+
+def _run_once(
+    flow: Flow,
+    given: dict[str, Any],
+    clock: Clock,
+    *,
+    executor: Executor | str | None = None,
+    state: api.State | None = None,
+    task_states: Mapping[Task, api.State] | None = None,
+    context: Mapping[str, Any] | None = None,  # noqa: A002 - as in Prefect 1
+    task_contexts: Mapping[Task, Mapping[str, Any]] | None = None,
+    flow_run_id: str | None = None,
+    flow_run_name: str | None = None,
+    history: bool | None = None,
+    scheduled_start_time: datetime | None = None,
+) -> api.State:
+    graph = compiled(flow)
+    begun = _begun(flow, state)
+    tasks = list(flow._into)
+    presets, resumed, known = _presets(flow, tasks, task_states or {})
+    plan = planned(flow, graph, tasks, presets=presets, resumed=resumed)
+    run = Run(plan)
+    ledger = Ledger(run)
+    for number, one in known.items():
+        ledger.values[number] = one.result
+        if one.message:
+            ledger.messages[number] = one.message
+    if begun.is_finished():
+        return begun
+    run_id = flow_run_id or uuid.uuid4().hex
+    name = flow_run_name or f"{flow.name}-{run_id[:6]}"
+    place = _executor(executor if executor is not None else flow.executor)
+    facts = RunFacts(
+        run_id=run_id,
+        flow_name=flow.name,
+        context=_run_context(flow, given, run_id, name, clock, scheduled_start_time, context or {}),
+        results=flow.result if flow.result is not None else _default_results(),
+    )
+    parent = current_attempt()
+    slugs = list(flow.slugs.values())
+    info = RunInfo(
+        run_id=run_id,
+        flow_name=flow.name,
+        run_name=name,
+        slugs=slugs,
+        executor=place.name,
+        parent_run_id=parent.run_id if parent is not None else None,
+        scheduled_us=round(scheduled_start_time.timestamp() * 1e6) if scheduled_start_time else None,
+        parameters=told(facts.context["parameters"]),
+        graph=graph_as_json(graph, plan.names, slugs, plan),
+        environment=environment(),
+    )
+    log = _log_for(history).begin(info)
+    engine = Engine(
+        run=run,
+        flow=flow,
+        tasks=tasks,
+        plain=[is_plain(task) for task in tasks],
+        facts=facts,
+        log=log,
+        executor=place,
+        clock=clock,
+        ledger=ledger,
+        timeout_s=flow.timeout,
+        ask=_ask_at_terminal(),
+        raise_errors=bool(_outer("raise_on_exception")),
+        task_contexts={flow._member(task): keys for task, keys in (task_contexts or {}).items()},
+    )
+    with caught(run_id, log.add_log_lines):
+        engine.run_to_end(_first_event(info, plan))
+    if engine.error_to_raise is not None:
+        raise engine.error_to_raise
+    assert engine.final_state is not None
+    final = engine.final_state
+    final.result = TaskStates(flow, tasks, ledger)
+    final.context = {"flow_run_id": run_id, "flow_run_name": name}
+    return final
+
+
+def _outer(key: str) -> Any:
+    return context.get(key)
+
+
+def _begun(flow: Flow, state: api.State | None) -> api.State:
+    """The state after the flow's handlers have heard that it begins."""
+    if state is not None and state.is_finished():
+        return state
+    running = api.Running(message="Running flow.")
+    settled = handled(flow, state or api.Pending(), running) if flow.state_handlers else running
+    return settled
+
+
+def _presets(
+    flow: Flow, tasks: list[Task], task_states: Mapping[Task, api.State]
+) -> tuple[dict[int, S], frozenset[int], dict[int, api.State]]:
+    """Tasks that do not run, tasks that were told to go on, and the given states, by number."""
+    presets: dict[int, S] = {}
+    resumed: set[int] = set()
+    known: dict[int, api.State] = {}
+    number_of = {task: number for number, task in enumerate(tasks)} if task_states else {}
+    for task, state in task_states.items():
+        number = number_of.get(flow._member(task))
+        if number is None:
+            raise FlowError(f"task_states names task {task.name!r}, which is not in flow {flow.name!r}.")
+        if isinstance(state, api.Resume):
+            resumed.add(number)
+        elif state.is_finished() and not state.is_looped():
+            presets[number] = api.event_state_of(state)
+            known[number] = state
+    return presets, frozenset(resumed), known
+
+
+def _executor(chosen: Executor | str | None) -> Executor:
+    if chosen is None or isinstance(chosen, str):
+        from notebook_flows.executors import from_name
+
+        return from_name(chosen or "local")
+    if isinstance(chosen, type):
+        raise FlowError(f"Give an executor, not its class: {chosen.__name__}().")
+    return chosen
+
+
+def _run_context(
+    flow: Flow,
+    given: Mapping[str, Any],
+    run_id: str,
+    name: str,
+    clock: Clock,
+    scheduled: datetime | None,
+    more: Mapping[str, Any],
+) -> dict[str, Any]:
+    parameters = {p.name: p.default for p in flow.parameters() if not p.required}
+    parameters.update(given)
+    moment = scheduled or datetime.fromtimestamp(clock.now_us() / 1e6, UTC)
+    day = timedelta(days=1)
+    days = {
+        "today": f"{moment:%Y-%m-%d}",
+        "yesterday": f"{moment - day:%Y-%m-%d}",
+        "tomorrow": f"{moment + day:%Y-%m-%d}",
+    }
+    return {
+        "flow_name": flow.name,
+        "flow_run_id": run_id,
+        "run_id": run_id,
+        "flow_run_name": name,
+        "run_name": name,
+        "parameters": parameters,
+        "scheduled_start_time": moment,
+        "date": moment,
+        **days,
+        **{f"{key}_nodash": value.replace("-", "") for key, value in days.items()},
+        **more,
+    }
+
+
+def _default_results() -> Any:
+    from notebook_flows.store.results import LocalResult
+
+    return LocalResult(settings_from().results)
+
+
+def _first_event(info: RunInfo, plan: Plan) -> dict[str, Any]:
+    first: dict[str, Any] = {
+        "flow": info.flow_name,
+        "name": info.run_name,
+        "graph": info.graph,
+        "parameters": info.parameters,
+    }
+    if plan.presets:
+        first["presets"] = {str(number): int(state) for number, state in plan.presets.items()}
+    return first
+
+
+def _ask_at_terminal() -> Callable[[str], bool] | None:
+    """Asks whether a paused task may go on; None where nobody sits at a terminal."""
+    if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
+        return None
+
+    def ask(task_name: str) -> bool:
+        return input(f"Task {task_name!r} is paused. Go on? [y/N] ").strip().lower() in {"y", "yes"}
+
+    return ask
+
+
+@cache
+def environment() -> dict[str, Any]:
+    """What is recorded of the machine with each run."""
+    return {
+        "notebook_flows": __version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "git_commit": git_commit(Path.cwd()),
+    }
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit that is checked out around a folder, or None; read from git's files, for asking git takes longer."""
+    for root in (folder, *folder.parents):
+        git = root / ".git"
+        try:
+            if git.is_file():
+                git = root / git.read_text().removeprefix("gitdir: ").strip()
+            head = (git / "HEAD").read_text().strip()
+            if not head.startswith("ref: "):
+                return head
+            name = head.removeprefix("ref: ")
+            common = git / "commondir"
+            base = git / common.read_text().strip() if common.is_file() else git
+            loose = base / name
+            if loose.is_file():
+                return loose.read_text().strip()
+            packed = (base / "packed-refs").read_text().splitlines()
+            return next((line.split()[0] for line in packed if line.endswith(f" {name}")), None)
+        except OSError:
+            continue
+    return None
+
+
+def diagnose(flow: Flow, include_secret_names: bool = False) -> str:
+    """What to send along with a bug report; see `Flow.diagnostics`."""
+    settings = settings_from()
+    tasks = list(flow._into)
+    known = {
+        "flow_information": {
+            "name_length": len(flow.name),
+            "task_count": len(tasks),
+            "edge_count": len(flow.edges),
+            "task_types": sorted({type(task).__name__ for task in tasks}),
+            "parameter_count": len(flow.parameters()),
+            "mapped_count": sum(task.is_mapped for task in tasks),
+            "executor": type(flow.executor).__name__ if flow.executor is not None else "LocalExecutor",
+            "schedule": type(flow.schedule).__name__ if flow.schedule is not None else None,
+        },
+        "system_information": environment(),
+        "settings": {"history": settings.history, "keep_days": settings.keep_days},
+    }
+    if include_secret_names:
+        from notebook_flows.core.secret import Secret
+
+        known["secret_parameters"] = sorted(p.name for p in flow.parameters() if isinstance(p.default, Secret))
+    return json.dumps(known, indent=2, sort_keys=True)

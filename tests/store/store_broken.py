@@ -1,0 +1,119 @@
+"""Stores that break one promise each, on purpose: the promises must catch them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from store_benches import MemoryBench, SqliteBench
+
+from notebook_flows.core.lifecycle import S
+from notebook_flows.store import memory, runlog, sweeping, writing
+from notebook_flows.store.encoding import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pytest
+
+
+def acknowledges_before_the_commit(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(runlog.SqliteRunLog, "flush", lambda self: None)
+    patch.setattr("notebook_flows.store.writer.GATHER_S", 1.0)
+
+
+def loses_what_is_queued_at_close(patch: pytest.MonkeyPatch) -> None:
+    def close(self: Any) -> None:
+        self._events.clear()
+        self._writer.abandon(self)
+
+    patch.setattr(runlog.SqliteRunLog, "close", close)
+
+
+def has_no_unique_key(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(memory._Kept, "add", lambda self, events: self.events.extend(events))
+
+
+def lets_the_last_word_win(patch: pytest.MonkeyPatch) -> None:
+    def add(self: Any, events: Any) -> None:
+        for event in events:
+            self.events[event.seq - 1 : event.seq] = [event]
+
+    patch.setattr(memory._Kept, "add", add)
+
+
+def does_not_look_at_the_owner(patch: pytest.MonkeyPatch) -> None:
+    def advance(connection: Any, run_no: int, owner_epoch: int, batch: Any) -> bool:
+        connection.execute("UPDATE run SET last_seq = ? WHERE run_no = ?", (batch.last_seq, run_no))
+        return True
+
+    patch.setattr(writing, "_advance", advance)
+    patch.setattr(writing, "_EVENTS", writing._EVENTS.replace("INSERT", "INSERT OR REPLACE"))
+
+
+def takes_the_live_for_dead(patch: pytest.MonkeyPatch) -> None:
+    class NoLock:
+        def __init__(self, path: Path) -> None:
+            self.path = path
+
+        def acquire(self) -> bool:
+            return True
+
+        def release(self, **_: Any) -> None:
+            pass
+
+    patch.setattr(sweeping, "lock_of_run", lambda path, run_id: NoLock(path))
+
+
+def never_finds_the_dead(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(memory.MemoryEventLog, "sweep", lambda self: [])
+
+
+def guesses_success(patch: pytest.MonkeyPatch) -> None:
+    def events(*args: Any) -> Any:
+        for event in sweeping.crash_events(*args):
+            yield event._replace(state=S.SUCCESS)
+
+    patch.setattr(memory, "crash_events", events)
+
+
+def tears_a_batch(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(writing, "write_projections", lambda connection, run_no, batch: None)
+
+
+def forgets_one_event_of_a_batch(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(runlog, "encode", lambda events: encode(events[:-1] if len(events) > 3 else events))
+
+
+def reads_one_too_many(patch: pytest.MonkeyPatch) -> None:
+    honest = memory.MemoryEventLog.read
+    patch.setattr(
+        memory.MemoryEventLog,
+        "read",
+        lambda self, run_id, after=0, limit=None: honest(self, run_id, max(after - 1, 0), limit),
+    )
+
+
+def hands_requests_out_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(memory.MemoryRunLog, "requests", lambda self: list(self._kept.requests))
+
+
+def prunes_what_still_runs(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(memory, "IS_FINAL", (True,) * 40)
+
+
+BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], type]] = [
+    (acknowledges_before_the_commit, SqliteBench),
+    (loses_what_is_queued_at_close, SqliteBench),
+    (does_not_look_at_the_owner, SqliteBench),
+    (takes_the_live_for_dead, SqliteBench),
+    (tears_a_batch, SqliteBench),
+    (forgets_one_event_of_a_batch, SqliteBench),
+    (has_no_unique_key, MemoryBench),
+    (lets_the_last_word_win, MemoryBench),
+    (never_finds_the_dead, MemoryBench),
+    (guesses_success, MemoryBench),
+    (reads_one_too_many, MemoryBench),
+    (hands_requests_out_again, MemoryBench),
+    (prunes_what_still_runs, MemoryBench),
+]

@@ -1,0 +1,42 @@
+"""Every store keeps every promise; and the promises are sharp enough to catch stores that do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from store_bench import PROMISES
+from store_benches import MemoryBench, SqliteBench, bench_of
+from store_broken import BROKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+@pytest.mark.parametrize("kind", [SqliteBench, MemoryBench], ids=["sqlite", "memory"])
+def test_a_store_keeps(kind: Any, promise: Callable[[Any], None], tmp_path: Path) -> None:
+    with bench_of(kind, tmp_path) as bench:
+        promise(bench)
+
+
+@pytest.mark.parametrize(("breaking", "kind"), BROKEN, ids=[breaking.__name__ for breaking, _ in BROKEN])
+def test_the_promises_catch_a_store_that(
+    breaking: Callable[[pytest.MonkeyPatch], None], kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaking(monkeypatch)
+
+    caught = [promise.__name__ for number, promise in enumerate(PROMISES) if _is_broken(promise, kind, tmp_path / str(number))]
+
+    assert caught
+
+
+def _is_broken(promise: Callable[[Any], None], kind: Any, folder: Path) -> bool:
+    folder.mkdir()
+    try:
+        with bench_of(kind, folder) as bench:
+            promise(bench)
+    except (Exception, pytest.fail.Exception):
+        return True
+    return False
