@@ -1,22 +1,22 @@
 """Every error that notebook_flows raises on purpose.
 
-    FlowError
-    ├── FlowValidationError      a flow that cannot run; tells all its problems at once       (ValueError)
-    ├── TaskCallError            a call that does not fit the task's function                 (TypeError)
-    ├── NoActiveFlowError        a task was called, and no flow is open                       (ValueError)
-    ├── ParameterError           unknown, missing or unreadable parameters of a run           (ValueError)
-    ├── UnavailableError         a name of Prefect 1 that is not offered, with what to use    (NotImplementedError)
-    ├── ExecutorError            a place where tasks run gave up
-    │   ├── UnknownExecutor      no executor has this name                                    (ValueError)
-    │   ├── WorkerDied           the process of one task ended before its outcome arrived
-    │   ├── RemoteError          a task's exception that could not travel, told in words
-    │   └── NotTransferable      a value, error or function that cannot be pickled
-    └── StoreError               the history cannot be read or written
-        ├── StoreUnavailable     for the moment: disk full, read-only, locked, server away
-        ├── StoreCorrupt         the file is damaged or is no history of ours
-        ├── StoreVersionError    written by a newer or older notebook_flows than this one
-        ├── StaleOwnerError      another process has taken this run over
-        └── NoSuchRun            no run has this id                                           (LookupError)
+FlowError
+├── FlowValidationError      a flow that cannot run; tells all its problems at once       (ValueError)
+├── TaskCallError            a call that does not fit the task's function                 (TypeError)
+├── NoActiveFlowError        a task was called, and no flow is open                       (ValueError)
+├── ParameterError           unknown, missing or unreadable parameters of a run           (ValueError)
+├── UnavailableError         a name of Prefect 1 that is not offered, with what to use    (NotImplementedError)
+├── ExecutorError            a place where tasks run gave up
+│   ├── UnknownExecutor      no executor has this name                                    (ValueError)
+│   ├── WorkerDied           the process of one task ended before its outcome arrived
+│   ├── RemoteError          a task's exception that could not travel, told in words
+│   └── NotTransferable      a value, error or function that cannot be pickled
+└── StoreError               the history cannot be read or written
+    ├── StoreUnavailable     for the moment: disk full, read-only, locked, server away
+    ├── StoreCorrupt         the file is damaged or is no history of ours
+    ├── StoreVersionError    written by a newer or older notebook_flows than this one
+    ├── StaleOwnerError      another process has taken this run over
+    └── NoSuchRun            no run has this id                                           (LookupError)
 """
 
 from __future__ import annotations

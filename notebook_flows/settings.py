@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from notebook_flows.errors import FlowError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PREFIX = "NOTEBOOK_FLOWS_"
 HISTORY_CHOICES = ("on", "off", "memory")

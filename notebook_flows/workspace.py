@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows._version import __version__
 from notebook_flows.core import state as api
 from notebook_flows.core.context import context, current_attempt
-from notebook_flows.core.lifecycle import S
 from notebook_flows.core.plan import graph_as_json, is_plain, planned
 from notebook_flows.core.run import Run
 from notebook_flows.core.validation import compiled
@@ -30,12 +29,13 @@ from notebook_flows.errors import FlowError
 from notebook_flows.settings import settings_from
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from notebook_flows.core.flow import Flow
+    from notebook_flows.core.lifecycle import S
     from notebook_flows.core.plan import Plan
     from notebook_flows.core.task import Task
-    from notebook_flows.engine.ports import Clock, EventLog, Executor
+    from notebook_flows.engine.ports import Clock, EventLog, Executor, Observer
     from notebook_flows.store.memory import MemoryEventLog
     from notebook_flows.store.sqlite import SqliteEventLog
 
@@ -79,6 +79,7 @@ def run_flow(
     run_on_schedule: bool | None = None,
     runner_cls: Any = None,
     clock: Clock | None = None,
+    observers: Sequence[Observer] = (),
     **keywords: Any,
 ) -> api.State:
     """Run a flow once, or at each time of its schedule; see `Flow.run`."""
@@ -87,8 +88,8 @@ def run_flow(
     now = clock or SystemClock()
     given, options = told_apart(flow, parameters, keywords)
     if flow.schedule is None or run_on_schedule is False:
-        return _run_once(flow, given, now, **options)
-    return _run_on_schedule(flow, given, now, **options)
+        return _run_once(flow, given, now, observers=observers, **options)
+    return _run_on_schedule(flow, given, now, observers=observers, **options)
 
 
 def _run_on_schedule(flow: Flow, given: dict[str, Any], clock: Clock, **options: Any) -> api.State:
@@ -123,12 +124,13 @@ def _run_once(
     executor: Executor | str | None = None,
     state: api.State | None = None,
     task_states: Mapping[Task, api.State] | None = None,
-    context: Mapping[str, Any] | None = None,  # noqa: A002 - as in Prefect 1
+    context: Mapping[str, Any] | None = None,
     task_contexts: Mapping[Task, Mapping[str, Any]] | None = None,
     flow_run_id: str | None = None,
     flow_run_name: str | None = None,
     history: bool | None = None,
     scheduled_start_time: datetime | None = None,
+    observers: Sequence[Observer] = (),
 ) -> api.State:
     graph = compiled(flow)
     begun = _begun(flow, state)
@@ -181,6 +183,7 @@ def _run_once(
         ask=_ask_at_terminal(),
         raise_errors=bool(_outer("raise_on_exception")),
         task_contexts={flow._member(task): keys for task, keys in (task_contexts or {}).items()},
+        observers=observers,
     )
     with caught(run_id, log.add_log_lines):
         engine.run_to_end(_first_event(info, plan))
@@ -202,8 +205,7 @@ def _begun(flow: Flow, state: api.State | None) -> api.State:
     if state is not None and state.is_finished():
         return state
     running = api.Running(message="Running flow.")
-    settled = handled(flow, state or api.Pending(), running) if flow.state_handlers else running
-    return settled
+    return handled(flow, state or api.Pending(), running) if flow.state_handlers else running
 
 
 def _presets(
@@ -336,7 +338,7 @@ def diagnose(flow: Flow, include_secret_names: bool = False) -> str:
     """What to send along with a bug report; see `Flow.diagnostics`."""
     settings = settings_from()
     tasks = list(flow._into)
-    known = {
+    known: dict[str, Any] = {
         "flow_information": {
             "name_length": len(flow.name),
             "task_count": len(tasks),

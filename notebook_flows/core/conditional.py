@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from notebook_flows.core import building, signals, triggers
+from notebook_flows.core.context import context
 from notebook_flows.core.task import Task
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def merge(*tasks: Any, flow: Flow | None = None, mapped: bool = False, **kwargs:
         flow: the open one unless given.
         mapped: merge element by element.
         **kwargs: options of the task, such as ``name`` and ``checkpoint``.
+
     Raises:
         ValueError: ``skip_on_upstream_skip=True``.
     """
@@ -138,7 +140,7 @@ class FilterTask(Task):
 
     Args:
         filter_func: keeps an element if it is true of it.
-        log_func: called with the dropped ones, for the log.
+        log_func: makes of the kept ones a line for the log.
     """
 
     def __init__(self, filter_func: Any = None, log_func: Any = None, **kwargs: Any) -> None:
@@ -150,9 +152,10 @@ class FilterTask(Task):
 
     def run(self, task_results: list[Any]) -> list[Any]:
         """Filter it."""
-        if self.log_func is not None:
-            self.log_func([one for one in task_results if not self.filter_func(one)])
-        return [one for one in task_results if self.filter_func(one)]
+        kept = [one for one in task_results if self.filter_func(one)]
+        if self.log_func is not None and (logger := context.get("logger")) is not None:
+            logger.info(self.log_func(kept))
+        return kept
 
 
 def _worth_keeping(value: Any) -> bool:

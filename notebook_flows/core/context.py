@@ -27,6 +27,7 @@ class Context:
     """
 
     def __call__(self, mapping: Mapping[str, Any] | None = None, /, **keys: Any) -> _Layer:
+        """A block in which these keys hold too."""
         return _Layer({**(mapping or {}), **keys})
 
     def __getattr__(self, key: str) -> Any:
@@ -71,7 +72,9 @@ class Context:
         return f"<Context: {', '.join(sorted(self.to_dict()))}>"
 
     def __reduce__(self) -> Any:
-        raise TypeError("The context cannot be pickled: it belongs to the task that is running. Take what you need of it.")
+        raise TypeError(
+            "The context cannot be pickled: it belongs to the task that is running. Take what you need of it."
+        )
 
 
 class _Layer:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 NO_LIMIT = -1
+_PENDING = S.PENDING
 
 
 class Start(NamedTuple):
@@ -63,11 +64,12 @@ def decide(run: Run, *, room: int, now_us: int, in_segments: bool = False) -> li
         room: how many more task runs may be handed out; 0 while nothing may start.
         now_us: microseconds since 1970.
         in_segments: chains go to one worker as a whole.
+
     Returns:
         Commands in the order of the tasks' definition; empty: wait until something ends, or is due.
     """
     commands: list[Command] = []
-    if IS_FINAL[run.run_state] or run.run_state is S.PAUSED:
+    if run.is_over:
         return commands
     while run.due and run.due[0][0] <= now_us:
         heappush(run.frontier, heappop(run.due)[1])
@@ -83,21 +85,22 @@ def decide(run: Run, *, room: int, now_us: int, in_segments: bool = False) -> li
 def _from_frontier(run: Run, room: int, in_segments: bool, commands: list[Command]) -> None:
     plan = run.plan
     frontier = run.frontier
-    size = len(plan.graph)
-    state = run.state
+    size = len(plan.graph.inputs)
+    state, failed, skipped = run.state, run.failed, run.skipped
     while frontier:
         key = frontier[0]
         number = run.number_at(key)
         now = state[number]
-        if IS_FINAL[now] or now is S.QUEUED or now is S.RUNNING:
-            heappop(frontier)
-            continue
-        if now is S.EXPANDED:
-            heappop(frontier)
-            if not run.left[number]:
-                commands.append(Mark(number, S.MAPPED, ""))
-            continue
-        verdict = _verdict(run, number)
+        if now is not _PENDING:
+            if IS_FINAL[now] or now is S.QUEUED or now is S.RUNNING:
+                heappop(frontier)
+                continue
+            if now is S.EXPANDED:
+                heappop(frontier)
+                if not run.left[number]:
+                    commands.append(Mark(number, S.MAPPED, ""))
+                continue
+        verdict = _verdict(run, number) if failed[number] or skipped[number] or plan.judges else None
         if verdict is not None:
             heappop(frontier)
             commands.append(verdict)
@@ -145,8 +148,6 @@ def _verdict(run: Run, number: int) -> Mark | Judge | None:
     failed = run.failed[number]
     skipped = run.skipped[number]
     plan = run.plan
-    if not failed and not skipped and not plan.judges:
-        return None
     node, index = run.place_of(number)
     if run.attempt[number] or number in run.loops or number in run.judged:
         return None

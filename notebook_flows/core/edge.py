@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
     from notebook_flows.core.task import Task
@@ -37,7 +37,12 @@ class Edge(_Fields):
         key: str | None = None,
         mapped: bool = False,
         flattened: bool = False,
-    ) -> Edge:
+    ) -> Self:
+        """Make an edge.
+
+        Raises:
+            ValueError: from a task to itself, or the key is no Python name.
+        """
         if upstream_task is downstream_task:
             raise ValueError(
                 f"Edges can not connect a task to itself. Task {upstream_task.name!r} was to wait for itself."

@@ -48,7 +48,7 @@ class Event(NamedTuple):
     at_us: int
     kind: Kind
     node: int
-    index: int
+    index: int  # type: ignore[assignment] # hides tuple.index, which no event needs
     attempt: int
     loop: int
     state: S

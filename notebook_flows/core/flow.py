@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableSet, Sequence
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 from notebook_flows.core import building, doors
@@ -20,6 +20,7 @@ from notebook_flows.core.validation import compiled
 
 if TYPE_CHECKING:
     from contextvars import Token
+    from datetime import datetime, timedelta
 
     from notebook_flows.core.state import State
 
@@ -230,7 +231,7 @@ class Flow:
                 gather: Task = Dict()
                 self._add_call(gather, {"keys": list(value), "values": list(value.values())}, None, False)
                 return gather
-            gather = {list: List, tuple: Tuple, set: Set}[type(value)]()
+            gather = List() if type(value) is list else Tuple() if type(value) is tuple else Set()
             self._add_call(gather, {f"item_{number}": one for number, one in enumerate(value)}, None, False)
             return gather
         return Constant(value)
@@ -322,7 +323,9 @@ class Flow:
             TypeError: with ``validate``, the task has no such argument.
         """
         if isinstance(downstream_task, Parameter):
-            raise ValueError(f"Parameters can not have upstream dependencies, and {downstream_task.name!r} is one.")
+            raise ValueError(  # noqa: TRY004 - as in Prefect 1
+                f"Parameters can not have upstream dependencies, and {downstream_task.name!r} is one."
+            )
         edge = Edge(upstream_task, downstream_task, key, mapped, flattened)
         if validate and key is not None:
             into = self._into.get(downstream_task, {})
@@ -338,7 +341,7 @@ class Flow:
 
     def chain(self, *tasks: Task, validate: bool | None = None) -> list[Edge]:
         """Let each of these tasks wait for the one before it."""
-        return [self.add_edge(a, b, validate=validate) for a, b in zip(tasks, tasks[1:], strict=False)]
+        return [self.add_edge(a, b, validate=validate) for a, b in itertools.pairwise(tasks)]
 
     def update(
         self,
@@ -364,8 +367,11 @@ class Flow:
             if task not in same:
                 self.add_task(task)
         for edge in flow.edges:
-            upstream, downstream, *rest = edge
-            self._insert(Edge(same.get(upstream, upstream), same.get(downstream, downstream), *rest))
+            ends = (
+                same.get(edge.upstream_task, edge.upstream_task),
+                same.get(edge.downstream_task, edge.downstream_task),
+            )
+            self._insert(Edge(*ends, edge.key, edge.mapped, edge.flattened))
         for task, given in flow.constants.items():
             for key, value in given.items():
                 self._set_constant(task, key, value)
@@ -393,8 +399,9 @@ class Flow:
         self._slug_owner.pop(old.slug or "", None)
         self._add(fresh)
         for edge in edges:
-            upstream, downstream, *rest = edge
-            self._insert(Edge(fresh if upstream is old else upstream, fresh if downstream is old else downstream, *rest))
+            upstream = fresh if edge.upstream_task is old else edge.upstream_task
+            downstream = fresh if edge.downstream_task is old else edge.downstream_task
+            self._insert(Edge(upstream, downstream, edge.key, edge.mapped, edge.flattened))
         if old in self.constants:
             self.constants[fresh] = self.constants.pop(old)
         order = [task for task in self._into if task is not fresh]
@@ -488,9 +495,10 @@ class Flow:
             if slug is None:
                 base = task.name if not task.tags else "-".join([task.name, *sorted(task.tags)])
                 number = counts.get(base, 0) + 1
-                while (slug := f"{base}-{number}") in taken:
+                while f"{base}-{number}" in taken:
                     number += 1
                 counts[base] = number
+                slug = f"{base}-{number}"
             slugs[task] = slug
         derived.slugs = slugs
         return slugs
@@ -619,6 +627,7 @@ class Flow:
 
         Args:
             root_tasks: only these and what comes after them.
+
         Raises:
             FlowValidationError: a cycle, or any other problem.
         """
@@ -672,6 +681,7 @@ class Flow:
         """Look for everything that would keep the flow from running.
 
         Cost: O(tasks + edges).
+
         Raises:
             FlowValidationError: all problems at once: cycles with their paths, edges to tasks that are not in the
                 flow, unknown, doubled and missing arguments, foreign reference tasks, names that no task has, and
@@ -695,8 +705,10 @@ class Flow:
             **kwargs: parameters by name, and: ``executor``; ``task_states`` {task: a State to begin with, whose task
                 does not run if it is final}; ``context``, more keys for `notebook_flows.context`; ``flow_run_name``;
                 ``flow_run_id``; ``history``, False to leave no trace.
+
         Returns:
             The flow's State; its ``result`` is {task: State}, and ``state.result[task].result`` is a task's value.
+
         Raises:
             FlowValidationError: the flow cannot run.
             ParameterError: a parameter is unknown, or one that is required is missing.
@@ -722,6 +734,7 @@ class Flow:
             filename: write the picture there; the ending is added.
             format: "svg", "png", "pdf" or "dot"; told by the file name unless given.
             horizontal: from left to right.
+
         Returns:
             The picture; in a notebook it shows itself.
         """
@@ -750,7 +763,7 @@ class _TaskSet(MutableSet[Task]):
         self._flow = flow
 
     @classmethod
-    def _from_iterable(cls, it: Iterable[Any]) -> set[Any]:  # type: ignore[override] # results are plain sets
+    def _from_iterable(cls, it: Iterable[Any]) -> set[Any]:
         return set(it)
 
     def __contains__(self, task: object) -> bool:
@@ -782,7 +795,7 @@ class _EdgeSet(MutableSet[Edge]):
         self._flow = flow
 
     @classmethod
-    def _from_iterable(cls, it: Iterable[Any]) -> set[Any]:  # type: ignore[override] # results are plain sets
+    def _from_iterable(cls, it: Iterable[Any]) -> set[Any]:
         return set(it)
 
     def __contains__(self, edge: object) -> bool:

@@ -71,7 +71,7 @@ _ROWS: dict[S, StateFacts] = {
     S.VALIDATION_FAILED: StateFacts("validation failed", "✗", "ValidationFailed", "failed", True, False, True),
     S.CANCELLED: StateFacts("cancelled", "■", "Cancelled", "failed", True, False, True),
     S.CRASHED: StateFacts("crashed", "☠", "Crashed", "failed", True, False, True),
-    S.NOT_RUN: StateFacts("not run", "–", "NotRun", "pending", True, False, True),
+    S.NOT_RUN: StateFacts("not run", "-", "NotRun", "pending", True, False, True),
 }
 
 

@@ -29,7 +29,7 @@ class EdgeAnnotation:
             self.mapped = self.mapped if self.mapped is not None else value.mapped
             self.flattened = self.flattened or value.flattened
             value = value.value
-        self.value = value
+        self.value: Any = value
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.value!r})"
@@ -60,6 +60,7 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **
 
     Returns:
         What the function returns, tasks or a collection of them.
+
     Raises:
         NoActiveFlowError: no flow is open and none is given.
     """

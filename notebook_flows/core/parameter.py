@@ -42,7 +42,7 @@ class Parameter(Task):
     def __init__(
         self, name: str, default: Any = NO_DEFAULT, required: bool | None = None, tags: Iterable[str] | None = None
     ) -> None:
-        if not isinstance(name, str) or not name:
+        if not name or not isinstance(name, str):
             raise ValueError(f"A parameter needs a name, not {name!r}.")
         self.required = default is NO_DEFAULT if required is None else required
         self.default = None if default is NO_DEFAULT else default

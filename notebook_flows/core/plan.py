@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.graph import Graph, Input
-from notebook_flows.core.lifecycle import S
 from notebook_flows.core.triggers import Counts, Trigger, Verdict, all_successful
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
     from notebook_flows.core.flow import Flow
+    from notebook_flows.core.lifecycle import S
     from notebook_flows.core.task import Task
 
 LONGEST_SEGMENT = 64
@@ -153,9 +154,7 @@ def is_plain(task: Task) -> bool:
     )
 
 
-def _followers(
-    tasks: Sequence[Task], graph: Graph, mapped: set[int], limits: Mapping[int, Any]
-) -> list[int]:
+def _followers(tasks: Sequence[Task], graph: Graph, mapped: set[int], limits: Mapping[int, Any]) -> list[int]:
     followers = [NO_FOLLOWER] * len(tasks)
     for number, after in enumerate(graph.downstream):
         if len(after) != 1 or number in mapped:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from notebook_flows.core import building, signals, triggers
@@ -10,6 +9,7 @@ from notebook_flows.core.task import FunctionTask, Task
 from notebook_flows.errors import NoActiveFlowError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from contextvars import Token
 
     from notebook_flows.core.edge import Edge
@@ -66,6 +66,7 @@ class resource_manager:  # noqa: N801 - a decorator and a call, as in Prefect 1
     """
 
     def __new__(cls, resource_class: Any = None, **kwargs: Any) -> Any:
+        """Decorate at once, or, called with options only, when the class is given."""
         if resource_class is None:
             return lambda decorated: cls(decorated, **kwargs)
         return super().__new__(cls)
@@ -142,4 +143,3 @@ class ResourceBlock:
 
     def __repr__(self) -> str:
         return f"<ResourceBlock: {self.init_task.name}>"
-

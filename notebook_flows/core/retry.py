@@ -40,7 +40,9 @@ class RetryPolicy:
         return delay * (1 + self.jitter * luck)
 
 
-def exponential_backoff(first: timedelta, *, factor: float = 2.0, retries: int, longest: timedelta) -> Sequence[timedelta]:
+def exponential_backoff(
+    first: timedelta, *, factor: float = 2.0, retries: int, longest: timedelta
+) -> Sequence[timedelta]:
     """Rests that grow by ``factor`` up to ``longest``, to be given as ``retry_delay``.
 
     >>> exponential_backoff(timedelta(seconds=1), retries=4, longest=timedelta(seconds=5))[-1].total_seconds()

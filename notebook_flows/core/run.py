@@ -13,6 +13,10 @@ from notebook_flows.core.triggers import Counts
 if TYPE_CHECKING:
     from notebook_flows.core.plan import Plan
 
+# looked up once: a member of an enumeration costs more to reach than all else that happens to a plain task here
+_TASK = Kind.TASK
+_QUEUED, _RUNNING, _SUCCESS = S.QUEUED, S.RUNNING, S.SUCCESS
+
 _INDEX_BITS = 32
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
 
@@ -124,30 +128,38 @@ class Run:
             resumed=node in self.plan.resumed,
         )
 
+    @property
+    def is_over(self) -> bool:
+        """Nothing more happens in it: it has ended, or is paused."""
+        return self.run_state is not _RUNNING and (self.run_state is S.PAUSED or IS_FINAL[self.run_state])
+
     # -- what happens --------------------------------------------------------------------------------------------------
 
     def apply(self, event: Event) -> None:
         """Take one event in.
 
         Cost: O(degree of the task), O(width) for mapping.
+
         Raises:
             OutOfOrderError: it does not follow from the events before.
         """
         if event.seq != self.seq + 1:
             raise OutOfOrderError(f"event {event.seq} came after event {self.seq}")
         self.seq = event.seq
-        if event.kind is Kind.TASK:
-            number = event.node if event.index == UNMAPPED else self.number_of(event.node, event.index)
-            self._change(number, event.state, event)
-        elif event.kind is Kind.RUN:
+        kind = event.kind
+        if kind is _TASK:
+            self._change(event)
+        elif kind is Kind.RUN:
             self._change_run(event)
-        elif event.kind is Kind.EXPANDED:
+        elif kind is Kind.EXPANDED:
             assert event.data is not None
             self._expand(event.node, event.data["width"])
-        elif event.kind is Kind.VERDICT:
+        elif kind is Kind.VERDICT:
             self._allow(self.number_of(event.node, event.index))
 
-    def _change(self, number: int, new: S, event: Event) -> None:
+    def _change(self, event: Event) -> None:
+        _, _, _, node, index, attempt, _, new, _ = event
+        number = node if index == UNMAPPED else self.number_of(node, index)
         state = self.state
         old = state[number]
         if IS_FINAL[old]:
@@ -156,12 +168,12 @@ class Run:
         counts[old] -= 1
         counts[new] += 1
         state[number] = new
-        if new is S.RUNNING:
-            self.attempt[number] = event.attempt
-            if old is not S.QUEUED:
+        if new is _RUNNING:
+            self.attempt[number] = attempt
+            if old is not _QUEUED:
                 self.taken(number)
             return
-        if old is S.QUEUED or old is S.RUNNING:
+        if old is _RUNNING or old is _QUEUED:
             self.in_flight -= 1
             if self.limit_used:
                 self._free_limits(number)
@@ -185,31 +197,24 @@ class Run:
 
     def _end(self, number: int, new: S) -> None:
         self.unfinished -= 1
-        is_failure = IS_FAILED[new]
-        if is_failure:
-            self.has_failed = True
-        if self.promised and (new is not S.SUCCESS):
-            self._break_promise(number)
-        size = len(self.plan.graph)
-        if number >= size:
+        if new is not _SUCCESS:
+            self.has_failed = self.has_failed or IS_FAILED[new]
+            if self.promised:
+                self._break_promise(number)
+        graph = self.plan.graph
+        if number >= len(graph.inputs):
             self._end_child(number, new)
             return
-        waiting = self.waiting
-        failed_more = skipped_more = 0
-        if is_failure:
-            failed_more = 1
-        elif new is S.SKIPPED:
-            skipped_more = 1
-        elif new is S.MAPPED and number in self.children:
+        if number in self.children:
             self._end_mapped(number)
             return
-        for after in self.plan.graph.downstream[number]:
+        counter = self.failed if IS_FAILED[new] else self.skipped if new is S.SKIPPED else None
+        waiting = self.waiting
+        for after in graph.downstream[number]:
+            if counter is not None:
+                counter[after] += 1
             left = waiting[after] - 1
             waiting[after] = left
-            if failed_more:
-                self.failed[after] += 1
-            elif skipped_more:
-                self.skipped[after] += 1
             if not left and after not in self.promised:
                 heappush(self.frontier, after << _INDEX_BITS)
 
@@ -339,16 +344,21 @@ class Run:
         """It was handed out: it counts for its limits, and is in flight."""
         self.in_flight += 1
         if self.limit_used:
-            for limit in self.plan.limits.get(self.place_of(number)[0], ()):
-                self.limit_used[limit] += 1
+            self._take_limits(number)
+
+    def _take_limits(self, number: int) -> None:
+        for limit in self.plan.limits.get(self.place_of(number)[0], ()):
+            self.limit_used[limit] += 1
 
     def queue(self, number: int) -> None:
         """It is about to be handed out. Not an event: what is queued is forgotten with the process."""
-        state = self.state
-        self.counts[state[number]] -= 1
-        self.counts[S.QUEUED] += 1
-        state[number] = S.QUEUED
-        self.taken(number)
+        state, counts = self.state, self.counts
+        counts[state[number]] -= 1
+        counts[_QUEUED] += 1
+        state[number] = _QUEUED
+        self.in_flight += 1
+        if self.limit_used:
+            self._take_limits(number)
 
     def _free_limits(self, number: int) -> None:
         for limit in self.plan.limits.get(self.place_of(number)[0], ()):
@@ -375,5 +385,3 @@ def finished_states(run: Run, node: int) -> list[S]:
     if children is None or not children.width:
         return [run.state[node]]
     return run.state[children.first : children.first + children.width]
-
-

@@ -77,9 +77,7 @@ def _settle_names(flow: Flow) -> list[str]:
 
 
 def _by_name(flow: Flow, name: str, other: Task | str, is_upstream: bool, problems: list[str]) -> Task | None:
-    candidates = [
-        task for task in flow._into if name in {task.name, flow.slugs[task]} and not flow._calls.get(task)
-    ]
+    candidates = [task for task in flow._into if name in {task.name, flow.slugs[task]} and not flow._calls.get(task)]
     if len(candidates) == 1:
         return candidates[0]
     who = other if isinstance(other, str) else other.name

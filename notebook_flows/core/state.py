@@ -54,7 +54,9 @@ class State:
         assert isinstance(other, State)
         try:
             return bool(self.result == other.result)
-        except Exception:  # comparing users' values (arrays, frames) may raise or be ambiguous: then only identity counts
+        except (
+            Exception
+        ):  # comparing users' values (arrays, frames) may raise or be ambiguous: then only identity counts
             return self.result is other.result
 
     __hash__ = object.__hash__
@@ -270,7 +272,8 @@ def class_of(state: S) -> type[State]:
     >>> class_of(S.UPSTREAM_FAILED).__name__
     'TriggerFailed'
     """
-    return next(cls for cls in State.children() if cls.__name__ == facts_of(state).api_class)
+    found: type[State] = next(cls for cls in State.children() if cls.__name__ == facts_of(state).api_class)
+    return found
 
 
 _EVENT_STATE: dict[type[State], S] = {

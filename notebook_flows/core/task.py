@@ -143,7 +143,7 @@ class Task:
         self._signature = signature_of(self.run)
         size = nout if nout is not None else self._signature.tuple_size
         if size is not None:
-            if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+            if type(size) is not int or size < 0:
                 raise ValueError(f"nout of task {self.name!r} is a number of values, 0 or more, not {size!r}.")
             self.nout = size
         flow = open_flow.get()
@@ -171,8 +171,8 @@ class Task:
         if retry_delay is not None and not max_retries:
             raise ValueError(f"Task {self.name!r} has a retry_delay; say how often to retry: max_retries=...")
         if retry_on is not None:
-            classes = (retry_on,) if isinstance(retry_on, type) else tuple(retry_on)
-            if not all(isinstance(c, type) and issubclass(c, BaseException) for c in classes):
+            classes: tuple[Any, ...] = (retry_on,) if isinstance(retry_on, type) else tuple(retry_on)
+            if any(not isinstance(c, type) or not issubclass(c, BaseException) for c in classes):
                 raise TypeError(f"retry_on of task {self.name!r} takes exception classes, not {retry_on!r}.")
             if not max_retries:
                 raise ValueError(f"Task {self.name!r} has retry_on; say how often to retry: max_retries=...")
@@ -188,9 +188,7 @@ class Task:
         self.retry_delay = delays if isinstance(retry_delay, Sequence) else delays[0]
         self.retry_policy = RetryPolicy(attempts=max_retries + 1, delays=delays, jitter=jitter)
 
-    def _set_cache(
-        self, cache_for: timedelta | None, validator: Callable[..., bool] | None, key: str | None
-    ) -> None:
+    def _set_cache(self, cache_for: timedelta | None, validator: Callable[..., bool] | None, key: str | None) -> None:
         if cache_for is None and validator is not None and getattr(validator, "__name__", "") != "never_use":
             warnings.warn(
                 f"Task {self.name!r} has a cache_validator but no cache_for, so nothing is cached.", stacklevel=4
@@ -202,8 +200,14 @@ class Task:
         if key is not None:
             self.cache_key = key
 
-    def run(self) -> Any:
-        """What the task does; its arguments are the task's inputs."""
+    if TYPE_CHECKING:  # any arguments, so that tasks may have their own
+
+        def run(self, *args: Any, **kwargs: Any) -> Any:
+            """What the task does; its arguments are the task's inputs."""
+    else:
+
+        def run(self):  # noqa: ANN201 - typed above
+            """What the task does; its arguments are the task's inputs."""
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
@@ -281,7 +285,8 @@ class Task:
             )
         if not args and not kwargs and not upstream_tasks:
             raise TaskCallError(self.name, None, "map needs at least one argument to map over.")
-        return self(*args, mapped=True, task_args=task_args, upstream_tasks=upstream_tasks, flow=flow, **kwargs)
+        call = Task.__call__
+        return call(self, *args, mapped=True, task_args=task_args, upstream_tasks=upstream_tasks, flow=flow, **kwargs)
 
     def pipe(self, _next: Task, /, **kwargs: Any) -> Task:
         """``a.pipe(b, k=v)`` is ``b(a, k=v)``, to be read from left to right."""
@@ -306,6 +311,7 @@ class Task:
         new._origin = None
         new._change(task_args)
         if flow is not None:
+            flow._created.pop(self, None)  # it was of use: the copy is what counts now
             flow._created[new] = None
         return new
 
@@ -349,13 +355,17 @@ class Task:
 
     def set_upstream(self, task: Any, flow: Flow | None = None, key: str | None = None, mapped: bool = False) -> Self:
         """Wait for another task; with ``key``, get its value as that argument."""
-        given = {"keyword_tasks": {key: task}} if key is not None else {"upstream_tasks": [task]}
-        return self.set_dependencies(flow=flow, mapped=mapped, **given)  # type: ignore[arg-type] # one of two keys
+        if key is not None:
+            return self.set_dependencies(flow=flow, mapped=mapped, keyword_tasks={key: task})
+        return self.set_dependencies(flow=flow, mapped=mapped, upstream_tasks=[task])
 
     def set_downstream(self, task: Any, flow: Flow | None = None, key: str | None = None, mapped: bool = False) -> Self:
         """Let another task wait for this one; with ``key``, it gets this one's value as that argument."""
-        given = {"keyword_tasks": {key: self}} if key is not None else {"upstream_tasks": [self]}
-        flow_for(self, flow).set_dependencies(task, mapped=mapped, **given)  # type: ignore[arg-type] # one of two keys
+        into = flow_for(self, flow)
+        if key is not None:
+            into.set_dependencies(task, mapped=mapped, keyword_tasks={key: self})
+        else:
+            into.set_dependencies(task, mapped=mapped, upstream_tasks=[self])
         return self
 
     # -- what it asks for and gives ------------------------------------------------------------------------------------

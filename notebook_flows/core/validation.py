@@ -24,6 +24,7 @@ def compiled(flow: Flow) -> Graph:
     """The flow's graph.
 
     Cost: O(tasks + edges); the graph is kept until the flow changes.
+
     Raises:
         FlowValidationError: with every problem of the flow.
     """
@@ -84,8 +85,7 @@ def _checked_graph(flow: Flow, problems: list[str]) -> Graph:
     graph = Graph(inputs=inputs, downstream=downstream)
     if not is_acyclic(graph):
         tasks = list(flow._into)
-        for cycle in cycles_of(graph):
-            problems.append(_told_cycle([tasks[i].name for i in cycle]))
+        problems.extend(_told_cycle([tasks[i].name for i in cycle]) for cycle in cycles_of(graph))
     return graph
 
 
@@ -112,14 +112,16 @@ def _check_arguments(task: Task, keys: list[str], problems: list[str]) -> None:
 def _told_cycle(names: list[str]) -> str:
     if len(names) == 1:
         return f"Cycle found; flows must be acyclic! Task {names[0]!r} waits for itself."
-    shown = names if len(names) <= LONGEST_CYCLE_SHOWN else [*names[:10], f"... {len(names) - 15} more ...", *names[-5:]]
+    shown = (
+        names if len(names) <= LONGEST_CYCLE_SHOWN else [*names[:10], f"... {len(names) - 15} more ...", *names[-5:]]
+    )
     return f"Cycle found; flows must be acyclic! {' → '.join([*shown, names[0]])}"
 
 
 def _check_reference_tasks(flow: Flow, problems: list[str]) -> None:
-    for task in flow._reference_tasks or ():
-        if task not in flow._into:
-            problems.append(
-                f"Some reference tasks are not contained in this flow: {task.name!r}."
-                f"{did_you_mean(task.name, [t.name for t in flow._into])}"
-            )
+    problems.extend(
+        f"Some reference tasks are not contained in this flow: {task.name!r}."
+        f"{did_you_mean(task.name, [t.name for t in flow._into])}"
+        for task in flow._reference_tasks or ()
+        if task not in flow._into
+    )

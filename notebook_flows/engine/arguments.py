@@ -111,7 +111,9 @@ class Arguments:
             if children is None:
                 outer = self._ledger.value(upstream)
             else:
-                outer = [self._ledger.value(number) for number in range(children.first, children.first + children.width)]
+                outer = [
+                    self._ledger.value(number) for number in range(children.first, children.first + children.width)
+                ]
             known = [element for part in outer for element in part]
             self._flat[upstream, is_flattened] = known
         return known

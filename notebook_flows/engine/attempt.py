@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from notebook_flows.engine.call import Call
 
 UNKNOWN = NotImplemented
+_SUCCESS = S.SUCCESS
+_new_outcome = tuple.__new__
 
 
 class TaskTimeout(BaseException):
@@ -137,10 +139,12 @@ def perform(call: Call) -> Outcome:
     started_us = time.time_ns() // 1000
     try:
         arguments = call.arguments
-        for name, value in arguments.items():
-            if type(value) is Pickled or name in call.gathered:
+        for value in arguments.values():
+            if type(value) is Pickled:
                 arguments = _loaded(call)
                 break
+        if call.gathered:
+            arguments = _loaded(call)
         if not call.is_plain:
             return _with_all(call, arguments, started_us)
         value = call.task.run(**arguments)
@@ -150,7 +154,9 @@ def perform(call: Call) -> Outcome:
         return _failed(call, error, started_us)
     finally:
         leave_attempt(token)
-    return Outcome(call.ref, call.attempt, S.SUCCESS, value, "", started_us, time.time_ns() // 1000)
+    return _new_outcome(
+        Outcome, (call.ref, call.attempt, _SUCCESS, value, "", started_us, time.time_ns() // 1000, None)
+    )
 
 
 async def perform_async(call: Call) -> Outcome:

@@ -25,9 +25,7 @@ class RecentResults:
         self._kept: dict[str, list[Cached]] = {}
         self._lock = threading.Lock()
 
-    def find(
-        self, task: Task, inputs: Mapping[str, Any], parameters: Mapping[str, Any], now_us: int
-    ) -> Cached | None:
+    def find(self, task: Task, inputs: Mapping[str, Any], parameters: Mapping[str, Any], now_us: int) -> Cached | None:
         """A result that has not expired and that the task's validator accepts, or None."""
         validator = task.cache_validator or duration_only
         loaded = {name: unwrapped(value) for name, value in inputs.items()}

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from notebook_flows.core.lifecycle import S
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from notebook_flows.core.lifecycle import S
     from notebook_flows.core.task import Task
 
 
@@ -132,5 +131,5 @@ class LogLine(NamedTuple):
     logger: str
     message: str
     node: int
-    index: int
+    index: int  # type: ignore[assignment] # hides tuple.index, which no line needs
     attempt: int

@@ -10,14 +10,17 @@ from time import time_ns
 from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import S
+from notebook_flows.engine.attempt import TaskTimeout, _failed, perform_async
 from notebook_flows.engine.call import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from notebook_flows.engine.call import Call, RunFacts
     from notebook_flows.engine.ports import Inbox
 
+GRACE_S = 0.5
+"""How long after its timeout a coroutine may take to say so itself; then it is said for it."""
 STOPPING_S = 1.0
 """How long `stop` waits for coroutines that clean up after themselves."""
 
@@ -34,15 +37,13 @@ class CoroutineLane:
     """
 
     def __init__(self, inbox: Inbox, facts: RunFacts) -> None:
-        from notebook_flows.engine.attempt import perform_async
-
-        self._perform: Callable[[Call], Awaitable[Outcome]] = perform_async
         self._inbox = inbox
         self._context = copy_context()
         self._open: dict[tuple[int, int], Call] = {}
         self._waiting: deque[Call] = deque()
         self._is_told = False
         self._running: dict[asyncio.Task[None], Call] = {}
+        self._deaf: list[Call] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="notebook-flows-async", daemon=True)
         self._thread.start()
@@ -80,7 +81,7 @@ class CoroutineLane:
             self._thread.join(STOPPING_S)
         if not self._thread.is_alive():
             return ()
-        return [call.task.name for call in tuple(self._running.values())]
+        return [call.task.name for call in (*self._running.values(), *self._deaf)]
 
     # -- on the loop's thread ------------------------------------------------------------------------------------------
 
@@ -107,9 +108,9 @@ class CoroutineLane:
         if call.timeout_s is not None:
             me = asyncio.current_task()
             assert me is not None
-            timer = self._loop.call_later(call.timeout_s, self._time_out, call, me, time_ns() // 1000)
+            timer = self._loop.call_later(call.timeout_s + GRACE_S, self._time_out, call, me, time_ns() // 1000)
         try:
-            outcome = await self._perform(call)
+            outcome = await perform_async(call)
         except BaseException as error:  # also KeyboardInterrupt: it ends the task, not the loop that others need
             outcome = _ended(call, S.CANCELLED, f"The task raised {type(error).__name__}.")
         finally:
@@ -120,8 +121,8 @@ class CoroutineLane:
 
     def _time_out(self, call: Call, task: asyncio.Task[None], began_us: int) -> None:
         if self._open.pop((call.ref, call.attempt), None) is not None:
-            message = f"Task {call.task.name!r} took longer than its timeout of {call.timeout_s:g} s."
-            self._inbox.put(_ended(call, S.TIMED_OUT, message, TimeoutError(message), began_us))
+            self._deaf.append(call)
+            self._inbox.put(_failed(call, TaskTimeout(), began_us))
             task.cancel()
 
     def _cancel(self, call: Call) -> None:
@@ -130,18 +131,17 @@ class CoroutineLane:
                 task.cancel()
 
     def _begin_to_end(self) -> None:
-        for task in self._running:
-            task.cancel()
         self._ending = self._loop.create_task(self._end())
 
     async def _end(self) -> None:
-        while self._running:
-            await asyncio.wait(self._running)
+        """Cancel all that runs, also what the users' coroutines have begun, and stop when it has ended."""
+        for task in asyncio.all_tasks() - {self._ending}:
+            task.cancel()
+        while others := asyncio.all_tasks() - {self._ending}:
+            await asyncio.wait(others)
         self._loop.stop()
 
 
-def _ended(
-    call: Call, state: S, message: str, value: BaseException | None = None, began_us: int | None = None
-) -> Outcome:
+def _ended(call: Call, state: S, message: str) -> Outcome:
     now_us = time_ns() // 1000
-    return Outcome(call.ref, call.attempt, state, value, message, now_us if began_us is None else began_us, now_us)
+    return Outcome(call.ref, call.attempt, state, None, message, now_us, now_us)

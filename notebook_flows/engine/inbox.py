@@ -40,6 +40,10 @@ class WaitingInbox:
         """The next outcome, or None."""
         return self._arrived.popleft() if self._arrived else None
 
+    def is_empty(self) -> bool:
+        """Whether nothing has arrived."""
+        return not self._arrived
+
     def wait(self, timeout_s: float | None) -> None:
         """Sleep until something arrives, somebody wakes us, or the time is up."""
         self._sleeps = True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import signals, state as api
@@ -17,7 +19,6 @@ from notebook_flows.engine.call import Call, Outcome, RunFacts
 from notebook_flows.engine.coroutines import CoroutineLane
 from notebook_flows.engine.inbox import WaitingInbox
 from notebook_flows.engine.interrupts import Interrupts
-from notebook_flows.engine.results import Ledger
 from notebook_flows.errors import StoreError
 
 if TYPE_CHECKING:
@@ -26,13 +27,19 @@ if TYPE_CHECKING:
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.run import Run
     from notebook_flows.core.task import Task
-    from notebook_flows.engine.ports import Clock, Executor, RunLog
+    from notebook_flows.engine.ports import Clock, Executor, Observer, RunLog
+    from notebook_flows.engine.results import Ledger
 
 BACKLOG = 1024
 """How many calls may wait in a thread executor; remote ones get no more than twice as many as they have workers."""
 LOOK_AROUND_S = 0.5
 """How long the engine sleeps at most before it looks for requests of other processes."""
 BATCH = 256
+
+# looked up once: see `core.run`
+_event = tuple.__new__
+_TASK = Kind.TASK
+_QUEUED, _RUNNING, _SUCCESS = S.QUEUED, S.RUNNING, S.SUCCESS
 
 
 class Engine:
@@ -51,6 +58,7 @@ class Engine:
         ask: asks a person whether a paused task may go on; None where nobody is there.
         raise_errors: an exception of a task ends the run and is raised.
         task_contexts: {task: more keys of the context, for it alone}.
+        observers: are told of all events, before they are committed.
     """
 
     def __init__(
@@ -69,6 +77,7 @@ class Engine:
         ask: Callable[[str], bool] | None = None,
         raise_errors: bool = False,
         task_contexts: Mapping[Task, Mapping[str, Any]] | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.run = run
         self.flow = flow
@@ -82,13 +91,16 @@ class Engine:
         self.ask = ask
         self.raise_errors = raise_errors
         self.task_contexts = task_contexts or {}
+        self._observers = list(observers)
         self.error_to_raise: BaseException | None = None
         self._plain = plain
+        self._size = len(tasks)
         self._arguments = Arguments(run, flow, tasks, ledger, is_remote=executor.is_remote)
         self._inbox = WaitingInbox()
         self._lane: CoroutineLane | None = None
         self._events: list[Event] = []
         self._handed_out: dict[int, None] = {}
+        self._looked_s = clock.monotonic_s()
         self._deadline_s = None if timeout_s is None else clock.monotonic_s() + timeout_s
         self._log_error: StoreError | None = None
         self._works_here = executor.workers == 1 and not executor.is_remote and executor.name == "local"
@@ -107,6 +119,7 @@ class Engine:
 
         Args:
             first: what the first event carries: the graph and the parameters.
+
         Raises:
             KeyboardInterrupt: Ctrl-C; until then all is recorded.
             StoreError: the history gave up; what ran until then is in the spool that the message names.
@@ -125,35 +138,55 @@ class Engine:
             raise self._log_error
 
     def _loop(self, interrupts: Interrupts) -> None:
-        run, inbox, clock, executor = self.run, self._inbox, self.clock, self.executor
+        run, inbox, log, clock = self.run, self._inbox, self.log, self.clock
+        most, in_segments, works_here = self._most_in_flight, self._in_segments, self._works_here
         while True:
             if interrupts.asked:
                 raise KeyboardInterrupt
-            room = self._most_in_flight - run.in_flight if self.log.may_start() else 0
-            for command in decide(run, room=room, now_us=clock.now_us(), in_segments=self._in_segments):
+            room = most - run.in_flight if log.may_start() else 0
+            now_us = clock.now_us() if run.due else 0
+            for command in decide(run, room=room, now_us=now_us, in_segments=in_segments):
                 self._obey(command)
-            if IS_FINAL[run.run_state] or run.run_state is S.PAUSED:
+            if run.is_over:
                 return
-            self._hand_over()
+            if works_here and run.in_flight:
+                self._work_here(interrupts)
+            else:
+                self._wait_for_outcomes()
             outcome = inbox.take()
-            if outcome is None:
-                if self._works_here and run.in_flight:
-                    self._show_started()
-                    interrupts.in_user_code = True
-                    try:
-                        executor.work()
-                    finally:
-                        interrupts.in_user_code = False
-                elif run.in_flight or run.due or run.frontier:
-                    self._show_started()
-                    inbox.wait(self._patience_s())
-                outcome = inbox.take()
+            taken = 0
             while outcome is not None:
                 self._take(outcome)
-                outcome = inbox.take() if len(self._events) < BATCH else None
-            if self._deadline_s is not None and clock.monotonic_s() >= self._deadline_s and not run.stopping:
-                self._stop(S.TIMED_OUT, f"The flow took longer than its timeout of {self.timeout_s:g} s.")
-            self._heed_requests()
+                taken += 1
+                outcome = inbox.take() if taken < BATCH else None
+            self._look_around()
+
+    def _work_here(self, interrupts: Interrupts) -> None:
+        """Let the executor make one attempt in this thread."""
+        self._show_started()
+        interrupts.in_user_code = True
+        try:
+            self.executor.work()
+        finally:
+            interrupts.in_user_code = False
+
+    def _wait_for_outcomes(self) -> None:
+        self._hand_over()
+        if self._inbox.is_empty() and (self.run.in_flight or self.run.due or self.run.frontier):
+            self._show_started()
+            self._inbox.wait(self._patience_s())
+
+    def _look_around(self) -> None:
+        """Twice a second: is the time up, has another process asked for something?"""
+        now_s = self.clock.monotonic_s()
+        if self._deadline_s is not None and now_s >= self._deadline_s and not self.run.stopping:
+            self._stop(S.TIMED_OUT, f"The flow took longer than its timeout of {self.timeout_s:g} s.")
+        if now_s - self._looked_s < LOOK_AROUND_S:
+            return
+        self._looked_s = now_s
+        for request in self.log.requests():
+            if request.verb == "cancel" and not self.run.stopping:
+                self._stop(S.CANCELLED, str(request.payload.get("reason", "Cancelled from outside.")))
 
     def _patience_s(self) -> float:
         patience = LOOK_AROUND_S
@@ -162,11 +195,6 @@ class Engine:
         if self._deadline_s is not None:
             patience = min(patience, self._deadline_s - self.clock.monotonic_s())
         return max(patience, 0.0)
-
-    def _heed_requests(self) -> None:
-        for request in self.log.requests():
-            if request.verb == "cancel" and not self.run.stopping:
-                self._stop(S.CANCELLED, str(request.payload.get("reason", "Cancelled from outside.")))
 
     # -- obeying -------------------------------------------------------------------------------------------------------
 
@@ -184,7 +212,7 @@ class Engine:
 
     def _start(self, command: Start) -> None:
         number = command.number
-        task = self.tasks[number if number < len(self.tasks) else self.run.place_of(number)[0]]
+        task = self.tasks[number if number < self._size else self.run.place_of(number)[0]]
         try:
             call = self._call(number, task)
         except Exception as error:  # an element that cannot be taken, bytes that do not load: the task's own failure
@@ -192,37 +220,43 @@ class Engine:
             return
         if task.cache_for is not None and self._from_cache(number, task, call):
             return
-        link = call
-        for then in command.then:
-            follower = self.tasks[then]
-            upstream = self.run.plan.graph.inputs[then][0]
-            link.passes_to = upstream.key
-            link.then = self._call(then, follower, without=upstream.key)
-            link = link.then
-        if call.is_async and not self.executor.is_remote:
-            if self._lane is None:
-                self._lane = CoroutineLane(self._inbox, self.facts)
-            self._lane.submit(call)
-            self._handed_out[number] = None
-            self._show(number, self.clock.now_us())
-            return
+        if command.then:
+            self._add_segment(call, command.then)
         self._handed_out[number] = None
-        self.executor.submit(call)
+        if call.is_async and not self.executor.is_remote:
+            self._in_lane(call)
+        else:
+            self.executor.submit(call)
+
+    def _add_segment(self, call: Call, then: tuple[int, ...]) -> None:
+        """Append the calls that may follow on the same worker."""
+        for number in then:
+            _, key, _, _ = self.run.plan.graph.inputs[number][0]
+            call.passes_to = key
+            call.then = self._call(number, self.tasks[number], without=key)
+            self._handed_out[number] = None
+            call = call.then
+
+    def _in_lane(self, call: Call) -> None:
+        """Async tasks run side by side, and begin at once."""
+        if self._lane is None:
+            self._lane = CoroutineLane(self._inbox, self.facts)
+        self._show(call.ref, self.clock.now_us())
+        self._lane.submit(call)
 
     def _call(self, number: int, task: Task, without: str | None = None) -> Call:
         run = self.run
-        is_plain = self._plain[number] if number < len(self.tasks) else self._plain[run.place_of(number)[0]]
-        if number < len(self.tasks):
-            arguments, gathered = self._arguments.of_task(number, without)
-            call = Call(
-                number, number, task, arguments, self.facts, run.attempt[number] + 1, 1, UNMAPPED, gathered, is_plain
-            )
+        if number < self._size:
+            node, index = number, UNMAPPED
+            arguments, gathered = self._arguments.of_task(node, without)
         else:
             node, index = run.place_of(number)
             arguments, gathered = self._arguments.of_child(node, index)
-            call = Call(
-                number, node, task, arguments, self.facts, run.attempt[number] + 1, 1, index, gathered, is_plain
-            )
+        is_plain = self._plain[node]
+        attempt = run.attempt[number] + 1
+        call = Call(number, node, task, arguments, self.facts, attempt, 1, index, gathered, is_plain)
+        if is_plain and not run.loops and not run.judged and not self.task_contexts and self._deadline_s is None:
+            return call
         if number in run.loops:
             call.loop = run.loops[number] + 1
             call.context = {"task_loop_result": self.ledger.value(number)}
@@ -311,9 +345,7 @@ class Engine:
             return
         self._settle(number, event_state, state.message or "", state.result, more)
 
-    def _settle(
-        self, number: int, state: S, message: str, value: Any, more: Mapping[str, Any] | None
-    ) -> None:
+    def _settle(self, number: int, state: S, message: str, value: Any, more: Mapping[str, Any] | None) -> None:
         node, index = self.run.place_of(number)
         if state is S.PAUSED and self._is_told_to_go_on(number):
             return
@@ -344,30 +376,30 @@ class Engine:
         number = outcome.ref
         run = self.run
         state = run.state[number]
-        if (state is not S.RUNNING and state is not S.QUEUED) or (
-            outcome.attempt != run.attempt[number] + (state is S.QUEUED)
-        ):
+        if state is _QUEUED:
+            is_current = outcome.attempt == run.attempt[number] + 1
+            if is_current:
+                self._show(number, outcome.started_us)
+        else:
+            is_current = state is _RUNNING and outcome.attempt == run.attempt[number]
+        if not is_current:
             return  # late: the attempt was given up
-        if state is S.QUEUED:
-            self._show(number, outcome.started_us)
-        self._handed_out.pop(number, None)
-        new = outcome.state
+        del self._handed_out[number]
         self.ledger.values[number] = outcome.value
-        node, index = (number, UNMAPPED) if number < len(self.tasks) else run.place_of(number)
-        if new is S.SUCCESS and not outcome.message and outcome.details is None:
-            self._record(outcome.ended_us, Kind.TASK, node, index, outcome.attempt, 1, new, None)
+        node, index = (number, UNMAPPED) if number < self._size else run.place_of(number)
+        if outcome.state is _SUCCESS and not outcome.message and outcome.details is None:
+            self._record(outcome.ended_us, _TASK, node, index, outcome.attempt, 1, _SUCCESS, None)
         else:
             self._take_unusual(outcome, node, index)
-        task = self.tasks[node]
-        if task.cache_for is not None and new is S.SUCCESS:
-            call_arguments = self._arguments.of_task(number)[0] if index == UNMAPPED else {}
-            RECENT.keep(
-                task,
-                self.ledger.value(number),
-                call_arguments if index == UNMAPPED else self._arguments.of_child(node, index)[0],
-                self.facts.context.get("parameters", {}),
-                outcome.ended_us,
-            )
+        if outcome.state is _SUCCESS and self.tasks[node].cache_for is not None:
+            self._keep(number, node, index, outcome.ended_us)
+
+    def _keep(self, number: int, node: int, index: int, ended_us: int) -> None:
+        """Remember a result for other runs in this process."""
+        make = self._arguments
+        arguments = make.of_task(node)[0] if index == UNMAPPED else make.of_child(node, index)[0]
+        parameters = self.facts.context.get("parameters", {})
+        RECENT.keep(self.tasks[node], self.ledger.value(number), arguments, parameters, ended_us)
 
     def _take_unusual(self, outcome: Outcome, node: int, index: int) -> None:
         number, new = outcome.ref, outcome.state
@@ -387,23 +419,16 @@ class Engine:
 
     def _show_started(self) -> None:
         """Record as running what the executor has had the time to begin, before we sleep."""
-        now_us = None
-        shown = []
-        for number in self._handed_out:
-            if len(shown) >= self.executor.workers:
-                break
-            shown.append(number)
-        for number in shown:
-            if self.run.state[number] is S.QUEUED:
-                now_us = self.clock.now_us() if now_us is None else now_us
-                self._show(number, now_us)
-        if now_us is not None:
-            self._hand_over()
+        for number in islice(self._handed_out, self.executor.workers):
+            if self.run.state[number] is _QUEUED:
+                self._show(number, self.clock.now_us())
+        self._hand_over()
 
     def _show(self, number: int, at_us: int) -> None:
-        node, index = (number, UNMAPPED) if number < len(self.tasks) else self.run.place_of(number)
-        loop = self.run.loops.get(number, 0) + 1 if self.run.loops else 1
-        self._record(at_us, Kind.TASK, node, index, self.run.attempt[number] + 1, loop, S.RUNNING, None)
+        run = self.run
+        node, index = (number, UNMAPPED) if number < self._size else run.place_of(number)
+        loop = run.loops.get(number, 0) + 1 if run.loops else 1
+        self._record(at_us, _TASK, node, index, run.attempt[number] + 1, loop, _RUNNING, None)
 
     # -- recording -----------------------------------------------------------------------------------------------------
 
@@ -418,7 +443,7 @@ class Engine:
         state: S,
         data: Mapping[str, Any] | None,
     ) -> None:
-        event = Event(self.run.seq + 1, at_us, kind, node, index, attempt, loop, state, data)
+        event = _event(Event, (self.run.seq + 1, at_us, kind, node, index, attempt, loop, state, data))
         self.run.apply(event)
         self._events.append(event)
 
@@ -428,12 +453,22 @@ class Engine:
     def _hand_over(self) -> None:
         if self._events:
             events, self._events = self._events, []
+            if self._observers:
+                self._tell_observers(events)
             if self._log_error is None:
                 try:
                     self.log.append(events)
                 except StoreError as error:
                     self._log_error = error
                     self._stop(S.CRASHED, "The history cannot be written.")
+
+    def _tell_observers(self, events: Sequence[Event]) -> None:
+        for observer in tuple(self._observers):
+            try:
+                observer(self.run, events)
+            except Exception:  # what only shows the run must not end it
+                logging.getLogger(__name__).exception("%r failed and is told nothing more.", observer)
+                self._observers.remove(observer)
 
     # -- stopping ------------------------------------------------------------------------------------------------------
 

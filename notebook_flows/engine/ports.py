@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from notebook_flows.core.events import Event
+    from notebook_flows.core.run import Run
     from notebook_flows.engine.call import Call, LogLine, Outcome, RunFacts
 
 
@@ -104,6 +105,16 @@ class EventLog(Protocol):
         """Open a new run, owned by this process."""
 
 
+class Observer(Protocol):
+    """Something that shows how a run goes, in the same process."""
+
+    def __call__(self, run: Run, events: Sequence[Event]) -> None:
+        """These events have happened; ``run`` is where it stands now, to be read at once and not changed.
+
+        Called from the engine's thread, so it has to be quick; one that raises is logged and not called again.
+        """
+
+
 class Inbox(Protocol):
     """Where executors put outcomes; any thread may."""
 
@@ -149,6 +160,7 @@ class Executor(Protocol):
 
         Args:
             cancel_running: drop what waits and stop what runs; else all calls have ended already.
+
         Returns:
             The names of the tasks that could not be stopped and still run (threads only).
         """

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.errors import UnknownExecutor, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from notebook_flows.engine.ports import Executor
     from notebook_flows.executors.local import LocalExecutor
     from notebook_flows.executors.processes import ProcessExecutor
@@ -43,9 +45,9 @@ def from_name(name: str) -> Executor:
     if word not in _CLASS_OF:
         known = "" if (slip := did_you_mean(word, _CLASS_OF)) else " There are local, threads, processes."
         raise UnknownExecutor(name, f"No executor is named {word!r}.{slip}{known}")
+    make: Callable[..., Executor] = __getattr__(_CLASS_OF[word])
     if not colon:
-        made: Executor = __getattr__(_CLASS_OF[word])()
-        return made
+        return make()
     if word == "local":
         raise UnknownExecutor(
             name, f"{name!r}: local runs one task at a time; for {count} workers say 'threads:{count}'."
@@ -54,5 +56,4 @@ def from_name(name: str) -> Executor:
         raise UnknownExecutor(
             name, f"{name!r}: after the colon stands a number of workers, 1 or more, as in '{word}:4'."
         )
-    made = __getattr__(_CLASS_OF[word])(int(count))
-    return made
+    return make(int(count))

@@ -22,6 +22,8 @@ CALL = 3
 # from the worker
 READY = 10
 """Head: the worker's process id. It is up."""
+TAKEN = 15
+"""The calls have arrived; the first one is taken up."""
 BEGUN = 11
 """Head: ref, attempt of a call with a timeout, which begins now."""
 OUTCOME = 12

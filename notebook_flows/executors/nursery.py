@@ -76,8 +76,9 @@ def _become(
     path: list[str], argv: list[str], cwd: str, pythonpath: str | None, log_level: int, preload: list[str]
 ) -> None:
     """Take over from the parent what an import may depend on, and import what every worker will need."""
-    with open(os.devnull) as nothing:
-        os.dup2(nothing.fileno(), 0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     sys.path[:] = path
     sys.argv[:] = argv
     if pythonpath is None:

@@ -17,7 +17,7 @@ from notebook_flows.errors import ExecutorError, NotTransferable, WorkerDied
 from notebook_flows.executors import frames
 from notebook_flows.executors.calls import crashed, ended_without, links_of, timed_out
 from notebook_flows.executors.pickles import load_exception
-from notebook_flows.executors.shelf import Shelf
+from notebook_flows.executors.shelf import Shelf, Thing
 from notebook_flows.executors.workers import Nursery, WorkerProcess, said_of
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ LEAVING_S = 0.5
 """How long workers may take to leave at the end of a run; then they are killed."""
 BATCH_S = 0.005
 """How much work a worker is given at once: several calls where calls are shorter than this."""
+OVERHEAD_S = 50e-6
+"""What a call costs at least."""
 BATCH_COUNT = 64
 BATCH_BYTES = 128 * 1024
 FAILED_STARTS = 3
@@ -58,6 +60,7 @@ class Supervisor:
         self._nursery: Nursery | None = None
         self._each_s: float | None = None
         self._failed_starts = 0
+        self._sent_again: Call | None = None
         self._has_ended = False
         self._wants_calls = False
         self._selector = DefaultSelector()
@@ -87,6 +90,9 @@ class Supervisor:
             return False
         self._forget(call.then)
         self._inbox.put(ended_without(call, S.CANCELLED, "Cancelled."))
+        for worker in tuple(self._workers):
+            if any(link is call for head in tuple(worker.batch) for link in links_of(head)):
+                worker.drop(ref, attempt)  # here, so that it knows of it before we return
         self._orders.append(lambda: self._take_away(call))
         self._ring()
         return True
@@ -189,7 +195,7 @@ class Supervisor:
             starting += 1
 
     def _give(self, worker: WorkerProcess) -> None:
-        packed = []
+        packed: list[tuple[Call, bytes, tuple[Thing, ...]]] = []
         size = 0
         count = self._batch_count()
         while self._waiting and len(packed) < count and size < BATCH_BYTES:
@@ -282,7 +288,7 @@ class Supervisor:
         if worker.pidfd >= 0:
             self._selector.unregister(worker.pidfd)
         code = worker.bury()
-        if worker.link is not None:
+        if worker.link is not None and not self._may_go_again(worker):
             self._report_death(worker, worker.link, code)
             worker.batch.popleft()
         self._waiting.extendleft(reversed(worker.batch))
@@ -291,6 +297,14 @@ class Supervisor:
         self._failed_starts += 1
         if self._failed_starts >= FAILED_STARTS:
             self._give_up(f"Worker processes cannot be started: the last one {said_of(code)}; see its error output.")
+
+    def _may_go_again(self, worker: WorkerProcess) -> bool:
+        """Whether the worker died before it took its calls up: they are innocent, unless it is their second time."""
+        call = worker.batch[0]
+        if worker.has_taken or call is self._sent_again:
+            return False
+        self._sent_again = call
+        return True
 
     def _report_death(self, worker: WorkerProcess, call: Call, code: int | None) -> None:
         self._forget(call.then)
@@ -318,12 +332,10 @@ class Supervisor:
         self._report(call, lambda: timed_out(call, began_us))
 
     def _take_away(self, call: Call) -> None:
-        """A call was cancelled: kill the worker that runs it, or tell the one that has it in its segment."""
+        """A call was cancelled: kill the worker that runs it."""
         for worker in self._workers:
             if worker.link is call:
                 worker.kill()
-            elif any(link is call for head in worker.batch for link in links_of(head)):
-                worker.drop(call.ref, call.attempt)
 
     # -- what workers tell ---------------------------------------------------------------------------------------------
 
@@ -344,6 +356,8 @@ class Supervisor:
         for frame in told:
             if frame.kind == frames.OUTCOME:
                 self._take_outcome(worker, frames.Report(*frame.head), frame.body, outcomes)
+            elif frame.kind == frames.TAKEN:
+                worker.has_taken = True
             elif frame.kind == frames.READY:
                 self._welcome(worker, frame.head)
             elif frame.kind == frames.BEGUN:
@@ -380,8 +394,7 @@ class Supervisor:
         if not report.goes_on:
             self._forget(call.then)
         worker.link_ended(goes_on=report.goes_on)
-        if worker.link is None:
-            self._learn(monotonic() - worker.sent_s, worker.sent_count)
+        self._learn((report.ended_us - report.started_us) / 1e6)
         if self._open.pop((report.ref, report.attempt), None) is None:  # cancelled or timed out meanwhile
             return
         value: Any = load_exception(body, report.error) if report.is_error else Pickled(body)
@@ -403,15 +416,12 @@ class Supervisor:
         for call in calls:
             worker.batch.remove(call)
         self._waiting.extendleft(reversed(calls))
-        self._learn(monotonic() - worker.sent_s, max(1, worker.sent_count - len(worker.batch) - len(calls)))
+        self._learn(BATCH_S)
 
-    def _learn(self, elapsed_s: float, count: int) -> None:
-        """How long calls take: a moving mean, quick to believe that they are long."""
-        each_s = elapsed_s / max(1, count)
-        if self._each_s is None or each_s > self._each_s:
-            self._each_s = each_s
-        else:
-            self._each_s = (self._each_s + each_s) / 2
+    def _learn(self, elapsed_s: float) -> None:
+        """How long calls take: quick to believe that they are long, slower that they are short."""
+        before_s = self._each_s or 0.0
+        self._each_s = max(elapsed_s, 0.8 * before_s, OVERHEAD_S)
 
     # -- the end -------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import signal
 import threading
 from collections import deque
 from contextlib import ExitStack
+from select import select
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from notebook_flows.executors.frames import Frame
 
 _NONE = pickle.dumps(None, 5)
+_TAKEN = frames.packed(frames.TAKEN, None)
 
 
 class Worker:
@@ -41,6 +43,7 @@ class Worker:
         self._data = data
         self._control = control
         self._sending = threading.Lock()
+        self._heeding = threading.Lock()
         self.waiting: deque[tuple[Any, bytes]] = deque()
         self.dropped: set[tuple[int, int]] = set()
         self._run_id = ""
@@ -58,7 +61,7 @@ class Worker:
                 except IndexError:  # just given back
                     break
                 self._run(head, body)
-                head = body = None
+                del head, body  # holds no values while it waits
             try:
                 self._receive(reader)
             except (EOFError, ConnectionError):
@@ -74,6 +77,7 @@ class Worker:
                     self.waiting.append((frame.head, frame.body))
                 else:
                     self._take(frame)
+        self._send(_TAKEN)
 
     def _take(self, frame: Frame) -> None:
         if frame.kind == frames.THING:
@@ -87,7 +91,7 @@ class Worker:
         _, ref, attempt, name = head
         began_us = time_ns() // 1000
         try:
-            call: Call | None = _call_from(body)
+            first = _call_from(body)
         except BaseException as error:  # unpickling runs the user's code, and imports what this process may not have
             problem = NotTransferable(
                 f"Task {name!r} arrived in its worker process but cannot be read there: {type(error).__name__}: {error}"
@@ -96,8 +100,8 @@ class Worker:
                 Outcome(ref, attempt, S.FAILED, _caused(problem, error), str(problem), began_us, _now_us()), name
             )
             return
-        del body
-        self._listen_to(call.facts.run_id)
+        self._listen_to(first.facts.run_id)
+        call: Call | None = first
         while call is not None:
             outcome = self._outcome_of(call)
             then, passes_to = call.then, call.passes_to
@@ -105,6 +109,8 @@ class Worker:
             if goes_on and then is not None and passes_to is not None:
                 then.arguments[passes_to] = outcome.value
             call = then if goes_on else None
+            if call is not None:
+                self._heed()
 
     def _listen_to(self, run_id: str) -> None:
         """From now on what the tasks of this run log goes to the parent."""
@@ -174,17 +180,24 @@ class Worker:
     def _obey(self) -> None:
         """Hear what the parent wants while a call runs; end with it."""
         while True:
-            try:
-                told = os.read(self._control, frames.CONTROL.size)
-            except OSError:
-                told = b""
-            if len(told) < frames.CONTROL.size:
-                os.killpg(0, signal.SIGKILL)
-            verb, ref, attempt = frames.CONTROL.unpack(told)
-            if verb == frames.DROP:
-                self.dropped.add((ref, attempt))
-            else:
-                self._give_back()
+            select([self._control], [], [])
+            self._heed()
+
+    def _heed(self) -> None:
+        """Do what the parent has asked for until now; by whichever thread, it is done on return."""
+        with self._heeding:
+            while select([self._control], [], [], 0)[0]:
+                try:
+                    told = os.read(self._control, frames.CONTROL.size)
+                except OSError:
+                    told = b""
+                if len(told) < frames.CONTROL.size:
+                    os.killpg(0, signal.SIGKILL)
+                verb, ref, attempt = frames.CONTROL.unpack(told)
+                if verb == frames.DROP:
+                    self.dropped.add((ref, attempt))
+                else:
+                    self._give_back()
 
     def _give_back(self) -> None:
         back: list[tuple[int, int]] = []

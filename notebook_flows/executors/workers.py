@@ -37,6 +37,7 @@ class WorkerProcess:
         batch: the calls that it has, in order; the first runs.
         link: the link of the first call that runs now.
         pid: its process id; 0 until it is up.
+        has_taken: it has taken up the calls it was given last.
         due_s: when it will be killed, by the monotonic clock, because the call's own timeout had no effect.
         progress_s: when it was last heard of, or given work.
         pidfd: readable when the process has ended; -1 before it is up, and where the system has none.
@@ -62,9 +63,9 @@ class WorkerProcess:
         self.link: Call | None = None
         self.began_us = 0
         self.due_s: float | None = None
-        self.sent_s = self.progress_s = monotonic()
-        self.sent_count = 0
+        self.progress_s = monotonic()
         self.is_recalled = False
+        self.has_taken = False
         self._known: OrderedDict[int, int] = OrderedDict()
         self._known_bytes = 0
         self._out: deque[Any] = deque()
@@ -100,9 +101,8 @@ class WorkerProcess:
             self.batch.append(call)
         self._out.append(b"".join(small))
         self._begin_next()
-        self.sent_s = self.progress_s
-        self.sent_count = len(calls)
         self.is_recalled = False
+        self.has_taken = False
 
     def _unknown(self, needs: Iterable[Thing]) -> Iterable[bytes]:
         for outer in needs:
@@ -199,7 +199,7 @@ class WorkerProcess:
         """What it has started and still runs, as psutil processes."""
         if not self.is_ready or not _may_have_children(self.pid):
             return []
-        import psutil
+        import psutil  # type: ignore[import-untyped]
 
         try:
             found: list[Any] = psutil.Process(self.pid).children(recursive=True)
@@ -248,7 +248,7 @@ class Nursery:
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined] # as multiprocessing does
         command = [sys.executable, *flags, "-P", "-m", "notebook_flows.executors.nursery"]
         try:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own module, by this interpreter
                 [*command, str(theirs.fileno()), str(life), str(os.getpid())],
                 stdin=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": _path_to_this_package()},
@@ -265,7 +265,7 @@ class Nursery:
         setup = {
             "path": list(sys.path),
             "argv": list(sys.argv),
-            "cwd": os.getcwd(),
+            "cwd": str(Path.cwd()),
             "pythonpath": os.environ.get("PYTHONPATH"),
             "log_level": logging.getLogger().level,
             "preload": preload,
@@ -338,7 +338,6 @@ def _is_there(pid: int) -> bool:
 def _may_have_children(pid: int) -> bool:
     """False only if the kernel says that it has none; much cheaper than psutil's look at all processes."""
     try:
-        threads = os.listdir(f"/proc/{pid}/task")
-        return any(Path(f"/proc/{pid}/task/{thread}/children").read_text() for thread in threads)
+        return any((thread / "children").read_text() for thread in Path(f"/proc/{pid}/task").iterdir())
     except OSError:  # another kind of Unix, or a kernel without this list
         return True

@@ -40,6 +40,8 @@ def open_for_writing(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> s
         make_private_folder(path.parent)
         make_private_folder(path.parent / "locks")
         _create_if_missing(path)
+        if not is_writable(path):
+            raise read_only(path)
         connection = _connect(path, "rw", busy_timeout_s)
         try:
             schema.verify(connection, str(path))
@@ -238,6 +240,11 @@ def is_really_damaged(path: Path) -> bool:
     return bool(answer != "ok")
 
 
+def read_only(path: Path) -> StoreUnavailable:
+    """What to tell who wants to write where one can only read."""
+    return StoreUnavailable(f"The history {path} is read-only here: it can be looked at, but nothing can run.")
+
+
 def as_store_error(error: BaseException, path: Path, *, doing: str) -> StoreError:
     """One sentence of what is wrong and what to do.
 
@@ -257,7 +264,7 @@ def as_store_error(error: BaseException, path: Path, *, doing: str) -> StoreErro
     if code == sqlite3.SQLITE_BUSY:
         return StoreUnavailable(f"The history {path} has been locked by another process for {BUSY_TIMEOUT_S:.0f} s.")
     if code == sqlite3.SQLITE_READONLY or (doing == "written" and path.exists() and not is_writable(path)):
-        return StoreUnavailable(f"The history {path} is read-only here: it can be looked at, but nothing can run.")
+        return read_only(path)
     if doing == "written" and path.parent.is_dir() and not os.access(path.parent, os.W_OK):
         return StoreUnavailable(f"The folder {path.parent} is read-only here: no history can be kept in it.")
     return StoreUnavailable(f"The history {path} cannot be {doing}: {error}.")

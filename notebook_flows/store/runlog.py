@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from notebook_flows.engine.ports import Request
+from notebook_flows.engine.call import LogLine
 from notebook_flows.errors import StaleOwnerError, StoreError, StoreUnavailable
 from notebook_flows.store.encoding import Batch, encode
 from notebook_flows.store.spool import Spool
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from notebook_flows.core.events import Event
-    from notebook_flows.engine.call import LogLine
-    from notebook_flows.engine.ports import Clock
+    from notebook_flows.engine.ports import Clock, Request
     from notebook_flows.store.locks import FileLock
     from notebook_flows.store.reader import Reader
     from notebook_flows.store.writer import Writer
@@ -180,8 +179,15 @@ class SqliteRunLog:
         """Encode what the next transaction takes along; nothing if the last one is to be tried again."""
         if self._batch is None and self._events:
             self._batch = encode(self._events[:BATCH_LIMIT])
+        if self._lines_dropped:
+            self._lines.append(self._gap())
         if not self._line_batch and self._lines:
             self._line_batch = self._lines[:BATCH_LIMIT]
+
+    def _gap(self) -> LogLine:
+        count, self._lines_dropped = self._lines_dropped, 0
+        message = f"{count} lines are missing here: the history could not be written."
+        return LogLine(self._clock.now_us(), 30, "notebook_flows", message, -1, -1, 0)
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write what was prepared, within the transaction of all runs.

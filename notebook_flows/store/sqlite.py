@@ -10,7 +10,7 @@ from notebook_flows.errors import StoreError, StoreUnavailable
 from notebook_flows.store import pruning, sweeping
 from notebook_flows.store.checking import problems_of, rebuild
 from notebook_flows.store.clock import SystemClock
-from notebook_flows.store.connection import is_writable
+from notebook_flows.store.connection import as_store_error, is_writable
 from notebook_flows.store.encoding import clean_text, to_json
 from notebook_flows.store.filesystem import make_private_folder, make_reserve
 from notebook_flows.store.locks import lock_of_run, this_process
@@ -69,7 +69,7 @@ class SqliteEventLog:
             if not lock.acquire():
                 raise StoreError(f"Run {info.run_id} is under way already.")
         except OSError as error:
-            raise StoreUnavailable(f"The history {self.path} cannot be written: {error}.") from error
+            raise as_store_error(error, self.path, doing="written") from error
         log = SqliteRunLog(
             run_id=info.run_id, owner_epoch=1, lock=lock, writer=writer, reader=self._reader, clock=self._clock
         )
@@ -118,7 +118,10 @@ class SqliteEventLog:
         if not self.path.exists():
             return []
         self._swept = True
-        return sweeping.sweep(self.path, self._writer, self._clock)
+        try:
+            return sweeping.sweep(self.path, self._writer, self._clock)
+        except OSError as error:
+            raise as_store_error(error, self.path, doing="written") from error
 
     def _sweep_once(self, *, must: bool = False) -> None:
         if self._swept or (not must and not is_writable(self.path)):

@@ -1,0 +1,54 @@
+"""Full disks and read-only folders, on real mounts of our own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from store_processes import in_own_mounts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_full_disk_costs_no_outcome(tmp_path: Path) -> None:
+    spare = tmp_path / "spare"
+    spare.mkdir()
+    said = in_own_mounts(
+        f"mkdir {tmp_path}/small; mount -t tmpfs -o size=6m none {tmp_path}/small; CHILD disk_full {tmp_path}/small",
+        TMPDIR=str(spare),
+    )
+    reserve, begin, patience, room, full, next_start = said
+
+    assert (reserve["recorded"], reserve["may_start"]) == (3, False)
+    assert begin["refused"].startswith("StoreUnavailable: The disk with the history")
+    assert patience["refused"].endswith("What has ended so far is recorded.")
+    assert (room["may_start"], room["reserve"]) == (True, True)
+    assert "full: free some space" in full["refused"]
+    assert str(spare) in full["refused"]
+    assert full["waited_s"] >= 60
+    assert next_start["success"] == full["told"] + 1
+    assert (next_start["dead"], next_start["problems"], next_start["spools"]) == (True, [], [])
+    assert list(spare.glob("*/*.jsonl")) == []
+
+
+def test_a_read_only_folder_can_be_looked_at(tmp_path: Path) -> None:
+    said = in_own_mounts(
+        f"mkdir {tmp_path}/disk; mount -t tmpfs -o size=6m none {tmp_path}/disk; mkdir {tmp_path}/disk/data;"
+        f"CHILD run {tmp_path}/disk/data/history.db 5 >/dev/null;"
+        f"mount -o remount,ro {tmp_path}/disk; CHILD read_only {tmp_path}/disk"
+    )
+
+    assert said[0] == {"events": [12]}
+    assert [line["refused"] for line in said[1:]] == ["begin", "request", "elsewhere"]
+    assert all(line["sentence"].startswith("StoreUnavailable: The ") for line in said[1:])
+    assert all("read-only" in line["sentence"] for line in said[1:])
+
+
+def test_a_read_only_folder_shows_what_is_still_in_the_wal(tmp_path: Path) -> None:
+    said = in_own_mounts(
+        f"mkdir {tmp_path}/disk; mount -t tmpfs -o size=6m none {tmp_path}/disk; mkdir {tmp_path}/disk/data;"
+        f"NOTEBOOK_FLOWS_CRASH_AT=store.commit.after:4 CHILD run {tmp_path}/disk/data/history.db 50 >/dev/null || true;"
+        f"mount -o remount,ro {tmp_path}/disk; CHILD read_only {tmp_path}/disk"
+    )
+
+    assert said[0]["events"][0] > 3
