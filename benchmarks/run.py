@@ -18,7 +18,7 @@ import envs
 from harness import Harness, Peer, make_scratch
 from report import Circumstances, page
 from results import Results
-from workloads import BY_NAME, QUICK_SIZES, WORKLOADS, Row, Workload
+from workloads import BY_NAME, QUICK_SIZES, SLOW_PEERS, WORKLOADS, Row, Workload
 
 PAGE = envs.CHECKOUT / "docs" / "benchmarks.md"
 RESULTS = envs.HERE / "results"
@@ -55,7 +55,9 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=sorted(BY_NAME), metavar="NAME", help=", ".join(BY_NAME))
     parser.add_argument("--peers", nargs="+", default=[], metavar="PEER", help="names from peers.toml; references stay")
     parser.add_argument("--rounds", type=int, help="rounds, 5 unless told (2 with --quick)")
-    parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer rounds, without Prefect")
+    parser.add_argument(
+        "--quick", action="store_true", help="smaller sizes, fewer rounds, without Prefect and dask.delayed"
+    )
     parser.add_argument("--bound", type=float, default=180, help="seconds that one measurement may take")
     parser.add_argument("--write", action="store_true", help="write the page although only a part is measured")
     asked = parser.parse_args()
@@ -72,7 +74,7 @@ def _peers(asked: argparse.Namespace) -> tuple[dict[str, Peer], dict[str, envs.E
     if asked.peers:
         used &= {*asked.peers, *(workload.reference for workload in _workloads(asked))}
     elif asked.quick:
-        used.discard("prefect")
+        used -= SLOW_PEERS
     peers = {name: Peer(name=name, **entry) for name, entry in told["peers"].items() if name in used}
     needed = dict.fromkeys(peer.environment for peer in peers.values() if peer.environment)
     return peers, {name: _environment(name, told["environments"][name]) for name in needed}

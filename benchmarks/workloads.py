@@ -171,4 +171,11 @@ WORKLOADS = (
     ),
 )
 BY_NAME = {workload.name: workload for workload in WORKLOADS}
-QUICK_SIZES = {"fan": (1_000, 10_000), "chain": (1_000, 10_000), "lattice": (1_000, 10_000), "history": (1_000, 10_000)}
+QUICK_SIZES = {
+    "fan": (1_000, 10_000),
+    "chain": (1_000, 10_000),
+    "lattice": (1_000, 10_000),
+    "history": (1_000, 10_000),
+    "objects": (10_000,),
+}
+SLOW_PEERS = {"prefect", "dask-delayed"}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.retry import exponential_backoff
     from notebook_flows.core.secret import Secret
     from notebook_flows.core.task import Task, defaults_from_attrs, task
+    from notebook_flows.engine.logs import progress
     from notebook_flows.errors import FlowError, FlowValidationError
     from notebook_flows.executors import LocalExecutor, ProcessExecutor, ThreadExecutor
     from notebook_flows.store.results import JSONSerializer, LocalResult, PickleSerializer
@@ -42,6 +43,7 @@ _HOME = {
     "notebook_flows.core.retry": ("exponential_backoff",),
     "notebook_flows.core.secret": ("Secret",),
     "notebook_flows.core.task": ("Task", "defaults_from_attrs", "task"),
+    "notebook_flows.engine.logs": ("progress",),
     "notebook_flows.errors": ("FlowError", "FlowValidationError"),
     "notebook_flows.executors": ("LocalExecutor", "ProcessExecutor", "ThreadExecutor"),
     "notebook_flows.store.results": ("JSONSerializer", "LocalResult", "PickleSerializer"),
@@ -79,6 +81,7 @@ __all__ = [
     "ifelse",
     "mapped",
     "merge",
+    "progress",
     "raise_on_exception",
     "resource_manager",
     "signals",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows._version import __version__
 from notebook_flows.core import state as api
+from notebook_flows.core.collecting import no_collection
 from notebook_flows.core.context import context, current_attempt
 from notebook_flows.core.plan import graph_as_json, is_plain, planned
 from notebook_flows.core.run import Run
@@ -35,10 +36,11 @@ if TYPE_CHECKING:
     from notebook_flows.core.lifecycle import S
     from notebook_flows.core.plan import Plan
     from notebook_flows.core.task import Task
-    from notebook_flows.engine.ports import Clock, EventLog, Executor, Observer
+    from notebook_flows.engine.ports import EventLog, Executor, WaitingClock, Observer
     from notebook_flows.store.memory import MemoryEventLog
     from notebook_flows.store.sqlite import SqliteEventLog
 
+DAY_S = 86_400
 LONGEST_NAP_S = 30.0
 """How long a scheduled run sleeps at most before it looks at the clock again, which may have been set."""
 
@@ -72,13 +74,26 @@ def _log_for(history: bool | None) -> EventLog:
     return event_log()
 
 
+def _forget_old_runs(histories: EventLog, clock: Clock) -> None:
+    """Once a day: let the history forget what is older than the settings want."""
+    keep_days = settings_from().keep_days
+    path = getattr(histories, "path", None)
+    if path is None or keep_days <= 0:
+        return
+    marker = path.with_name(f"{path.name}.pruned")
+    if marker.exists() and clock.now_us() / 1e6 - marker.stat().st_mtime < DAY_S:
+        return
+    marker.touch(mode=0o600)
+    histories.prune(keep_days=keep_days)  # type: ignore[attr-defined] # those with a path have it
+
+
 def run_flow(
     flow: Flow,
     *,
     parameters: Mapping[str, Any] | None = None,
     run_on_schedule: bool | None = None,
     runner_cls: Any = None,
-    clock: Clock | None = None,
+    clock: WaitingClock | None = None,
     observers: Sequence[Observer] = (),
     **keywords: Any,
 ) -> api.State:
@@ -92,7 +107,7 @@ def run_flow(
     return _run_on_schedule(flow, given, now, observers=observers, **options)
 
 
-def _run_on_schedule(flow: Flow, given: dict[str, Any], clock: Clock, **options: Any) -> api.State:
+def _run_on_schedule(flow: Flow, given: dict[str, Any], clock: WaitingClock, **options: Any) -> api.State:
     """Wait for each time of the schedule, and run then, until there is none left."""
     assert flow.schedule is not None
     after = datetime.fromtimestamp(clock.now_us() / 1e6, UTC)
@@ -119,7 +134,7 @@ def _with_events(schedule: Any) -> dict[str, bool]:
 def _run_once(
     flow: Flow,
     given: dict[str, Any],
-    clock: Clock,
+    clock: WaitingClock,
     *,
     executor: Executor | str | None = None,
     state: api.State | None = None,
@@ -136,8 +151,12 @@ def _run_once(
     begun = _begun(flow, state)
     tasks = list(flow._into)
     presets, resumed, known = _presets(flow, tasks, task_states or {})
-    plan = planned(flow, graph, tasks, presets=presets, resumed=resumed)
-    run = Run(plan)
+    slugs = list(flow.slugs.values())
+    with no_collection():
+        plan = planned(flow, graph, tasks, presets=presets, resumed=resumed)
+        run = Run(plan)
+        plain = [is_plain(task) for task in tasks]
+        known_graph = graph_as_json(graph, plan.names, slugs, plan)
     ledger = Ledger(run)
     for number, one in known.items():
         ledger.values[number] = one.result
@@ -155,7 +174,6 @@ def _run_once(
         results=flow.result if flow.result is not None else _default_results(),
     )
     parent = current_attempt()
-    slugs = list(flow.slugs.values())
     info = RunInfo(
         run_id=run_id,
         flow_name=flow.name,
@@ -165,15 +183,17 @@ def _run_once(
         parent_run_id=parent.run_id if parent is not None else None,
         scheduled_us=round(scheduled_start_time.timestamp() * 1e6) if scheduled_start_time else None,
         parameters=told(facts.context["parameters"]),
-        graph=graph_as_json(graph, plan.names, slugs, plan),
+        graph=known_graph,
         environment=environment(),
     )
-    log = _log_for(history).begin(info)
+    histories = _log_for(history)
+    log = histories.begin(info)
+    _forget_old_runs(histories, clock)
     engine = Engine(
         run=run,
         flow=flow,
         tasks=tasks,
-        plain=[is_plain(task) for task in tasks],
+        plain=plain,
         facts=facts,
         log=log,
         executor=place,
@@ -243,7 +263,7 @@ def _run_context(
     given: Mapping[str, Any],
     run_id: str,
     name: str,
-    clock: Clock,
+    clock: WaitingClock,
     scheduled: datetime | None,
     more: Mapping[str, Any],
 ) -> dict[str, Any]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _layers: ContextVar[Mapping[str, Any] | None] = ContextVar("notebook_flows.context", default=None)
-_attempt: ContextVar[Any] = ContextVar("notebook_flows.attempt", default=None)
+attempt_here: ContextVar[Any] = ContextVar("notebook_flows.attempt", default=None)
 
 
 class Context:
@@ -40,7 +40,7 @@ class Context:
             raise AttributeError(f"The context has no {key!r} here; it has: {known}.") from None
 
     def __getitem__(self, key: str) -> Any:
-        attempt = _attempt.get()
+        attempt = attempt_here.get()
         if attempt is not None:
             found = attempt.context_value(key)
             if found is not NotImplemented:
@@ -63,7 +63,7 @@ class Context:
     def to_dict(self) -> dict[str, Any]:
         """All keys that hold here, as a dict of its own."""
         keys = dict(_layers.get() or {})
-        attempt = _attempt.get()
+        attempt = attempt_here.get()
         if attempt is not None:
             keys.update(attempt.context_keys())
         return keys
@@ -105,14 +105,4 @@ context = Context()
 
 def current_attempt() -> Any:
     """The attempt that runs here, or None."""
-    return _attempt.get()
-
-
-def enter_attempt(attempt: Any) -> Token[Any]:
-    """Make this attempt the current one; give the token to `leave_attempt`."""
-    return _attempt.set(attempt)
-
-
-def leave_attempt(token: Token[Any]) -> None:
-    """Go back to the attempt that was current before."""
-    _attempt.reset(token)
+    return attempt_here.get()

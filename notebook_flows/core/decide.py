@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 
 NO_LIMIT = -1
+NOTHING: tuple[int, ...] = ()
+_new = tuple.__new__
 _PENDING = S.PENDING
 
 
@@ -114,14 +116,14 @@ def _from_frontier(run: Run, room: int, in_segments: bool, commands: list[Comman
         heappop(frontier)
         full = _full_limit(run, number) if run.limit_used else NO_LIMIT
         if full != NO_LIMIT:
-            run.parked[full].append(key)
+            run.park(number, full)
             continue
         run.queue(number)
         room -= 1
+        then = NOTHING
         if in_segments and number < size and plan.followers[number] != NO_FOLLOWER:
-            commands.append(Start(number, _segment(run, number)))
-        else:
-            commands.append(Start(number))
+            then = _segment(run, number)
+        commands.append(_new(Start, (number, then)))
 
 
 def _full_limit(run: Run, number: int) -> int:
@@ -136,8 +138,7 @@ def _segment(run: Run, number: int) -> tuple[int, ...]:
     then: list[int] = []
     follower = run.plan.followers[number]
     while follower != NO_FOLLOWER and len(then) < LONGEST_SEGMENT and run.state[follower] is S.PENDING:
-        run.promised.add(follower)
-        run.queue(follower)
+        run.promise(follower)
         then.append(follower)
         follower = run.plan.followers[follower]
     return tuple(then)

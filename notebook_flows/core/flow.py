@@ -105,6 +105,7 @@ class Flow:
         self._created: dict[Task, None] = {}
         self._reference_tasks: list[Task] | None = None
         self._open: list[tuple[Token[Flow | None], Any]] = []
+        self._whole: set[Edge] | None = None  # inside `apply_map`: the edges that are marked unmapped
         for task in tasks or ():
             self.add_task(task)
         for edge in edges or ():
@@ -210,7 +211,10 @@ class Flow:
         else:
             self._set_constant(task, key, inner)
             return
-        self._insert(Edge(upstream, task, key, is_mapped, is_flattened))
+        edge = Edge(upstream, task, key, is_mapped, is_flattened)
+        self._insert(edge)
+        if is_marked and value.mapped is False and self._whole is not None:
+            self._whole.add(edge)
 
     def _set_constant(self, task: Task, key: str, value: Any) -> None:
         given = self.constants.get(task)
@@ -262,7 +266,10 @@ class Flow:
             mark = upstream if isinstance(upstream, EdgeAnnotation) else EdgeAnnotation(upstream)
             if mapped and not isinstance(mark.value, Task) and not holds_task(mark.value):
                 _check_elements(mark.value, task.name, mark.mapped is not False)
-            self._insert(edge_from(mark, self._as_task(mark.value), task, None, mapped))
+            edge = edge_from(mark, self._as_task(mark.value), task, None, mapped)
+            self._insert(edge)
+            if mark.mapped is False and self._whole is not None:
+                self._whole.add(edge)
 
     def set_dependencies(
         self,
@@ -431,19 +438,34 @@ class Flow:
         return new
 
     def _take_over_mapped(self, inner: Flow, given: Mapping[Task, EdgeAnnotation]) -> None:
-        """Take over what a function made inside `apply_map`, mapped."""
-        made = [task for task in inner._into if task not in given]
+        """Take over what a function made inside `apply_map`, mapped.
+
+        Values of tasks from outside that the function did not get as arguments are mapped over too, as in Prefect 1,
+        unless they are marked `unmapped`; parameters and constants stay whole, and so does what is only waited for.
+        """
+        made = dict.fromkeys(
+            task for task in inner._into if task not in given and task not in self._into and task not in self._calls
+        )
         for task in made:
             self.add_task(task)
+        steps = dict.fromkeys(task for task in made if not isinstance(task, (Constant, Parameter)))
+        for task in steps:
             task.is_mapped = True
-        for task in made:
             above = list(inner._into[task])
             for edge in above:
-                mark = given.get(edge.upstream_task)
-                is_mapped = not isinstance(edge.upstream_task, Constant) if mark is None else bool(mark.mapped)
+                upstream = edge.upstream_task
+                mark = given.get(upstream)
+                if edge in (inner._whole or ()):
+                    is_mapped = False
+                elif mark is not None:
+                    is_mapped = bool(mark.mapped)
+                elif isinstance(upstream, (Constant, Parameter)):
+                    is_mapped = edge.mapped
+                else:
+                    is_mapped = upstream in made or edge.key is not None
                 flattened = edge.flattened or (mark is not None and mark.flattened)
-                self._insert(Edge(edge.upstream_task, task, edge.key, is_mapped, flattened))
-            if not any(edge.upstream_task in inner._into and edge.upstream_task not in given for edge in above):
+                self._insert(Edge(upstream, task, edge.key, is_mapped, flattened))
+            if not any(edge.upstream_task in steps for edge in above):
                 used = {edge.upstream_task for edge in above}
                 for argument, mark in given.items():
                     if argument not in used:
@@ -451,6 +473,9 @@ class Flow:
         for task, constants in inner.constants.items():
             for key, value in constants.items():
                 self._set_constant(task, key, value)
+        for origin, calls in inner._calls.items():
+            self._calls.setdefault(origin, []).extend(calls)
+        self._named.extend(inner._named)
 
     # -- what is in it -------------------------------------------------------------------------------------------------
 

@@ -90,11 +90,14 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **
     stand_ins = [stand_in(argument) for argument in args]
     named = {key: stand_in(argument) for key, argument in kwargs.items()}
     inner = FlowClass(f"{outer.name}.apply_map")
+    inner._whole = set()
     token = building.in_apply_map.set(True)
+    block = building.open_block.set(None)  # a `case` around it hears of the tasks when the outer flow takes them over
     try:
         with inner:
             made = func(*stand_ins, **named)
     finally:
+        building.open_block.reset(block)
         building.in_apply_map.reset(token)
     outer._take_over_mapped(inner, given)
     return made

@@ -47,7 +47,8 @@ class Run:
         run_state: of the run itself.
         stopping: how the run will end, once somebody has asked it to stop.
         seq: of the last event.
-        in_flight: task runs that were handed out and have not come back.
+        in_flight: task runs that were handed out and have not come back; those behind them in a segment not counted.
+        promised: task runs that will follow another on the same worker, once that has succeeded.
         frontier: a heap of the task runs that can have their next command.
         due: a heap of (microseconds since 1970, key) of those that rest.
     """
@@ -170,11 +171,16 @@ class Run:
         state[number] = new
         if new is _RUNNING:
             self.attempt[number] = attempt
+            if old is _RUNNING:
+                raise OutOfOrderError(f"task run {number} was running already")
             if old is not _QUEUED:
                 self.taken(number)
             return
         if old is _RUNNING or old is _QUEUED:
-            self.in_flight -= 1
+            if self.promised and number in self.promised:
+                self.promised.remove(number)
+            else:
+                self.in_flight -= 1
             if self.limit_used:
                 self._free_limits(number)
         if IS_FINAL[new]:
@@ -215,8 +221,12 @@ class Run:
                 counter[after] += 1
             left = waiting[after] - 1
             waiting[after] = left
-            if not left and after not in self.promised:
-                heappush(self.frontier, after << _INDEX_BITS)
+            if not left:
+                if after in self.promised:  # its worker goes on with it at once
+                    self.promised.remove(after)
+                    self.in_flight += 1
+                else:
+                    heappush(self.frontier, after << _INDEX_BITS)
 
     def _allow(self, number: int) -> None:
         """Somebody who may say so, the task's own trigger or a person, has said that it may run."""
@@ -263,10 +273,9 @@ class Run:
         self.counts[S.EXPANDED] += 1
         self.state[node] = S.EXPANDED
         above = [
-            self.children[lane]
-            for lane, after in self.plan.lanes.items()
-            if lane in self.children
-            for _ in range(after.get(node, 0))
+            self.children[upstream]
+            for upstream, _, is_mapped, is_flattened in self.plan.graph.inputs[node]
+            if is_mapped and not is_flattened and upstream in self.children
         ]
         self.state.extend([S.PENDING] * width)
         self.attempt.extend([0] * width)
@@ -350,6 +359,13 @@ class Run:
         for limit in self.plan.limits.get(self.place_of(number)[0], ()):
             self.limit_used[limit] += 1
 
+    def promise(self, number: int) -> None:
+        """It will follow another on the same worker, and takes no room of its own."""
+        self.promised.add(number)
+        self.counts[self.state[number]] -= 1
+        self.counts[_QUEUED] += 1
+        self.state[number] = _QUEUED
+
     def queue(self, number: int) -> None:
         """It is about to be handed out. Not an event: what is queued is forgotten with the process."""
         state, counts = self.state, self.counts
@@ -366,6 +382,13 @@ class Run:
             if self.parked[limit]:
                 heappush(self.frontier, self.parked[limit].popleft())
 
+    def park(self, number: int, full: int) -> None:
+        """It waits for room in this limit; others may have what it leaves free in those that it has come past."""
+        self.parked[full].append(self.key_of(number))
+        for limit in self.plan.limits[self.place_of(number)[0]]:
+            if limit != full and self.parked[limit] and self.limit_used[limit] < self.plan.limit_sizes[limit]:
+                heappush(self.frontier, self.parked[limit].popleft())
+
     def _break_promise(self, number: int) -> None:
         """What was to follow on the same worker will not: each has its turn by itself."""
         follower = self.plan.followers[number] if number < len(self.plan.followers) else -1
@@ -375,7 +398,6 @@ class Run:
                 self.counts[S.QUEUED] -= 1
                 self.counts[S.PENDING] += 1
                 self.state[follower] = S.PENDING
-                self.in_flight -= 1
             follower = self.plan.followers[follower]
 
 

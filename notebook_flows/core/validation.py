@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from notebook_flows.core.collecting import no_collection
 from notebook_flows.core.graph import Graph, Input, cycles_of, is_acyclic
 from notebook_flows.core.standins import settle
 from notebook_flows.errors import FlowValidationError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.task import Task
 
@@ -31,25 +28,13 @@ def compiled(flow: Flow) -> Graph:
     if flow._derived is not None and flow._derived.graph is not None:
         return flow._derived.graph
     problems = settle(flow)
-    with _no_collection():
+    with no_collection():
         graph = _checked_graph(flow, problems)
     _check_reference_tasks(flow, problems)
     if problems:
         raise FlowValidationError(flow.name, problems)
     flow._derive().graph = graph
     return graph
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """No garbage collection inside: lists are made for every task, and the collector would walk all of them again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _checked_graph(flow: Flow, problems: list[str]) -> Graph:

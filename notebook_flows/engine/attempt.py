@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import signals, state as api
-from notebook_flows.core.context import context, enter_attempt, leave_attempt
+from notebook_flows.core.context import attempt_here, context
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.call import Outcome, Pickled, unwrapped
 
@@ -135,7 +135,7 @@ def perform(call: Call) -> Outcome:
     Raises:
         KeyboardInterrupt: it was interrupted; whoever called decides what that means.
     """
-    token = enter_attempt(Attempt(call))
+    token = attempt_here.set(Attempt(call))
     started_us = time.time_ns() // 1000
     try:
         arguments = call.arguments
@@ -153,7 +153,7 @@ def perform(call: Call) -> Outcome:
     except BaseException as error:  # whatever a task raises, SystemExit too, is the task's outcome
         return _failed(call, error, started_us)
     finally:
-        leave_attempt(token)
+        attempt_here.reset(token)
     return _new_outcome(
         Outcome, (call.ref, call.attempt, _SUCCESS, value, "", started_us, time.time_ns() // 1000, None)
     )
@@ -167,7 +167,7 @@ async def perform_async(call: Call) -> Outcome:
     """
     import asyncio
 
-    token = enter_attempt(Attempt(call))
+    token = attempt_here.set(Attempt(call))
     started_us = time.time_ns() // 1000
     try:
         arguments = _loaded(call)
@@ -188,7 +188,7 @@ async def perform_async(call: Call) -> Outcome:
     except BaseException as error:  # as in `perform`
         return _failed(call, error, started_us)
     finally:
-        leave_attempt(token)
+        attempt_here.reset(token)
 
 
 def _loaded(call: Call) -> dict[str, Any]:
@@ -307,9 +307,10 @@ def _failed(call: Call, error: BaseException, started_us: int) -> Outcome:
         assert delay is not None
         retrying = api.Retrying(message=state.message, result=state.result, run_count=call.attempt)
         state = retrying if call.is_plain else _handled(call, state, retrying)
-        due_us = time.time_ns() // 1000 + round(delay.total_seconds() * 1e6)
         if state is retrying:
-            return _outcome(call, state, started_us, {**(details or {}), "due_us": due_us})
+            rest_us = round(delay.total_seconds() * 1e6)
+            known = {**(details or {}), "due_us": time.time_ns() // 1000 + rest_us, "rest_us": rest_us}
+            return _outcome(call, state, started_us, known)
     return _outcome(call, state, started_us, details, proposed)
 
 
@@ -400,4 +401,4 @@ def _kept(call: Call, value: Any) -> api.State:
     wants_file = location is not None or call.task.result is not None
     if wants_file and results is not None and call.task.checkpoint is not False and value is not None:
         results.write(value, location, **context.to_dict())
-    return api.Success("Task run succeeded.", result=value)
+    return api.Success(result=value)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import threading
 
 
 class SystemClock:
-    """Fits `engine.ports.Clock`."""
+    """Fits `engine.ports.WaitingClock`."""
 
     def now_us(self) -> int:
         """Microseconds since 1970, UTC."""
@@ -19,3 +23,7 @@ class SystemClock:
     def sleep_s(self, seconds: float) -> None:
         """Wait; Ctrl-C ends it."""
         time.sleep(seconds)
+
+    def wait(self, bell: threading.Event, until_s: float | None, *, look_s: float) -> None:
+        """Wait until the bell rings or the time has come."""
+        bell.wait(look_s if until_s is None else min(until_s, look_s))

@@ -7,9 +7,10 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from notebook_flows.engine.call import Outcome
+    from notebook_flows.engine.ports import WaitingClock
 
 
 class WaitingInbox:
@@ -46,10 +47,17 @@ class WaitingInbox:
 
     def wait(self, timeout_s: float | None) -> None:
         """Sleep until something arrives, somebody wakes us, or the time is up."""
+        self._sleep(lambda bell: bell.wait(timeout_s))
+
+    def wait_by(self, clock: WaitingClock, until_s: float | None, *, look_s: float) -> None:
+        """The same while nothing is under way, by a clock that may be one of a test's."""
+        self._sleep(lambda bell: clock.wait(bell, until_s, look_s=look_s))
+
+    def _sleep(self, wait: Callable[[threading.Event], object]) -> None:
         self._sleeps = True
         try:
             if not self._arrived:
-                self._bell.wait(timeout_s)
+                wait(self._bell)
         finally:
             self._sleeps = False
             self._bell.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import threading
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 TASK_LOGGER = "notebook_flows.task"
 LONGEST_LINE = 65_536
 
+PROGRESS_EVERY_US = 200_000
+
+_progress_told: dict[tuple[str, int], int] = {}
 _sinks: dict[str, Callable[[Sequence[LogLine]], None]] = {}
 _lock = threading.Lock()
 
@@ -68,6 +72,8 @@ def caught(run_id: str, sink: Callable[[Sequence[LogLine]], None]) -> Iterator[N
     finally:
         with _lock:
             del _sinks[run_id]
+            for key in [key for key in _progress_told if key[0] == run_id]:
+                del _progress_told[key]
             if not _sinks:
                 root.removeHandler(_catcher)
 
@@ -132,3 +138,32 @@ def printed_by(attempt: Any) -> Iterator[None]:
             router.users -= 1
             if not router.users and sys.stdout is router:
                 sys.stdout = router.original
+
+
+def progress(done: float, total: float = 1.0, message: str = "") -> None:
+    """Tell how far the running task has come; outside of a task nothing happens.
+
+    Kept with the run's log, at most five times a second and at the end, so it can be called for every row.
+
+    Args:
+        done: how much is done, in the unit of ``total``.
+        total: how much there is, above 0.
+        message: what is being done.
+    Raises:
+        ValueError: ``total`` is not above 0.
+    """
+    if total <= 0:
+        raise ValueError(f"progress(): total is {total!r}; it must be above 0.")
+    attempt = current_attempt()
+    sink = _sinks.get(attempt.run_id) if attempt is not None else None
+    if sink is None:
+        return
+    now_us = time.time_ns() // 1000
+    share = min(max(done / total, 0.0), 1.0)
+    key = (attempt.run_id, attempt.call.ref)
+    if share < 1 and now_us - _progress_told.get(key, 0) < PROGRESS_EVERY_US:
+        return
+    _progress_told[key] = now_us
+    if share >= 1:
+        _progress_told.pop(key, None)
+    sink([_line(now_us, logging.INFO, "progress", json.dumps({"share": round(share, 4), "message": message}), attempt)])

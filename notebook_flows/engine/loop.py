@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.run import Run
     from notebook_flows.core.task import Task
-    from notebook_flows.engine.ports import Clock, Executor, Observer, RunLog
+    from notebook_flows.engine.ports import Executor, Observer, RunLog, WaitingClock
     from notebook_flows.engine.results import Ledger
 
 BACKLOG = 1024
@@ -71,7 +71,7 @@ class Engine:
         facts: RunFacts,
         log: RunLog,
         executor: Executor,
-        clock: Clock,
+        clock: WaitingClock,
         ledger: Ledger,
         timeout_s: float | None = None,
         ask: Callable[[str], bool] | None = None,
@@ -100,16 +100,19 @@ class Engine:
         self._lane: CoroutineLane | None = None
         self._events: list[Event] = []
         self._handed_out: dict[int, None] = {}
+        self._next_in_segment: dict[int, int] = {}
+        self._taken_over: dict[int, None] = {}
+        self._in_lane: set[int] = set()
         self._looked_s = clock.monotonic_s()
         self._deadline_s = None if timeout_s is None else clock.monotonic_s() + timeout_s
         self._log_error: StoreError | None = None
-        self._works_here = executor.workers == 1 and not executor.is_remote and executor.name == "local"
+        self._works_here = executor.works_here
         self._in_segments = executor.takes_segments and not self._works_here
         self._most_in_flight = self._capacity()
 
     def _capacity(self) -> int:
         if self._works_here:
-            return 1
+            return self.executor.workers
         return self.executor.workers * 2 if self.executor.is_remote else max(BACKLOG, self.executor.workers * 2)
 
     # -- the loop ------------------------------------------------------------------------------------------------------
@@ -132,6 +135,9 @@ class Engine:
             except KeyboardInterrupt:
                 self._stop(S.CANCELLED, "Interrupted (Ctrl-C).")
                 raise
+            except StoreError as error:
+                self._log_error = self._log_error or error
+                self._stop(S.CRASHED, "The history cannot be written.")
             finally:
                 self._wind_up()
         if self._log_error is not None:
@@ -140,18 +146,20 @@ class Engine:
     def _loop(self, interrupts: Interrupts) -> None:
         run, inbox, log, clock = self.run, self._inbox, self.log, self.clock
         most, in_segments, works_here = self._most_in_flight, self._in_segments, self._works_here
+        in_lane = self._in_lane
         while True:
             if interrupts.asked:
                 raise KeyboardInterrupt
-            room = most - run.in_flight if log.may_start() else 0
+            room = most - run.in_flight + len(in_lane) if log.may_start() else 0
             now_us = clock.now_us() if run.due else 0
-            for command in decide(run, room=room, now_us=now_us, in_segments=in_segments):
+            commands = decide(run, room=room, now_us=now_us, in_segments=in_segments)
+            for command in commands:
                 self._obey(command)
             if run.is_over:
                 return
-            if works_here and run.in_flight:
+            if works_here and run.in_flight > len(in_lane):
                 self._work_here(interrupts)
-            else:
+            elif not commands:  # else what they have led to, such as the children of a mapped task, comes first
                 self._wait_for_outcomes()
             outcome = inbox.take()
             taken = 0
@@ -163,7 +171,7 @@ class Engine:
 
     def _work_here(self, interrupts: Interrupts) -> None:
         """Let the executor make one attempt in this thread."""
-        self._show_started()
+        self._hand_over()
         interrupts.in_user_code = True
         try:
             self.executor.work()
@@ -174,7 +182,10 @@ class Engine:
         self._hand_over()
         if self._inbox.is_empty() and (self.run.in_flight or self.run.due or self.run.frontier):
             self._show_started()
-            self._inbox.wait(self._patience_s())
+            if self.run.in_flight:
+                self._inbox.wait(self._patience_s())
+            else:
+                self._inbox.wait_by(self.clock, self._due_in_s(), look_s=LOOK_AROUND_S)
 
     def _look_around(self) -> None:
         """Twice a second: is the time up, has another process asked for something?"""
@@ -189,12 +200,17 @@ class Engine:
                 self._stop(S.CANCELLED, str(request.payload.get("reason", "Cancelled from outside.")))
 
     def _patience_s(self) -> float:
-        patience = LOOK_AROUND_S
+        due_in_s = self._due_in_s()
+        return LOOK_AROUND_S if due_in_s is None else min(due_in_s, LOOK_AROUND_S)
+
+    def _due_in_s(self) -> float | None:
+        """How long until a task has rested enough, or the run's time is up; None if there is no such moment."""
+        moments = []
         if self.run.due:
-            patience = min(patience, (self.run.due[0][0] - self.clock.now_us()) / 1e6)
+            moments.append((self.run.due[0][0] - self.clock.now_us()) / 1e6)
         if self._deadline_s is not None:
-            patience = min(patience, self._deadline_s - self.clock.monotonic_s())
-        return max(patience, 0.0)
+            moments.append(self._deadline_s - self.clock.monotonic_s())
+        return max(min(moments), 0.0) if moments else None
 
     # -- obeying -------------------------------------------------------------------------------------------------------
 
@@ -224,9 +240,11 @@ class Engine:
             self._add_segment(call, command.then)
         self._handed_out[number] = None
         if call.is_async and not self.executor.is_remote:
-            self._in_lane(call)
+            self._submit_async(call)
         else:
             self.executor.submit(call)
+            if self._works_here:
+                self._show(number, self.clock.now_us())
 
     def _add_segment(self, call: Call, then: tuple[int, ...]) -> None:
         """Append the calls that may follow on the same worker."""
@@ -234,11 +252,12 @@ class Engine:
             _, key, _, _ = self.run.plan.graph.inputs[number][0]
             call.passes_to = key
             call.then = self._call(number, self.tasks[number], without=key)
-            self._handed_out[number] = None
+            self._next_in_segment[call.ref] = number
             call = call.then
 
-    def _in_lane(self, call: Call) -> None:
-        """Async tasks run side by side, and begin at once."""
+    def _submit_async(self, call: Call) -> None:
+        """Async tasks run side by side, and begin at once; they take no worker."""
+        self._in_lane.add(call.ref)
         if self._lane is None:
             self._lane = CoroutineLane(self._inbox, self.facts)
         self._show(call.ref, self.clock.now_us())
@@ -355,8 +374,8 @@ class Engine:
             data["message"] = message
         if state is not S.MAPPED:
             self.ledger.values[number] = value
-        attempt = self.run.attempt[number]
-        self._record(self.clock.now_us(), Kind.TASK, node, index, attempt, 1, state, data or None)
+        attempt, loop = self.run.attempt[number], self.run.loops.get(number, 0) + 1
+        self._record(self.clock.now_us(), Kind.TASK, node, index, attempt, loop, state, data or None)
 
     def _is_told_to_go_on(self, number: int) -> bool:
         """Whether a person, asked at the terminal, lets a paused task run."""
@@ -384,15 +403,32 @@ class Engine:
             is_current = state is _RUNNING and outcome.attempt == run.attempt[number]
         if not is_current:
             return  # late: the attempt was given up
-        del self._handed_out[number]
+        if self._in_lane:
+            self._in_lane.discard(number)
+        if number in self._taken_over:
+            del self._taken_over[number]
+        else:
+            self._handed_out.pop(number, None)
+        if self._next_in_segment:
+            self._go_on_in_segment(number, is_broken=outcome.state is not _SUCCESS)
         self.ledger.values[number] = outcome.value
         node, index = (number, UNMAPPED) if number < self._size else run.place_of(number)
-        if outcome.state is _SUCCESS and not outcome.message and outcome.details is None:
+        if outcome.state is _SUCCESS and not outcome.message and outcome.details is None and not run.loops:
+            if self.ledger.messages:
+                self.ledger.messages.pop(number, None)  # what an earlier attempt had to say
             self._record(outcome.ended_us, _TASK, node, index, outcome.attempt, 1, _SUCCESS, None)
         else:
             self._take_unusual(outcome, node, index)
         if outcome.state is _SUCCESS and self.tasks[node].cache_for is not None:
             self._keep(number, node, index, outcome.ended_us)
+
+    def _go_on_in_segment(self, number: int, *, is_broken: bool) -> None:
+        """The worker of this task run has gone on with the next one, or has dropped the rest."""
+        following = self._next_in_segment.pop(number, None)
+        if not is_broken and following is not None:
+            self._taken_over[following] = None
+        while is_broken and following is not None:
+            following = self._next_in_segment.pop(following, None)
 
     def _keep(self, number: int, node: int, index: int, ended_us: int) -> None:
         """Remember a result for other runs in this process."""
@@ -404,6 +440,8 @@ class Engine:
     def _take_unusual(self, outcome: Outcome, node: int, index: int) -> None:
         number, new = outcome.ref, outcome.state
         data = dict(outcome.details or {})
+        if "rest_us" in data:  # by our clock, not the worker's
+            data["due_us"] = self.clock.now_us() + data.pop("rest_us")
         if outcome.message:
             self.ledger.messages[number] = outcome.message
             data["message"] = outcome.message
@@ -419,7 +457,8 @@ class Engine:
 
     def _show_started(self) -> None:
         """Record as running what the executor has had the time to begin, before we sleep."""
-        for number in islice(self._handed_out, self.executor.workers):
+        free = max(self.executor.workers - len(self._taken_over), 0)
+        for number in (*self._taken_over, *islice(self._handed_out, free)):
             if self.run.state[number] is _QUEUED:
                 self._show(number, self.clock.now_us())
         self._hand_over()
@@ -477,6 +516,8 @@ class Engine:
         if not self.run.stopping and not IS_FINAL[self.run.run_state]:
             self._record_run(S.RUNNING, {"stopping": int(state), "message": reason})
             self._reason = reason
+        self._take_all()
+        self._show_started()
         if self._lane is not None:
             self._lane.stop(cancel_running=True)
             self._lane = None
@@ -487,13 +528,18 @@ class Engine:
                 "Their results will be dropped.",
                 stacklevel=2,
             )
-        outcome = self._inbox.take()
-        while outcome is not None:
-            self._take(outcome)
-            outcome = self._inbox.take()
+        self._take_all()
         for number, now in enumerate(self.run.state):
             if now is S.QUEUED or now is S.RUNNING:
                 self._settle(number, S.CANCELLED if now is S.RUNNING else S.NOT_RUN, reason, None, None)
+
+    def _take_all(self) -> None:
+        """Take all that has arrived, but not the word of an executor that has dropped what it had not begun."""
+        outcome = self._inbox.take()
+        while outcome is not None:
+            if outcome.state is not S.CANCELLED or self.run.state[outcome.ref] is _RUNNING:
+                self._take(outcome)
+            outcome = self._inbox.take()
 
     _reason: str = ""
 

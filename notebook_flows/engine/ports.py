@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Mapping, Sequence
 
     from notebook_flows.core.events import Event
@@ -22,8 +23,21 @@ class Clock(Protocol):
     def monotonic_s(self) -> float:
         """Seconds since some moment. Never jumps; for waiting."""
 
+
+class WaitingClock(Clock, Protocol):
+    """A clock by which can be waited."""
+
     def sleep_s(self, seconds: float) -> None:
         """Wait; Ctrl-C ends it."""
+
+    def wait(self, bell: threading.Event, until_s: float | None, *, look_s: float) -> None:
+        """Wait until the bell rings or the time has come, while nothing is under way; return too early, if you like.
+
+        Args:
+            bell: rung from another thread, or by Ctrl-C.
+            until_s: seconds from now; None: there is nothing to wait for but the bell.
+            look_s: return after so many seconds of real time at the latest.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,12 +148,14 @@ class Executor(Protocol):
     Attributes:
         name: what the history says, for example ``threads(8)``.
         workers: how many attempts may run side by side.
+        works_here: attempts run in the engine's own thread, one each time it calls `work`.
         is_remote: attempts run in other processes: values come back as `Pickled`, functions must pickle.
         takes_segments: `Call.then` is followed; else every call comes alone.
     """
 
     name: str
     workers: int
+    works_here: bool
     is_remote: bool
     takes_segments: bool
 

@@ -24,6 +24,7 @@ class LocalExecutor:
 
     name = "local"
     workers = 1
+    works_here = True
     is_remote = False
     takes_segments = True
 

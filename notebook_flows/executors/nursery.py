@@ -6,6 +6,7 @@ one thread, runs no user code, and never the parent's script: forking it is safe
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import gc
 import importlib
@@ -15,13 +16,14 @@ import os
 import signal
 import socket
 import sys
+from typing import NoReturn
 
 from notebook_flows.executors.frames import REAP, REQUEST
 from notebook_flows.executors.worker import Worker
 
 
 def main() -> None:
-    """Serve one parent until it closes the socket; or return in a worker, when that has done its work."""
+    """Serve one parent until it closes the socket."""
     sock, life, parent = map(int, sys.argv[1:])
     die_with(parent, life)
     _become(**marshal.loads(sys.stdin.buffer.read()))  # noqa: S302 - from our own parent
@@ -42,15 +44,20 @@ def main() -> None:
             nursery.close()
             os.close(life)
             _be_worker(me, *fds)
-            return
 
 
-def _be_worker(nursery: int, data: int, control: int, life: int) -> None:
+def _be_worker(nursery: int, data: int, control: int, life: int) -> NoReturn:
     os.setsid()
     for fd in (data, control, life):
         os.set_inheritable(fd, False)
     die_with(nursery, life)
-    Worker(data, control).serve()
+    try:
+        Worker(data, control).serve()
+    finally:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)  # taking the interpreter down in order costs more than many tasks do
 
 
 def die_with(parent: int, life: int) -> None:

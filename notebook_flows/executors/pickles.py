@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pickle
 import sys
+from importlib import import_module
 from io import BytesIO
+from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PROTOCOL = 5
+_SCRIPTS = frozenset({"__main__", "__mp_main__"})
 _ATOMS = frozenset({type(None), bool, int, float, str, bytes})
 
 
@@ -44,12 +47,36 @@ def dumps(value: Any) -> bytes:
 def is_importable(thing: Any) -> bool:
     """Whether a function or class can be found by its name in another process too."""
     module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
-    if module is None or name is None or module in {"__main__", "__mp_main__"}:
+    if module is None or name is None or module in _SCRIPTS:
         return False
-    found: Any = sys.modules.get(module)
+    return _at(sys.modules.get(module), name) is thing
+
+
+def is_run_of_task(function: FunctionType) -> bool:
+    """Whether a module that others can import has, under the function's name, the task that was made of it."""
+    module = function.__module__
+    if module in _SCRIPTS or module not in sys.modules:
+        return False
+    made = _at(sys.modules[module], function.__qualname__)
+    return getattr(made, "__dict__", {}).get("run") is function and _is_on_path(module)
+
+
+def run_of(module: str, name: str) -> Any:
+    """The function of a module's task."""
+    return _at(import_module(module), name).run
+
+
+def _at(found: Any, name: str) -> Any:
     for part in name.split("."):
         found = getattr(found, part, None)
-    return found is thing
+    return found
+
+
+def _is_on_path(module: str) -> bool:
+    """Whether the module is one that any process with our ``sys.path`` finds; not one loaded from a file by hand."""
+    spec = getattr(sys.modules.get(module.partition(".")[0]), "__spec__", None)
+    places = (spec and (spec.submodule_search_locations or [spec.origin])) or []
+    return any(place and str(Path(place).parent) in sys.path for place in places)
 
 
 def _is_cloudpickle_told_otherwise() -> bool:

@@ -25,6 +25,7 @@ class ProcessExecutor:
         workers: how many attempts may run side by side; as many as there are processors unless given.
     """
 
+    works_here = False
     is_remote = True
     takes_segments = True
 

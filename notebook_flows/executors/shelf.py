@@ -14,7 +14,7 @@ from notebook_flows.core.signature import Signature
 from notebook_flows.engine.call import Pickled, RunFacts
 from notebook_flows.errors import NotTransferable
 from notebook_flows.executors.frames import BIG
-from notebook_flows.executors.pickles import PROTOCOL, dumps, is_importable
+from notebook_flows.executors.pickles import PROTOCOL, dumps, is_importable, is_run_of_task, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,6 +148,8 @@ def _reduced(pickler: Any, thing: Any) -> Any:
         made = pickler.shelf.thing_of(thing)
         pickler.needs[made.number] = made
         return recalled_bytes, (made.number,)
+    if kind is FunctionType and is_run_of_task(thing):
+        return run_of, (thing.__module__, thing.__qualname__)
     if kind is Signature or ((kind is FunctionType or isinstance(thing, type)) and not is_importable(thing)):
         made = pickler.shelf.thing_of(thing)
         pickler.needs[made.number] = made

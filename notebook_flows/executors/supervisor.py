@@ -148,12 +148,27 @@ class Supervisor:
             self._orders.popleft()()
         if self._has_ended:
             return
-        self._wants_calls = bool(self._idle) or len(self._workers) < self._size
-        if self._waiting and self._wants_calls:
-            self._wants_calls = False
+        if self._can_hand_out():
             self._hand_out()
-        for key, events in self._selector.select(self._seconds_to_next()):
+        patience_s = self._seconds_to_next()
+        self._wants_calls = self._has_room()
+        if self._can_hand_out():  # a call came before the line above, and did not ring
+            return
+        for key, events in self._selector.select(patience_s):
             key.data(events)
+
+    def _has_room(self) -> bool:
+        """Whether one more call could make a difference."""
+        return bool(self._idle) or len(self._workers) < self._size
+
+    def _can_hand_out(self) -> bool:
+        """Whether calls wait that are worth a worker: an idle one, or a new one."""
+        if not self._waiting:
+            return False
+        return bool(self._idle) or (len(self._workers) < self._size and len(self._waiting) > self._starting())
+
+    def _starting(self) -> int:
+        return sum(not worker.is_ready for worker in self._workers)
 
     def _hear_bell(self, _: int) -> None:
         with suppress(BlockingIOError):
@@ -163,7 +178,7 @@ class Supervisor:
         """Kill what is late and recall what is stuck; in how many seconds to look again, or None."""
         now_s = monotonic()
         looks: list[float] = []
-        can_take = bool(self._idle) or len(self._workers) < self._size
+        can_take = self._has_room()
         for worker in tuple(self._workers):
             if worker.due_s is not None:
                 if worker.due_s <= now_s:
@@ -176,23 +191,16 @@ class Supervisor:
                     worker.recall()
                 else:
                     looks.append(BATCH_S - stuck_s)
-        if self._waiting and self._wants_calls_now():
-            return 0.0
         return min(looks, default=None)
-
-    def _wants_calls_now(self) -> bool:
-        return bool(self._idle) or len(self._workers) < self._size
 
     # -- handing out ---------------------------------------------------------------------------------------------------
 
     def _hand_out(self) -> None:
         while self._idle and self._waiting:
             self._give(self._idle.pop())
-        starting = sum(not worker.is_ready for worker in self._workers)
-        while len(self._workers) < self._size and len(self._waiting) > starting:
+        while len(self._workers) < self._size and len(self._waiting) > self._starting():
             if not self._hire():
                 return
-            starting += 1
 
     def _give(self, worker: WorkerProcess) -> None:
         packed: list[tuple[Call, bytes, tuple[Thing, ...]]] = []

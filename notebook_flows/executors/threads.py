@@ -33,6 +33,7 @@ class ThreadExecutor:
         workers: how many attempts may run side by side; four more than there are processors unless given.
     """
 
+    works_here = False
     is_remote = False
     takes_segments = True
 

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from notebook_flows.core.events import Event
 
 _PIECE = 10_000
-_RUN_PART = "state, message, started_us, ended_us"
-_TASK_PART = "node, map_index, loop, attempt, state, seq, started_us, ended_us, coalesce(message, ''), result"
+_RUN_PART = "SELECT state, message, started_us, ended_us FROM run WHERE run_no = ?"
+_TASK_PART = """
+SELECT node, map_index, loop, attempt, state, seq, started_us, ended_us, coalesce(message, ''), result
+FROM task_run WHERE run_no = ?
+"""
 
 
 def rebuild(connection: sqlite3.Connection, run_no: int) -> None:
@@ -66,6 +69,6 @@ def _differs(connection: sqlite3.Connection, run_no: int) -> bool:
 
 
 def _projections(connection: sqlite3.Connection, run_no: int) -> list[tuple[object, ...]]:
-    run = connection.execute(f"SELECT {_RUN_PART} FROM run WHERE run_no = ?", (run_no,)).fetchall()
-    tasks = connection.execute(f"SELECT {_TASK_PART} FROM task_run WHERE run_no = ?", (run_no,)).fetchall()
+    run = connection.execute(_RUN_PART, (run_no,)).fetchall()
+    tasks = connection.execute(_TASK_PART, (run_no,)).fetchall()
     return [*run, *tasks]

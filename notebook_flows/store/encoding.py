@@ -113,10 +113,10 @@ def _run_changed(change: RunChange | None, event: Event) -> RunChange:
 
 def _task_changed(plain: dict[int, list[Any]], other: dict[tuple[int, int, int, int], list[Any]], event: Event) -> None:
     key = (event.node, event.index, event.loop, event.attempt)
-    row = other.get(key)
-    if row is None:
-        begun = plain.pop(event.node, None) if key[1:] == (UNMAPPED, 1, 1) else None
-        other[key] = row = [*(begun or (event.seq, event.state, None, None)), None, None]
+    begun = plain.pop(event.node, None) if key[1:] == (UNMAPPED, 1, 1) else None
+    row = other.setdefault(key, [0, event.state, None, None, None, None])
+    if begun is not None and begun[2] is not None:
+        row[2] = begun[2]
     row[0] = event.seq
     row[1] = event.state
     if event.state == S.RUNNING:

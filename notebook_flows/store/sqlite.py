@@ -83,7 +83,7 @@ class SqliteEventLog:
             log.run_no = writer.call(lambda connection: insert_run(connection, info, this_process(), now_us))
         except BaseException:
             writer.abandon(log)
-            lock.release(remove=True)
+            lock.release()  # its file stays: if the row was written all the same, the next sweep finds it dead
             raise
         return log
 

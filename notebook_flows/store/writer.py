@@ -135,11 +135,12 @@ class Writer:
                 self._run_jobs()
                 self._commit_all()
                 self._tidy()
-        except BaseException as error:
-            self._give_up(StoreError(f"The writer of the history {self.path} stopped: {error!r}."))
+        except BaseException as error:  # a mistake of ours: nobody may wait for ever
+            told = StoreError(f"The writer of the history {self.path} stopped: {error!r}.")
+            told.__cause__ = error
             with self.progress:
                 self._thread = None
-            raise
+            self._give_up(told)
         finally:
             self._disconnect()
 
@@ -182,9 +183,10 @@ class Writer:
             except (sqlite3.Error, OSError) as error:
                 self._disconnect()
                 job.finish(error=as_store_error(error, self.path, doing="written"))
-            except BaseException as error:
-                job.finish(error=StoreError(f"The history {self.path} could not do this: {error!r}."))
-                raise
+            except BaseException as error:  # told to the caller, whose thread it concerns
+                told = StoreError(f"The history {self.path} could not do this: {error!r}.")
+                told.__cause__ = error
+                job.finish(error=told)
 
     def _in_transaction(self, function: Callable[[sqlite3.Connection], T]) -> T:
         with transaction(self._connected()) as connection:

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import IS_FINAL, S
-from notebook_flows.errors import StaleOwnerError
+from notebook_flows.errors import StaleOwnerError, StoreError
 from notebook_flows.store.encoding import clean_text, decode, encode_body, to_json
 
 if TYPE_CHECKING:
@@ -64,7 +64,13 @@ class AlreadyTold(Exception):  # noqa: N818 - caught one floor up; not an error
 
 
 def insert_run(connection: sqlite3.Connection, info: RunInfo, owner: Owner, created_us: int) -> int:
-    """Write the row of a new run; returns its number."""
+    """Write the row of a new run; returns its number.
+
+    Raises:
+        StoreError: there is a run with this id.
+    """
+    if connection.execute("SELECT 1 FROM run WHERE run_id = ?", (info.run_id,)).fetchone():
+        raise StoreError(f"Run {info.run_id} is in the history already.")
     cursor = connection.execute(
         "INSERT INTO run (run_id, flow, name, parent_run_id, state, created_us, scheduled_us, executor, task_count, "
         "owner_host, owner_boot_id, owner_pid, owner_started, parameters, environment) "

@@ -193,7 +193,7 @@ def test_a_constant_task_can_be_written_by_hand() -> None:
         (lambda a, b: (a, b), (1, 2), [Tuple]),
         (lambda a, b: {a, b}, {1, 2}, [Set]),
         (lambda a, b: {"k": a, "m": [b, 5]}, {"k": 1, "m": [2, 5]}, [Dict, List]),
-        (lambda a, b: {a: "x"}, {1: "x"}, [Dict]),
+        (lambda a, b: {a: "x"}, {1: "x"}, [Dict, List]),
         (lambda a, b: [[a], [[b]]], [[1], [[2]]], [List]),
         (lambda a, b: [{"k": (a, {b})}], [{"k": (1, {2})}], [List, Dict, Tuple, Set]),
         (lambda a, b: [[], {}, a], [[], {}, 1], [List]),

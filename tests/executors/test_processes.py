@@ -260,6 +260,15 @@ def test_a_worker_forgets_what_it_has_not_used_for_long(processes, monkeypatch):
     assert [outcomes[number].value for number in sorted(outcomes)] == [*range(8), *range(8)]
 
 
+def test_calls_that_come_one_by_one_are_never_overlooked(processes):
+    for x in range(300):
+        waiting = processes.submit(double, x=x)
+        processes.executor.cancel(waiting, 1)
+        processes.outcome()
+        processes.submit(double, x=x)
+        assert processes.outcome().value == 2 * x
+
+
 def test_a_long_task_does_not_keep_short_ones_waiting_behind_it(processes, tmp_path):
     for _ in range(200):
         processes.submit(double, x=1)
@@ -387,6 +396,26 @@ def test_workers_see_the_callers_path_and_folder(processes, tmp_path, monkeypatc
     processes.submit(look)
 
     assert processes.outcome().value == (42, str(tmp_path))
+
+
+def test_tasks_of_modules_are_found_there_with_whatever_the_module_holds(processes, tmp_path, monkeypatch):
+    (tmp_path / "module_of_tasks.py").write_text(
+        "import threading\n"
+        "from notebook_flows.core.task import task\n"
+        "lock = threading.Lock()\n"
+        "@task\n"
+        "def guarded(x):\n"
+        "    with lock:\n"
+        "        return x + 1\n"
+    )
+    processes.stop()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    processes.executor.start(processes.inbox, processes.call(double).facts)
+    import module_of_tasks
+
+    processes.submit(module_of_tasks.guarded.run, x=1)
+
+    assert processes.outcome().value == 2
 
 
 def test_a_script_without_a_guard_runs_once_and_its_functions_travel(tmp_path):

@@ -140,7 +140,10 @@ def test_a_stopped_process_is_not_dead_and_a_killed_one_is_at_once(tmp_path: Pat
 
 def test_processes_that_hammer_one_history_all_get_through(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    processes = [start("run_with_checkpoints" if number == 0 else "run", path, 150, *([] if number == 0 else [1])) for number in range(3)]
+    processes = [
+        start("run_with_checkpoints" if number == 0 else "run", path, 150, *([] if number == 0 else [1]))
+        for number in range(3)
+    ]
 
     ends = [outcome(process) for process in processes]
 

@@ -72,7 +72,7 @@ def test_a_passing_outage_starts_nothing_and_loses_nothing(bench: SqliteBench, f
 
     run_log.flush()
 
-    assert seen == [(False, ['[5,[50,1,10]]'])] * 3
+    assert seen == [(False, ["[5,[50,1,10]]"])] * 3
     assert run_log.may_start()
     assert bench.seen_by_others(run_id)[-1] == task_is(S.SUCCESS, 5, 1)
     assert list((bench.path.parent / "spool").iterdir()) == []
@@ -95,6 +95,7 @@ def test_outcomes_that_arrive_during_an_outage_are_spooled_too(bench: SqliteBenc
     run_log.append([task_is(S.SUCCESS, 5, 1)])
 
     run_log.flush()
+    run_log.flush()  # the first was called before event 6 was told
 
     assert len(spooled) == 2
     assert len(bench.seen_by_others(run_id)) == 6
@@ -165,12 +166,13 @@ def test_a_new_run_is_refused_during_an_outage(bench: SqliteBench, faults: Fault
         except StoreError as error:
             refused.append(error)
 
+    thread = threading.Thread(target=begin)
+
     def look() -> None:
-        if not refused:
-            thread = threading.Thread(target=begin)
+        if thread.ident is None:
             thread.start()
-            thread.join(0.05)
-        else:
+        thread.join(0.01)
+        if refused:
             faults.code = 0
 
     faults.on_rest = look
@@ -323,7 +325,6 @@ def test_log_lines_beyond_the_limit_are_counted_not_kept_during_an_outage(
 
 def test_a_bug_in_the_writer_leaves_nobody_waiting(bench: SqliteBench, monkeypatch: pytest.MonkeyPatch) -> None:
     _, run_log = begun(bench)
-    monkeypatch.setattr(threading, "excepthook", lambda args: None)
 
     def broken(*args: Any) -> None:
         raise ZeroDivisionError

@@ -27,7 +27,9 @@ def test_the_promises_catch_a_store_that(
 ) -> None:
     breaking(monkeypatch)
 
-    caught = [promise.__name__ for number, promise in enumerate(PROMISES) if _is_broken(promise, kind, tmp_path / str(number))]
+    caught = [
+        promise.__name__ for number, promise in enumerate(PROMISES) if _is_broken(promise, kind, tmp_path / str(number))
+    ]
 
     assert caught
 

@@ -1,0 +1,288 @@
+"""The picture that `flow.visualize()` returns: it shows itself in notebooks, and can be written to a file."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core.events import UNMAPPED
+from notebook_flows.views import svg as svg_of
+from notebook_flows.views.diagram import Diagram, diagram_of
+from notebook_flows.views.dot import digraph
+from notebook_flows.views.layout import PictureError, laid_out, render
+from notebook_flows.views.standing import Standings, marks_of, standings_of, widths_of
+from notebook_flows.views.table import counts_of, told_counts
+from notebook_flows.views.text import counted, printable
+from notebook_flows.views.tree import task_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import graphviz
+
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.core.lifecycle import S
+    from notebook_flows.core.state import State
+    from notebook_flows.views.standing import Mark
+
+MOST_NODES = 1_500
+"""Larger flows are not laid out: it would take minutes, and no page shows so much."""
+MOST_ARROWS = 6_000
+LONGEST_SOURCE_SHOWN = 20_000
+_TEXTS = {"dot", "gv"}
+_OPAQUE = {"jpg", "jpeg", "gif"}
+ENDINGS = {"svg", "png", "pdf", "dot", "gv", "jpg", "jpeg", "gif", "ps", "eps", "webp", "tiff", "bmp"}
+"""What is taken for a format at the end of a file name."""
+
+
+class Picture:
+    """A flow, drawn.
+
+    Nothing is laid out before it is needed: making one is cheap, and asking for ``source`` needs no Graphviz.
+
+    Attributes:
+        diagram: what is drawn.
+        standings: how its tasks stand; None: the picture has no states.
+        format: what `save` writes unless told otherwise.
+    """
+
+    def __init__(self, diagram: Diagram, standings: Standings | None = None, *, format: str | None = None) -> None:  # noqa: A002 - as in Prefect 1
+        self.diagram = diagram
+        self.standings = standings
+        self.format = format
+        self._layout: str | None = None
+        self._failure: str | None = None
+
+    # -- what it is made of --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _marks(self) -> dict[str, Mark]:
+        return marks_of(self.diagram, self.standings or {})
+
+    @cached_property
+    def _states(self) -> list[S | None]:
+        """Of each task; a mapped one's is the gravest of its children's."""
+        drawn: dict[int, list[S | None]] = {}
+        for node in self.diagram.nodes:
+            drawn.setdefault(node.task, []).append(self._marks[node.id].state)
+        return [next(iter(counts_of(drawn[task])), None) for task in range(len(self.diagram.names))]
+
+    @cached_property
+    def digraph(self) -> graphviz.Digraph:
+        """The picture as an object of the graphviz package."""
+        return digraph(self.diagram, self._marks if self.standings is not None else None)
+
+    @property
+    def source(self) -> str:
+        """The picture as DOT, the language of Graphviz."""
+        return str(self.digraph.source)
+
+    @property
+    def layout(self) -> str:
+        """The picture as SVG in which no node has a state yet; what live views colour.
+
+        Raises:
+            PictureError: Graphviz cannot draw it.
+        """
+        if self._layout is None:
+            if self._failure is not None:
+                raise PictureError(self._failure)
+            try:
+                self._check_size()
+                raw = laid_out(digraph(self.diagram, with_room=self.standings is not None).source)
+            except PictureError as error:
+                self._failure = str(error)
+                raise
+            self._layout = svg_of.tidied(raw, self.diagram)
+        return self._layout
+
+    @property
+    def svg(self) -> str:
+        """The picture as SVG.
+
+        Raises:
+            PictureError: Graphviz cannot draw it.
+        """
+        return self._svg
+
+    @cached_property
+    def _svg(self) -> str:
+        return self.layout if self.standings is None else svg_of.coloured(self.layout, self._marks)
+
+    def _check_size(self) -> None:
+        nodes, arrows = len(self.diagram.nodes), len(self.diagram.arrows)
+        if nodes > MOST_NODES or arrows > MOST_ARROWS:
+            raise PictureError(
+                f"Flow {printable(self.diagram.name)!r} has {counted(nodes, 'task')} and {arrows:,} edges; pictures are drawn up to "
+                f"{MOST_NODES:,} tasks and {MOST_ARROWS:,} edges. `print(picture)` lists the tasks, and `picture.source` is the DOT source."
+            )
+
+    def with_standings(self, standings: Standings) -> Picture:
+        """The same picture with its tasks in other states. It is not laid out again if it has room for states."""
+        other = Picture(self.diagram, standings, format=self.format)
+        if self.standings is not None:
+            other._layout, other._failure = self._layout, self._failure
+        return other
+
+    # -- in words ------------------------------------------------------------------------------------------------------
+
+    def text(self, *, width: int = 100, encoding: str = "utf-8", durations: Mapping[int, float] | None = None) -> str:
+        """The flow as plain text: a tree of its tasks.
+
+        Args:
+            width: columns.
+            encoding: of where it is written; what it cannot carry is written in ASCII.
+            durations: {task's number: seconds}.
+        """
+        known = self.standings or {}
+        children = {task: one.children for (task, index), one in known.items() if index == UNMAPPED and one.children}
+        tree = task_tree(
+            self.diagram.names,
+            self.diagram.upstream,
+            self._states if self.standings is not None else (),
+            durations,
+            notes={task: told_counts(counts) for task, counts in children.items()},
+            width=width,
+            encoding=encoding,
+        )
+        return f"{self.title}\n{tree}".rstrip() if encoding == "utf-8" else f"{_in(encoding, self.title)}\n{tree}".rstrip()
+
+    @property
+    def title(self) -> str:
+        """One line for those who do not see the picture."""
+        told = f"Flow {printable(self.diagram.name)!r}: {counted(len(self.diagram.names), 'task')}"
+        counts = counts_of(self._states)
+        return f"{told}, {told_counts(counts)}" if counts else told
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return f"<Picture of {self.title[0].lower()}{self.title[1:]}>"
+
+    # -- in notebooks --------------------------------------------------------------------------------------------------
+
+    def _repr_svg_(self) -> str | None:
+        try:
+            return self.svg
+        except PictureError:
+            return None
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """The picture in the forms that notebooks show and keep. Never raises: what cannot be drawn is told."""
+        try:
+            svg = self.svg
+        except PictureError as error:
+            return self._told_bundle(str(error))
+        data = base64.b64encode(svg.encode()).decode()
+        title = html.escape(self.title, quote=True)
+        image = f'<img alt="{title}" style="max-width:100%;height:auto" src="data:image/svg+xml;base64,{data}">'
+        return {"image/svg+xml": svg, "text/html": image, "text/plain": self.text()}
+
+    def _told_bundle(self, reason: str) -> dict[str, str]:
+        source = self.source
+        shown = source if len(source) <= LONGEST_SOURCE_SHOWN else "The DOT source is long: see `.source`."
+        details = f"<details><summary>DOT source</summary><pre>{html.escape(shown)}</pre></details>"
+        return {
+            "text/html": f"<p>{html.escape(reason)}</p><pre>{html.escape(self.text())}</pre>{details}",
+            "text/plain": f"{self.text()}\n\n{reason}\n\n{shown}",
+        }
+
+    # -- in files ------------------------------------------------------------------------------------------------------
+
+    def save(self, filename: str | os.PathLike[str], format: str | None = None) -> Path:  # noqa: A002 - as in Prefect 1
+        """Write the picture to a file, which is whole or not there.
+
+        Args:
+            filename: the ending is added if it is missing.
+            format: "svg", "png", "pdf", "dot"...; told by the ending, else "svg".
+        Returns:
+            The file.
+        Raises:
+            PictureError: Graphviz cannot draw it, or not in this format.
+            OSError: the file cannot be written.
+        """
+        path, format_name = _path_and_format(Path(filename), format or self.format)
+        content = self.content(format_name)
+        fd, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(content)
+            os.chmod(aside, 0o666 & ~_umask())
+            os.replace(aside, path)
+        except BaseException:
+            os.unlink(aside)
+            raise
+        return path
+
+    def content(self, format_name: str) -> bytes:
+        """The picture in a format.
+
+        Raises:
+            PictureError: Graphviz cannot draw it, or not in this format.
+        """
+        if format_name in _TEXTS:
+            return self.source.encode()
+        if format_name == "svg":
+            return b'<?xml version="1.0" encoding="UTF-8"?>\n' + self.svg.encode()
+        self._check_size()
+        graph = self.digraph.copy()
+        if format_name in _OPAQUE:
+            graph.attr(bgcolor="white")
+        if format_name in {"png", *_OPAQUE}:
+            graph.attr(dpi="144")
+        return render(str(graph.source), format_name)
+
+    def view(self) -> Path:
+        """Write the picture to a temporary file and open that in the browser."""
+        import webbrowser
+
+        path = self.save(Path(tempfile.mkdtemp(prefix="notebook_flows-")) / "flow", "svg")
+        webbrowser.open(path.as_uri())
+        return path
+
+
+def picture_of(
+    flow: Flow,
+    *,
+    flow_state: State | None = None,
+    format: str | None = None,  # noqa: A002 - as in Prefect 1
+    horizontal: bool = False,
+) -> Picture:
+    """A flow's picture, coloured by state where one is given; see `Flow.visualize`.
+
+    Raises:
+        FlowError: `flow_state` is no flow's state.
+    """
+    if flow_state is None:
+        return Picture(diagram_of(flow, horizontal=horizontal), format=format)
+    standings = standings_of(flow, flow_state)
+    return Picture(diagram_of(flow, widths_of(standings), horizontal=horizontal), standings, format=format)
+
+
+def _path_and_format(path: Path, format_name: str | None) -> tuple[Path, str]:
+    """The file with its ending, and the format."""
+    ending = path.suffix[1:].lower()
+    if format_name is None:
+        format_name = ending if ending in ENDINGS else "svg"
+    format_name = format_name.lower().removeprefix(".")
+    return (path if ending == format_name else path.with_name(f"{path.name}.{format_name}")), format_name
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    found = os.umask(0o077)
+    os.umask(found)
+    return found
+
+
+def _in(encoding: str, text: str) -> str:
+    try:
+        return text.encode(encoding, "replace").decode(encoding)
+    except LookupError:
+        return text.encode("ascii", "replace").decode("ascii")

@@ -1,0 +1,139 @@
+"""SVG that Graphviz has laid out: made safe and plain once, then coloured by state as often as need be."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING
+
+from notebook_flows.views.theme import STATE_POINTS, class_of, dashes_of, look_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from notebook_flows.views.diagram import Diagram
+    from notebook_flows.views.standing import Mark
+
+SVG = "http://www.w3.org/2000/svg"
+_SHAPES = {f"{{{SVG}}}{name}" for name in ("path", "polygon", "polyline", "ellipse")}
+_G, _A, _TEXT, _TITLE = (f"{{{SVG}}}{name}" for name in ("g", "a", "text", "title"))
+
+ET.register_namespace("", SVG)
+
+
+def tidied(raw: str, diagram: Diagram) -> str:
+    """What pages and programs can rely on, from what Graphviz wrote.
+
+    Nodes are ``<g class="node KIND state-none" id="node-3">`` with a title (a tooltip), shapes of the classes
+    ``shape`` (filled) and ``border``, a text of the class ``name`` and, if there is room for it, one of the class
+    ``state``, empty. No links, no scripts, no document type.
+
+    Args:
+        raw: Graphviz's SVG.
+        diagram: that was laid out.
+    """
+    root = ET.fromstring(raw)  # noqa: S314 - from our own process; expat fetches nothing
+    root.set("class", "nbflow")
+    root.set("role", "img")
+    names = {node.id: node.name for node in diagram.nodes}
+    kinds = {node.id: node.kind for node in diagram.nodes}
+    labels = {node.id: node.label for node in diagram.nodes}
+    for group in root.iter(_G):
+        _without_links(group)
+        found = group.get("id", "")
+        kind = group.get("class", "").split()[:1]
+        if found in names:
+            group.set("class", f"node {kinds[found]} {class_of(None)}")
+            _tidy_node(group, names[found], labels[found])
+        elif kind == ["graph"]:
+            _remove(group, _TITLE)  # else it pops up wherever the mouse rests
+        elif kind == ["edge"]:
+            _tidy_edge(group, names)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _tidy_node(group: ET.Element, name: str, label: str) -> None:
+    _set_title(group, name)
+    for shape in group:
+        if shape.tag in _SHAPES:
+            is_area = shape.get("fill") != "none"
+            shape.set("class", "shape border" if is_area else "border")
+    texts = list(group.iter(_TEXT))
+    for place, text in enumerate(texts):
+        text.set("class", "state" if place else "name")
+        if place:
+            text.text = ""
+            text.set("font-size", f"{STATE_POINTS}")
+        else:
+            text.text = label
+
+
+def _tidy_edge(group: ET.Element, names: Mapping[str, str]) -> None:
+    title = group.find(_TITLE)
+    start, _, end = (title.text or "" if title is not None else "").partition("->")
+    if start in names and end in names:
+        _set_title(group, f"{names[start]} → {names[end]}")
+
+
+def _without_links(group: ET.Element) -> None:
+    """Graphviz wraps what has a tooltip in <g><a>...</a></g>: only the inside is kept."""
+    for wrapper in list(group):
+        link = wrapper.find(_A) if wrapper.tag == _G and wrapper.get("id", "").startswith("a_") else None
+        if link is not None:
+            at = list(group).index(wrapper)
+            group.remove(wrapper)
+            for offset, inner in enumerate(list(link)):
+                group.insert(at + offset, inner)
+
+
+def _remove(group: ET.Element, tag: str) -> None:
+    for found in group.findall(tag):
+        group.remove(found)
+
+
+def _set_title(group: ET.Element, text: str) -> None:
+    from notebook_flows.views.text import printable
+
+    title = group.find(_TITLE)
+    if title is None:
+        title = ET.Element(_TITLE)
+        group.insert(0, title)
+    title.text = printable(text)
+
+
+def coloured(svg: str, marks: Mapping[str, Mark]) -> str:
+    """A tidied SVG with each node as its state has it: class, colours, border, line and tooltip.
+
+    Nothing moves: there is no second layout. Colours are set on the elements themselves, for readers without CSS.
+
+    Args:
+        svg: from `tidied`, or from here.
+        marks: {node's id: what is seen of its state}; nodes that it does not name stay as they are.
+    """
+    root = ET.fromstring(svg)  # noqa: S314 - from `tidied`
+    for group in root.iter(_G):
+        mark = marks.get(group.get("id", ""))
+        if mark is not None:
+            _colour(group, mark)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _colour(group: ET.Element, mark: Mark) -> None:
+    look, dashes = look_of(mark.state), dashes_of(look_of(mark.state))
+    kind = group.get("class", "node task").split()[1]
+    group.set("class", f"node {kind} {class_of(mark.state)}")
+    _set_title(group, mark.tooltip)
+    for part in group:
+        if part.tag == _TEXT:
+            part.set("fill", look.ink)
+            if part.get("class") == "state":
+                part.text = mark.line
+        elif part.tag in _SHAPES:
+            if "shape" in part.get("class", ""):
+                part.set("fill", look.fill)
+            part.set("stroke", look.border)
+            part.set("stroke-width", f"{look.points:g}")
+            part.attrib.pop("stroke-dasharray", None)
+            if dashes:
+                part.set("stroke-dasharray", dashes)
+
+
