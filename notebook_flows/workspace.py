@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.lifecycle import S
     from notebook_flows.core.plan import Plan
     from notebook_flows.core.task import Task
-    from notebook_flows.engine.ports import EventLog, Executor, WaitingClock, Observer
+    from notebook_flows.engine.ports import EventLog, Executor, Observer, WaitingClock
     from notebook_flows.store.memory import MemoryEventLog
     from notebook_flows.store.sqlite import SqliteEventLog
 
@@ -74,7 +74,7 @@ def _log_for(history: bool | None) -> EventLog:
     return event_log()
 
 
-def _forget_old_runs(histories: EventLog, clock: Clock) -> None:
+def _forget_old_runs(histories: EventLog, clock: WaitingClock) -> None:
     """Once a day: let the history forget what is older than the settings want."""
     keep_days = settings_from().keep_days
     path = getattr(histories, "path", None)

@@ -126,7 +126,6 @@ def merge(*tasks: Any, flow: Flow | None = None, mapped: bool = False, **kwargs:
         flow: the open one unless given.
         mapped: merge element by element.
         **kwargs: options of the task, such as ``name`` and ``checkpoint``.
-
     Raises:
         ValueError: ``skip_on_upstream_skip=True``.
     """

@@ -66,7 +66,6 @@ def decide(run: Run, *, room: int, now_us: int, in_segments: bool = False) -> li
         room: how many more task runs may be handed out; 0 while nothing may start.
         now_us: microseconds since 1970.
         in_segments: chains go to one worker as a whole.
-
     Returns:
         Commands in the order of the tasks' definition; empty: wait until something ends, or is due.
     """

@@ -54,7 +54,6 @@ class Flow:
         timeout: seconds, or a timedelta, that a whole run may take.
         fail_fast: start nothing new once any task has failed.
         tag_limits: {tag: how many tasks with it may run at once}.
-
     Raises:
         ValueError: an empty name.
         TypeError: state_handlers is no list.
@@ -652,7 +651,6 @@ class Flow:
 
         Args:
             root_tasks: only these and what comes after them.
-
         Raises:
             FlowValidationError: a cycle, or any other problem.
         """
@@ -730,10 +728,8 @@ class Flow:
             **kwargs: parameters by name, and: ``executor``; ``task_states`` {task: a State to begin with, whose task
                 does not run if it is final}; ``context``, more keys for `notebook_flows.context`; ``flow_run_name``;
                 ``flow_run_id``; ``history``, False to leave no trace.
-
         Returns:
             The flow's State; its ``result`` is {task: State}, and ``state.result[task].result`` is a task's value.
-
         Raises:
             FlowValidationError: the flow cannot run.
             ParameterError: a parameter is unknown, or one that is required is missing.
@@ -759,7 +755,6 @@ class Flow:
             filename: write the picture there; the ending is added.
             format: "svg", "png", "pdf" or "dot"; told by the file name unless given.
             horizontal: from left to right.
-
         Returns:
             The picture; in a notebook it shows itself.
         """

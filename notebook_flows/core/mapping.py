@@ -60,7 +60,6 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **
 
     Returns:
         What the function returns, tasks or a collection of them.
-
     Raises:
         NoActiveFlowError: no flow is open and none is given.
     """

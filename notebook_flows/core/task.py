@@ -49,7 +49,6 @@ class Task:
         task_run_name: a name for each of its runs: a template of the context's keys, or a function of them.
         nout: how many values it returns, for ``a, b = task()``.
         map_limit: how many of its children may run at once, when mapped.
-
     Attributes:
         auto_generated: made by notebook_flows, such as the list in ``total([a, b])``.
     """

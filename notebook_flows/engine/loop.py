@@ -122,7 +122,6 @@ class Engine:
 
         Args:
             first: what the first event carries: the graph and the parameters.
-
         Raises:
             KeyboardInterrupt: Ctrl-C; until then all is recorded.
             StoreError: the history gave up; what ran until then is in the spool that the message names.
@@ -522,16 +521,16 @@ class Engine:
             self._lane.stop(cancel_running=True)
             self._lane = None
         still_running = self.executor.stop(cancel_running=True)
+        self._take_all()
+        for number, now in enumerate(self.run.state):
+            if now is S.QUEUED or now is S.RUNNING:
+                self._settle(number, S.CANCELLED if now is S.RUNNING else S.NOT_RUN, reason, None, None)
         if still_running:
             warnings.warn(
                 f"These tasks cannot be stopped and go on in their threads: {', '.join(still_running)}. "
                 "Their results will be dropped.",
                 stacklevel=2,
             )
-        self._take_all()
-        for number, now in enumerate(self.run.state):
-            if now is S.QUEUED or now is S.RUNNING:
-                self._settle(number, S.CANCELLED if now is S.RUNNING else S.NOT_RUN, reason, None, None)
 
     def _take_all(self) -> None:
         """Take all that has arrived, but not the word of an executor that has dropped what it had not begun."""

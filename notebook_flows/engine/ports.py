@@ -176,7 +176,6 @@ class Executor(Protocol):
 
         Args:
             cancel_running: drop what waits and stop what runs; else all calls have ended already.
-
         Returns:
             The names of the tasks that could not be stopped and still run (threads only).
         """

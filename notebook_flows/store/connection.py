@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from notebook_flows.engine.crash import crash_point
@@ -199,10 +199,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
-            try:
+            with suppress(sqlite3.Error):  # SQLite has rolled back by itself; the first error is the one to tell
                 connection.execute("ROLLBACK")
-            except sqlite3.Error:
-                pass  # SQLite has rolled back by itself; the first error is the one to tell
         raise
     crash_point("store.commit.after")
 
@@ -249,6 +247,8 @@ def as_store_error(error: BaseException, path: Path, *, doing: str) -> StoreErro
     """One sentence of what is wrong and what to do.
 
     Args:
+        error: what SQLite or the system said; an error of ours stays as it is.
+        path: the history.
         doing: ``read`` or ``written``: what did not work.
     """
     if isinstance(error, StoreError):

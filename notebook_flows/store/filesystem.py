@@ -42,12 +42,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def network_filesystem(path: Path, mountinfo: str | None = None) -> str | None:
-    """The kind of network file system that holds the path, or None: there SQLite's WAL is not safe.
+    r"""The kind of network file system that holds the path, or None: there SQLite's WAL is not safe.
 
     Args:
+        path: absolute.
         mountinfo: the text of ``/proc/self/mountinfo``; read from there if not given.
 
-    >>> table = "22 1 8:1 / / rw - ext4 /dev/sda rw\\n40 22 0:33 / /home rw shared:1 - nfs4 nas:/home rw"
+    >>> table = "22 1 8:1 / / rw - ext4 /dev/sda rw\n40 22 0:33 / /home rw shared:1 - nfs4 nas:/home rw"
     >>> network_filesystem(Path("/home/ada/history.db"), table), network_filesystem(Path("/var/history.db"), table)
     ('nfs4', None)
     """

@@ -15,6 +15,20 @@ if TYPE_CHECKING:
 PIECE = 10_000
 _DAY_US = 86_400 * 1_000_000
 _FINAL = ", ".join(str(int(state)) for state in S if IS_FINAL[state])
+_OLD = f"""
+SELECT run_no, run_id FROM (
+    SELECT run_no, run_id, state, coalesce(ended_us, created_us) AS at_us,
+           row_number() OVER (ORDER BY created_us DESC, run_no DESC) AS place
+    FROM run)
+WHERE state IN ({_FINAL}) AND (at_us < ?1 OR place > ?2) ORDER BY place DESC
+"""  # noqa: S608 - numbers of our own
+_PIECES = [
+    (
+        f"DELETE FROM {table} WHERE run_no = ?1 AND {key} <= (SELECT min({key}) FROM {table} WHERE run_no = ?1) + ?2",
+        f"SELECT 1 FROM {table} WHERE run_no = ? LIMIT 1",
+    )
+    for table, key in (("event", "seq"), ("log", "number"), ("task_run", "node"))
+]  # names of our own
 
 
 def prune(writer: Writer, clock: Clock, *, keep_days: float | None, keep_runs: int | None) -> list[str]:
@@ -30,12 +44,7 @@ def prune(writer: Writer, clock: Clock, *, keep_days: float | None, keep_runs: i
 
 
 def _leave(connection: sqlite3.Connection, before_us: int | None, keep_runs: int | None) -> list[str]:
-    old = connection.execute(
-        f"SELECT run_no, run_id FROM (SELECT run_no, run_id, state, coalesce(ended_us, created_us) AS at_us, "
-        f"row_number() OVER (ORDER BY created_us DESC, run_no DESC) AS place FROM run) "
-        f"WHERE state IN ({_FINAL}) AND (at_us < ?1 OR place > ?2) ORDER BY place DESC",
-        (before_us, keep_runs),
-    ).fetchall()
+    old = connection.execute(_OLD, (before_us, keep_runs)).fetchall()
     for run_no, _ in old:
         connection.execute("INSERT INTO leaving VALUES (?)", (run_no,))
         connection.execute("DELETE FROM run WHERE run_no = ?", (run_no,))
@@ -47,16 +56,9 @@ def _delete_a_piece(connection: sqlite3.Connection) -> bool:
     if row is None:
         return False
     room = PIECE
-    for table, key in (("event", "seq"), ("log", "number"), ("task_run", "node")):
-        rows = connection.execute(
-            f"DELETE FROM {table} WHERE run_no = ?1 AND {key} <= "
-            f"(SELECT min({key}) FROM {table} WHERE run_no = ?1) + ?2",
-            (row[0], room),
-        )
-        room -= max(rows.rowcount, 0)
-        if room <= 0:
-            return True
-        if connection.execute(f"SELECT 1 FROM {table} WHERE run_no = ? LIMIT 1", row).fetchone():
+    for delete, is_left in _PIECES:
+        room -= max(connection.execute(delete, (row[0], room)).rowcount, 0)
+        if room <= 0 or connection.execute(is_left, row).fetchone():
             return True
     connection.execute("DELETE FROM request WHERE run_no = ?", row)
     connection.execute("DELETE FROM slugs WHERE run_no = ?", row)

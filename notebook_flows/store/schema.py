@@ -103,13 +103,19 @@ CREATE TABLE leaving (
 """
 
 
+_CREATE = f"""
+BEGIN EXCLUSIVE;
+{TABLES}
+INSERT INTO about VALUES ('schema_version', '{VERSION}');
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {VERSION};
+COMMIT;
+"""  # noqa: S608 - numbers of our own
+
+
 def create(connection: sqlite3.Connection) -> None:
     """Make the tables in an empty file, all at once."""
-    connection.executescript(
-        f"BEGIN EXCLUSIVE; {TABLES}"
-        f"INSERT INTO about VALUES ('schema_version', '{VERSION}');"
-        f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
-    )
+    connection.executescript(_CREATE)
 
 
 def verify(connection: sqlite3.Connection, path: str) -> None:

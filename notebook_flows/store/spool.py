@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from notebook_flows.core.events import Event
 from notebook_flows.engine.crash import crash_point
 from notebook_flows.store.encoding import decode, encode_body
 from notebook_flows.store.filesystem import PRIVATE_FOLDER, open_private, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from notebook_flows.core.events import Event
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,24 +49,25 @@ class Spool:
         new = [event for event in events if event.seq > self._last_seq]
         if not new:
             return
-        if self.file is not None:
-            try:
-                self._append(self.file, new)
-            except OSError:
-                self.drop()
-                new = list(events)
-        if self.file is None:
-            self.file = self._begin(new)
+        try:
+            if self.file is not None:
+                _write(self.file, _lines(new), os.O_APPEND)
+            else:
+                self.file = self._begin(events)
+        except OSError:
+            if self.file is None:
+                raise
+            elsewhere = self._begin(events)
+            self.drop()
+            self.file = elsewhere
         self._last_seq = new[-1].seq
         crash_point("store.spooled")
 
     def drop(self) -> None:
         """Remove the file: the history has its events, or another file has."""
         if self.file is not None:
-            try:
+            with suppress(OSError):  # it will be found told already, at the next start
                 self.file.unlink(missing_ok=True)
-            except OSError:
-                pass  # it will be found told already, at the next start
         self.file = None
         self._last_seq = 0
 
@@ -72,6 +75,8 @@ class Spool:
         refused: OSError | None = None
         for folder in spool_folders(self._store):
             file = folder / f"{self._run_id}.jsonl"
+            if file == self.file:
+                continue
             try:
                 _make_own_folder(folder)
                 head = json.dumps({"run_id": self._run_id, "owner_epoch": self._owner_epoch, "store": str(self._store)})
@@ -79,16 +84,11 @@ class Spool:
                 sync_folder(folder)
             except OSError as error:
                 refused = error
-                try:
+                with suppress(OSError):  # the folder is as good as not there; the first error says why
                     file.unlink(missing_ok=True)
-                except OSError:
-                    pass  # the folder is as good as not there; the first error says why
             else:
                 return file
         raise refused or OSError("no folder for the spool")
-
-    def _append(self, file: Path, events: Sequence[Event]) -> None:
-        _write(file, _lines(events), os.O_APPEND)
 
 
 def _lines(events: Sequence[Event]) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from notebook_flows.errors import StoreError, StoreUnavailable
 from notebook_flows.store import pruning, sweeping
@@ -20,6 +19,8 @@ from notebook_flows.store.writer import Writer, writer_of
 from notebook_flows.store.writing import insert_run
 
 if TYPE_CHECKING:
+    import os
+    import sqlite3
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from notebook_flows.core.lifecycle import S
     from notebook_flows.engine.ports import Clock, RunInfo
     from notebook_flows.store.rows import LogRow, RunRow, TaskRunRow
+
+T = TypeVar("T")
 
 
 class SqliteEventLog:
@@ -105,7 +108,7 @@ class SqliteEventLog:
             ),
         )
 
-    def _call(self, run_id: str, function: Callable[[Any], Any]) -> Any:
+    def _call(self, run_id: str, function: Callable[[sqlite3.Connection], T]) -> T:
         self._reader.run_no(run_id)  # raises for an unknown run, before a history is made for it
         return self._writer.call(function)
 
@@ -138,6 +141,7 @@ class SqliteEventLog:
         Args:
             keep_days: forget what ended longer ago than this.
             keep_runs: forget all but this many of the newest.
+
         Returns:
             The ids of the runs that were forgotten, oldest first.
         """
@@ -171,7 +175,10 @@ class SqliteEventLog:
         """Runs, newest first.
 
         Args:
+            flow: only runs of the flow with this name.
+            state: only runs that are in this state.
             since: aware; only runs that were created then or later.
+            limit: at most so many; None for all.
         """
         self._sweep_once()
         since_us = None if since is None else int(since.timestamp() * 1_000_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from notebook_flows.core.events import RUN_ITSELF, UNMAPPED, Event, Kind
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from notebook_flows.store.writer import Writer
 
 _BATCH = 10_000
+_OPEN = """
+SELECT run_no, run_id, state, owner_host, owner_boot_id, owner_pid, owner_started FROM run
+WHERE ended_us IS NULL AND state != ?1
+UNION
+SELECT run_no, run_id, state, owner_host, owner_boot_id, owner_pid, owner_started FROM run
+WHERE run_id IN (SELECT value FROM json_each(?2))
+"""
 
 
 class _Open(NamedTuple):
@@ -67,14 +75,7 @@ def _may_take(path: Path, owner: Owner, *, has_lock_file: bool) -> bool:
 
 
 def _open_runs(connection: sqlite3.Connection, spooled: tuple[str, ...]) -> list[_Open]:
-    columns = "run_no, run_id, state, owner_host, owner_boot_id, owner_pid, owner_started"
-    rows = connection.execute(
-        f"SELECT {columns} FROM run WHERE ended_us IS NULL AND state != ?", (int(S.PAUSED),)
-    ).fetchall()
-    known = {row[1] for row in rows}
-    for run_id in spooled:
-        if run_id not in known:
-            rows += connection.execute(f"SELECT {columns} FROM run WHERE run_id = ?", (run_id,)).fetchall()
+    rows = connection.execute(_OPEN, (int(S.PAUSED), json.dumps(spooled))).fetchall()
     return [
         _Open(run_no, run_id, state, Owner(host=host, boot_id=boot_id, pid=pid, process_started=started))
         for run_no, run_id, state, host, boot_id, pid, started in rows
@@ -125,6 +126,9 @@ def crash_events(known: Iterable[Event], task_count: int, first_seq: int, at_us:
     Args:
         known: all events of the run.
         task_count: the number of tasks in its graph.
+        first_seq: where its history goes on.
+        at_us: now.
+        message: why it is said, for people.
     """
     now: dict[tuple[int, int], Event] = {}
     widths: dict[int, int] = {}

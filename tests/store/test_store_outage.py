@@ -197,8 +197,8 @@ def test_a_lost_acknowledgement_is_no_second_telling(bench: SqliteBench, monkeyp
         def __enter__(self) -> sqlite3.Connection:
             return self._inner.__enter__()
 
-        def __exit__(self, *error: Any) -> None:
-            self._inner.__exit__(*error)
+        def __exit__(self, *error: object) -> None:
+            self._inner.__exit__(*error)  # type: ignore[arg-type]
             if not lost:
                 lost.append(True)
                 raised = sqlite3.OperationalError("disk I/O error")
@@ -234,7 +234,7 @@ def test_a_second_writer_at_the_same_number_is_found_out(bench: SqliteBench) -> 
 
 def test_a_damaged_file_is_not_waited_for(bench: SqliteBench, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
     _, run_log = begun(bench)
-    monkeypatch.setattr("notebook_flows.store.outage.is_really_damaged", lambda path: True)
+    monkeypatch.setattr("notebook_flows.store.outage.is_really_damaged", lambda _: True)
     started_s = bench.clock.monotonic_s()
     faults.code = sqlite3.SQLITE_CORRUPT
     run_log.append([task_is(S.SUCCESS, 5, 1)])
