@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 import sys
 import uuid
+import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows._version import __version__
 from notebook_flows.core import state as api
@@ -26,11 +30,11 @@ from notebook_flows.engine.loop import Engine
 from notebook_flows.engine.parameters import told, told_apart
 from notebook_flows.engine.ports import RunInfo
 from notebook_flows.engine.results import Ledger, TaskStates
-from notebook_flows.errors import FlowError
+from notebook_flows.errors import FlowError, StoreError
 from notebook_flows.settings import settings_from
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.lifecycle import S
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from notebook_flows.engine.ports import EventLog, Executor, Observer, WaitingClock
     from notebook_flows.store.memory import MemoryEventLog
     from notebook_flows.store.sqlite import SqliteEventLog
+    from notebook_flows.views.picture import Picture
 
 DAY_S = 86_400
 LONGEST_NAP_S = 30.0
@@ -65,7 +70,33 @@ def event_log() -> SqliteEventLog | MemoryEventLog:
     return _memory_log() if settings.history == "memory" else _sqlite_log(settings.store)
 
 
+class _Surroundings(NamedTuple):
+    log: EventLog
+    results: Any
+
+
+_surroundings: ContextVar[_Surroundings | None] = ContextVar("notebook_flows.surroundings", default=None)
+
+
+@contextmanager
+def surroundings(log: EventLog, results: Any) -> Iterator[None]:
+    """Inside, runs, and runs inside their tasks, keep their history and files here, whatever the settings say.
+
+    Args:
+        log: the history.
+        results: for tasks with a ``target``; see `store.results`.
+    """
+    token = _surroundings.set(_Surroundings(log, results))
+    try:
+        yield
+    finally:
+        _surroundings.reset(token)
+
+
 def _log_for(history: bool | None) -> EventLog:
+    given = _surroundings.get()
+    if given is not None and history is not False:
+        return given.log
     choice = settings_from().history
     if history is False or (history is None and choice == "off"):
         from notebook_flows.engine.nolog import NoEventLog
@@ -83,8 +114,11 @@ def _forget_old_runs(histories: EventLog, clock: WaitingClock) -> None:
     marker = path.with_name(f"{path.name}.pruned")
     if marker.exists() and clock.now_us() / 1e6 - marker.stat().st_mtime < DAY_S:
         return
-    marker.touch(mode=0o600)
-    histories.prune(keep_days=keep_days)  # type: ignore[attr-defined] # those with a path have it
+    try:
+        marker.touch(mode=0o600)
+        histories.prune(keep_days=keep_days)  # type: ignore[attr-defined] # those with a path have it
+    except (OSError, StoreError):
+        logging.getLogger(__name__).warning("Old runs could not be forgotten; the next try is tomorrow.", exc_info=True)
 
 
 def run_flow(
@@ -292,6 +326,9 @@ def _run_context(
 
 
 def _default_results() -> Any:
+    given = _surroundings.get()
+    if given is not None:
+        return given.results
     from notebook_flows.store.results import LocalResult
 
     return LocalResult(settings_from().results)
@@ -352,6 +389,31 @@ def git_commit(folder: Path) -> str | None:
         except OSError:
             continue
     return None
+
+
+def draw_flow(
+    flow: Flow,
+    *,
+    flow_state: api.State | None = None,
+    filename: str | None = None,
+    format: str | None = None,  # noqa: A002 - as in Prefect 1
+    horizontal: bool = False,
+) -> Picture:
+    """A flow's picture, written to a file if one is named; see `Flow.visualize`.
+
+    A picture that Graphviz cannot draw is no reason to stop: a warning says so, and the DOT source is written instead.
+    """
+    from notebook_flows.views.layout import PictureError
+    from notebook_flows.views.picture import picture_of
+
+    picture = picture_of(flow, flow_state=flow_state, format=format, horizontal=horizontal)
+    if filename is not None:
+        try:
+            picture.save(filename)
+        except PictureError as error:
+            instead = picture.save(filename, "dot")
+            warnings.warn(f"{error} Its DOT source is in {instead} instead.", stacklevel=4)
+    return picture
 
 
 def diagnose(flow: Flow, include_secret_names: bool = False) -> str:

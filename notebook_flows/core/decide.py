@@ -19,6 +19,7 @@ NO_LIMIT = -1
 NOTHING: tuple[int, ...] = ()
 _new = tuple.__new__
 _PENDING = S.PENDING
+_NOT_NOW = frozenset({S.QUEUED, S.RUNNING, S.PAUSED})
 
 
 class Start(NamedTuple):
@@ -73,7 +74,11 @@ def decide(run: Run, *, room: int, now_us: int, in_segments: bool = False) -> li
     if run.is_over:
         return commands
     while run.due and run.due[0][0] <= now_us:
-        heappush(run.frontier, heappop(run.due)[1])
+        due_us, key = heappop(run.due)
+        number = run.number_at(key)
+        if run.resting.get(number) == due_us:
+            del run.resting[number]
+            heappush(run.frontier, key)
     if not run.stopping and not (run.has_failed and run.plan.fail_fast):
         _from_frontier(run, room, in_segments, commands)
     if not commands and not run.in_flight:
@@ -88,12 +93,17 @@ def _from_frontier(run: Run, room: int, in_segments: bool, commands: list[Comman
     frontier = run.frontier
     size = len(plan.graph.inputs)
     state, failed, skipped = run.state, run.failed, run.skipped
+    last_key = -1
     while frontier:
         key = frontier[0]
+        if key == last_key:  # in a run that was rebuilt from its events, one may stand here twice
+            heappop(frontier)
+            continue
+        last_key = key
         number = run.number_at(key)
         now = state[number]
         if now is not _PENDING:
-            if IS_FINAL[now] or now is S.QUEUED or now is S.RUNNING:
+            if IS_FINAL[now] or now in _NOT_NOW or (now is S.RETRYING and number in run.resting):
                 heappop(frontier)
                 continue
             if now is S.EXPANDED:
@@ -182,7 +192,7 @@ def _end_of(run: Run, *, may_start: bool) -> End | None:
     if run.stopping:
         return End(run.stopping, "")
     if run.unfinished and not (run.has_failed and run.plan.fail_fast):
-        if run.due or (run.frontier and not may_start):
+        if run.resting or (run.frontier and not may_start):
             return None
         if run.paused:
             return End(S.PAUSED, "Waiting for a person.")

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.graph import Graph, Input
+from notebook_flows.core.lifecycle import S
 from notebook_flows.core.triggers import Counts, Trigger, Verdict, all_successful
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from notebook_flows.core.flow import Flow
-    from notebook_flows.core.lifecycle import S
     from notebook_flows.core.task import Task
 
 LONGEST_SEGMENT = 64
@@ -206,3 +206,22 @@ def graph_from_json(known: Mapping[str, Any]) -> Graph:
         inputs[number].append(Input(upstream, key, bool(flags & 1), bool(flags & 2)))
         downstream[upstream].append(number)
     return Graph(inputs=inputs, downstream=downstream)
+
+
+def plan_from_first_event(data: Mapping[str, Any]) -> Plan:
+    """The plan behind a recorded run, as far as its events need one: to fold them, not to go on with the run.
+
+    Args:
+        data: what the run's first event carries.
+    """
+    known = data["graph"]
+    graph = graph_from_json(known)
+    mapped = frozenset(known.get("mapped", ()))
+    return Plan(
+        graph=graph,
+        names=known["names"],
+        ignores_skips=frozenset(known.get("ignores_skips", ())),
+        mapped=mapped,
+        lanes=lanes_of(graph, mapped),
+        presets={int(number): S(state) for number, state in data.get("presets", {}).items()},
+    )

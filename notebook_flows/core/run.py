@@ -51,6 +51,7 @@ class Run:
         promised: task runs that will follow another on the same worker, once that has succeeded.
         frontier: a heap of the task runs that can have their next command.
         due: a heap of (microseconds since 1970, key) of those that rest.
+        resting: {task run whose time has not come: microseconds since 1970}.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -82,6 +83,7 @@ class Run:
         self.stopping: S | None = None
         self.frontier: list[int] = [n << _INDEX_BITS for n, count in enumerate(self.waiting) if not count]
         self.due: list[tuple[int, int]] = []
+        self.resting: dict[int, int] = {}
         for number, preset in plan.presets.items():
             self._preset(number, preset)
 
@@ -174,6 +176,7 @@ class Run:
             if old is _RUNNING:
                 raise OutOfOrderError(f"task run {number} was running already")
             if old is not _QUEUED:
+                self.resting.pop(number, None)
                 self.taken(number)
             return
         if old is _RUNNING or old is _QUEUED:
@@ -183,6 +186,8 @@ class Run:
                 self.in_flight -= 1
             if self.limit_used:
                 self._free_limits(number)
+        else:
+            self.resting.pop(number, None)
         if IS_FINAL[new]:
             self._end(number, new)
         else:
@@ -193,7 +198,9 @@ class Run:
         if self.promised:
             self._break_promise(number)
         if new is S.RETRYING:
-            heappush(self.due, (event.data["due_us"] if event.data else 0, self.key_of(number)))
+            due_us = event.data["due_us"] if event.data else 0
+            self.resting[number] = due_us
+            heappush(self.due, (due_us, self.key_of(number)))
         elif new is S.LOOPED:
             self.loops[number] = event.loop
             self.attempt[number] = 0

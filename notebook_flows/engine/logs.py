@@ -56,6 +56,11 @@ def _line(at_us: int, level: int, logger: str, message: str, attempt: Any) -> Lo
     return LogLine(at_us, level, logger, message, call.task_key, call.index, call.attempt)
 
 
+def sink_of(run_id: str) -> Callable[[Sequence[LogLine]], None] | None:
+    """Where the log lines of a run go, for an executor whose tasks print in another process; None if it is over."""
+    return _sinks.get(run_id)
+
+
 @contextmanager
 def caught(run_id: str, sink: Callable[[Sequence[LogLine]], None]) -> Iterator[None]:
     """While inside, what tasks of this run log goes to the sink, from any thread."""

@@ -113,6 +113,8 @@ class Engine:
     def _capacity(self) -> int:
         if self._works_here:
             return self.executor.workers
+        if self.run.plan.fail_fast:
+            return self.executor.workers  # what waits in an executor would start after a failure too
         return self.executor.workers * 2 if self.executor.is_remote else max(BACKLOG, self.executor.workers * 2)
 
     # -- the loop ------------------------------------------------------------------------------------------------------
@@ -128,8 +130,8 @@ class Engine:
         """
         self._record_run(S.RUNNING, first)
         with Interrupts(self._inbox.wake) as interrupts:
-            self.executor.start(self._inbox, self.facts)
             try:
+                self.executor.start(self._inbox, self.facts)
                 self._loop(interrupts)
             except KeyboardInterrupt:
                 self._stop(S.CANCELLED, "Interrupted (Ctrl-C).")
@@ -230,10 +232,10 @@ class Engine:
         task = self.tasks[number if number < self._size else self.run.place_of(number)[0]]
         try:
             call = self._call(number, task)
+            if task.cache_for is not None and self._from_cache(number, task, call):
+                return
         except Exception as error:  # an element that cannot be taken, bytes that do not load: the task's own failure
             self._mark(number, S.FAILED, f"Its arguments could not be made: {error!r}", value=error)
-            return
-        if task.cache_for is not None and self._from_cache(number, task, call):
             return
         if command.then:
             self._add_segment(call, command.then)
@@ -434,7 +436,10 @@ class Engine:
         make = self._arguments
         arguments = make.of_task(node)[0] if index == UNMAPPED else make.of_child(node, index)[0]
         parameters = self.facts.context.get("parameters", {})
-        RECENT.keep(self.tasks[node], self.ledger.value(number), arguments, parameters, ended_us)
+        try:
+            RECENT.keep(self.tasks[node], self.ledger.value(number), arguments, parameters, ended_us)
+        except Exception:  # bytes of another process that do not load here: the value is not kept, and that is all
+            logging.getLogger(__name__).warning("The result of %s is not cached.", self.tasks[node].name, exc_info=True)
 
     def _take_unusual(self, outcome: Outcome, node: int, index: int) -> None:
         number, new = outcome.ref, outcome.state

@@ -43,7 +43,7 @@ DROP = b"D"
 # to the nursery, and back
 REQUEST = Struct("<cq")
 FORK = b"F"
-"""Fork a worker. With it come three file descriptors: data, control, life."""
+"""Fork a worker. With it come two file descriptors: data and control."""
 REAP = b"R"
 """Answer with the exit code of the worker with this process id, which has ended."""
 

@@ -1,13 +1,12 @@
 """The process that worker processes are forked from: it has imported what they need, so each is up in milliseconds.
 
-Run as ``python -m notebook_flows.executors.nursery SOCKET LIFE PARENT``: two file descriptors and a process id. It has
+Run as ``python -m notebook_flows.executors.nursery SOCKET PARENT``: a file descriptor and a process id. It has
 one thread, runs no user code, and never the parent's script: forking it is safe where forking the parent is not.
 """
 
 from __future__ import annotations
 
 import atexit
-import fcntl
 import gc
 import importlib
 import logging
@@ -16,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 from notebook_flows.executors.frames import REAP, REQUEST
@@ -23,60 +23,67 @@ from notebook_flows.executors.worker import Worker
 
 
 def main() -> None:
-    """Serve one parent until it closes the socket."""
-    sock, life, parent = map(int, sys.argv[1:])
-    die_with(parent, life)
+    """Serve one parent; when it has ended, however it ended, kill the workers with all that is in their groups."""
+    sock, parent = map(int, sys.argv[1:])
+    signal.signal(signal.SIGTERM, _end)
+    _hear_of_the_end_of(parent, signal.SIGTERM)
     _become(**marshal.loads(sys.stdin.buffer.read()))  # noqa: S302 - from our own parent
     gc.freeze()
     nursery = socket.socket(fileno=sock)
     me = os.getpid()
-    while True:
-        request, fds, _, _ = socket.recv_fds(nursery, REQUEST.size, 3)
-        if len(request) < REQUEST.size:
-            return
-        verb, pid = REQUEST.unpack(request)
-        if verb == REAP:
-            nursery.sendall(REQUEST.pack(REAP, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
-        elif os.fork():
+    pids: set[int] = set()
+    try:
+        while True:
+            request, fds, _, _ = socket.recv_fds(nursery, REQUEST.size, 2)
+            if len(request) < REQUEST.size:
+                return
+            verb, pid = REQUEST.unpack(request)
+            if verb == REAP:
+                pids.discard(pid)
+                nursery.sendall(REQUEST.pack(REAP, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
+                continue
+            pid = os.fork()
+            if not pid:
+                nursery.close()
+                _be_worker(me, *fds)
+            pids.add(pid)
             for fd in fds:
                 os.close(fd)
-        else:
-            nursery.close()
-            os.close(life)
-            _be_worker(me, *fds)
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        os._exit(0)  # taking the interpreter down in order costs more than many tasks do
 
 
-def _be_worker(nursery: int, data: int, control: int, life: int) -> NoReturn:
+def _end(*_: object) -> NoReturn:
+    raise SystemExit
+
+
+def _be_worker(nursery: int, data: int, control: int) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.setsid()
-    for fd in (data, control, life):
+    for fd in (data, control):
         os.set_inheritable(fd, False)
-    die_with(nursery, life)
+    _hear_of_the_end_of(nursery, signal.SIGKILL)
     try:
         Worker(data, control).serve()
     finally:
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        os._exit(0)  # taking the interpreter down in order costs more than many tasks do
+        os._exit(0)
 
 
-def die_with(parent: int, life: int) -> None:
-    """Have the kernel kill this process group when the parent ends, however it ends and whatever runs here.
-
-    The other end of the pipe ``life`` is held by the process whose executor this is, which never writes: when that end
-    closes, the kernel signals the whole group. The death signal covers the case that a fork still holds it.
-    """
-    if hasattr(fcntl, "F_SETSIG"):
-        fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
-        fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
+def _hear_of_the_end_of(parent: int, number: signal.Signals) -> None:
+    """Have the kernel send this signal when the parent ends, even if its forks still hold our sockets open."""
     if sys.platform == "linux":
         from ctypes import CDLL
 
         pr_set_pdeathsig = 1
-        CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
+        CDLL(None).prctl(pr_set_pdeathsig, number, 0, 0, 0)
     if os.getppid() != parent:  # it has ended before we asked
-        os.killpg(0, signal.SIGKILL)
+        os._exit(1)
 
 
 def _become(

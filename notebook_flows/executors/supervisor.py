@@ -185,7 +185,7 @@ class Supervisor:
                     self._time_out(worker)
                 else:
                     looks.append(worker.due_s - now_s)
-            if can_take and len(worker.batch) > 1 and not worker.is_recalled and not self._waiting:
+            if can_take and worker.has_taken and len(worker.batch) > 1 and not (worker.is_recalled or self._waiting):
                 stuck_s = now_s - worker.progress_s
                 if stuck_s >= BATCH_S:
                     worker.recall()

@@ -46,11 +46,9 @@ class WorkerProcess:
     def __init__(self, nursery: Nursery) -> None:
         ours, theirs = socket.socketpair()
         our_control, their_control = socket.socketpair()
-        life, self._life = os.pipe()
-        nursery.fork(theirs.fileno(), their_control.fileno(), life)
+        nursery.fork(theirs.fileno(), their_control.fileno())
         theirs.close()
         their_control.close()
-        os.close(life)
         ours.setblocking(False)
         our_control.setblocking(False)
         self.data = ours
@@ -228,7 +226,6 @@ class WorkerProcess:
                 code = self._nursery.reap(self.pid)
         self.data.close()
         self._control.close()
-        os.close(self._life)
         if self.pidfd >= 0:
             os.close(self.pidfd)
         return code
@@ -244,24 +241,21 @@ class Nursery:
     def __init__(self, preload: list[str]) -> None:
         self._sock, theirs = socket.socketpair()
         self._sock.settimeout(1)
-        life, self._life = os.pipe()
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined] # as multiprocessing does
         command = [sys.executable, *flags, "-P", "-m", "notebook_flows.executors.nursery"]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module, by this interpreter
-                [*command, str(theirs.fileno()), str(life), str(os.getpid())],
+                [*command, str(theirs.fileno()), str(os.getpid())],
                 stdin=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": _path_to_this_package()},
                 start_new_session=True,
-                pass_fds=(theirs.fileno(), life),
+                pass_fds=(theirs.fileno(),),
             )
         except BaseException:
             self._sock.close()
-            os.close(self._life)
             raise
         finally:
             theirs.close()
-            os.close(life)
         setup = {
             "path": list(sys.path),
             "argv": list(sys.argv),
@@ -295,10 +289,12 @@ class Nursery:
 
     def end(self) -> None:
         """End it, and with it what is left of its workers."""
-        self._process.kill()
-        self._process.wait()
         self._sock.close()
-        os.close(self._life)
+        try:
+            self._process.wait(timeout=0.5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def said_of(code: int | None) -> str:

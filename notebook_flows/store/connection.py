@@ -113,6 +113,15 @@ def _size(path: Path) -> int:
         return 0
 
 
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Which file the name stands for now; None if for none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _choose_journal(connection: sqlite3.Connection, path: Path) -> None:
     kind = network_filesystem(path.absolute())
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()

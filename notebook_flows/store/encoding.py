@@ -24,6 +24,9 @@ LARGE_BODY = 4096
 
 _STATES = {int(state): state for state in S}
 _KINDS = {kind.value: kind for kind in Kind}
+_DIGITS = tuple(map(str, range(max(S) + 1)))
+compact = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+"""JSON of values of our own making: nothing is checked."""
 _strict = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
@@ -66,11 +69,11 @@ def encode(events: Sequence[Event]) -> Batch:
     batch = Batch(events[0].seq, events[-1].seq)
     bodies: list[str] = []
     plain, other = batch.plain, batch.other
-    is_task, running = Kind.TASK, S.RUNNING
+    is_task, running, digits = Kind.TASK, S.RUNNING, _DIGITS
     start = batch.first_seq
     for seq, at_us, kind, node, index, attempt, loop, state, data in events:
         if data is None and kind is is_task and index == UNMAPPED and attempt == 1 and loop == 1:
-            bodies.append(f"[{at_us},{node},{state:d}]")
+            bodies.append(f"[{at_us},{node},{digits[state]}]")
             if state is running:
                 plain[node] = [seq, state, at_us, None]
                 continue

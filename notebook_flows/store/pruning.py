@@ -24,11 +24,18 @@ WHERE state IN ({_FINAL}) AND (at_us < ?1 OR place > ?2) ORDER BY place DESC
 """  # noqa: S608 - numbers of our own
 _PIECES = [
     (
-        f"DELETE FROM {table} WHERE run_no = ?1 AND {key} <= (SELECT min({key}) FROM {table} WHERE run_no = ?1) + ?2",
-        f"SELECT 1 FROM {table} WHERE run_no = ? LIMIT 1",
-    )
-    for table, key in (("event", "seq"), ("log", "number"), ("task_run", "node"))
-]  # names of our own
+        "DELETE FROM event WHERE run_no = ?1 AND seq <= (SELECT min(seq) FROM event WHERE run_no = ?1) + ?2",
+        "SELECT 1 FROM event WHERE run_no = ? LIMIT 1",
+    ),
+    (
+        "DELETE FROM log WHERE run_no = ?1 AND number <= (SELECT min(number) FROM log WHERE run_no = ?1) + ?2",
+        "SELECT 1 FROM log WHERE run_no = ? LIMIT 1",
+    ),
+    (
+        "DELETE FROM task_run WHERE run_no = ?1 AND node <= (SELECT min(node) FROM task_run WHERE run_no = ?1) + ?2",
+        "SELECT 1 FROM task_run WHERE run_no = ? LIMIT 1",
+    ),
+]
 
 
 def prune(writer: Writer, clock: Clock, *, keep_days: float | None, keep_runs: int | None) -> list[str]:

@@ -183,12 +183,12 @@ class Reader:
         return [Request(number=number, verb=verb, payload=json.loads(payload)) for number, verb, payload in rows]
 
     def problems(self, look: Callable[[sqlite3.Connection], Iterable[str]]) -> list[str]:
-        """Let ``look`` examine a copy of the history in memory, where it may write."""
+        """Let ``look`` examine a copy of the history, where it may write."""
         try:
             source = open_for_reading(self._path)
             if source is None:
                 return []
-            copy = sqlite3.connect(":memory:", isolation_level=None)
+            copy = sqlite3.connect("", isolation_level=None)  # a file that SQLite forgets by itself
             try:
                 source.backup(copy)
                 return list(look(copy))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from notebook_flows.engine.call import LogLine
 from notebook_flows.errors import StaleOwnerError, StoreError, StoreUnavailable
 from notebook_flows.store.encoding import Batch, encode
+from notebook_flows.store.reader import Reader
 from notebook_flows.store.spool import Spool
 from notebook_flows.store.writing import AlreadyTold, same_events, stored_bodies, write_batch, write_lines
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from notebook_flows.core.events import Event
     from notebook_flows.engine.ports import Clock, Request
     from notebook_flows.store.locks import FileLock
-    from notebook_flows.store.reader import Reader
     from notebook_flows.store.writer import Writer
 
 QUEUE_LIMIT = 50_000
@@ -33,16 +33,14 @@ class SqliteRunLog:
     Lists grow and shrink under the interpreter's lock in one step each, so the queues need none of their own.
     """
 
-    def __init__(
-        self, *, run_id: str, owner_epoch: int, lock: FileLock, writer: Writer, reader: Reader, clock: Clock
-    ) -> None:
+    def __init__(self, *, run_id: str, owner_epoch: int, lock: FileLock, writer: Writer, clock: Clock) -> None:
         self.run_id = run_id
         self.run_no = 0
         self.owner_epoch = owner_epoch
         self.spool = Spool(writer.path, run_id, owner_epoch)
         self._lock = lock
         self._writer = writer
-        self._reader = reader
+        self._reader = Reader(writer.path)  # its own: no view's long reading holds the engine up
         self._clock = clock
         self._error: StoreError | None = None
         self._closed = False
@@ -55,7 +53,7 @@ class SqliteRunLog:
         self._lines_dropped = 0
         self._batch: Batch | None = None
         self._line_batch: list[LogLine] = []
-        self._looked_s = clock.monotonic_s() - LOOK_EVERY_S
+        self._looked_s = clock.monotonic_s()
         self._request_seen = 0
 
     # What the engine calls
@@ -154,6 +152,7 @@ class SqliteRunLog:
             self.flush()
         finally:
             self._closed = True
+            self._reader.close()
             self._writer.abandon(self)
             self._lock.release(remove=self._ended)  # a free lock that is still there means: dead, take it over
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from notebook_flows.errors import StoreError, StoreUnavailable
 from notebook_flows.store import pruning, sweeping
@@ -73,9 +73,7 @@ class SqliteEventLog:
                 raise StoreError(f"Run {info.run_id} is under way already.")
         except OSError as error:
             raise as_store_error(error, self.path, doing="written") from error
-        log = SqliteRunLog(
-            run_id=info.run_id, owner_epoch=1, lock=lock, writer=writer, reader=self._reader, clock=self._clock
-        )
+        log = SqliteRunLog(run_id=info.run_id, owner_epoch=1, lock=lock, writer=writer, clock=self._clock)
         writer.adopt(log)
         try:
             if not make_reserve(self.path):

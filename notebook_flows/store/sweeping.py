@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 _BATCH = 10_000
 _OPEN = """
-SELECT run_no, run_id, state, owner_host, owner_boot_id, owner_pid, owner_started FROM run
+SELECT run_no, run_id, ended_us IS NOT NULL, owner_epoch, owner_host, owner_boot_id, owner_pid, owner_started FROM run
 WHERE ended_us IS NULL AND state != ?1
 UNION
-SELECT run_no, run_id, state, owner_host, owner_boot_id, owner_pid, owner_started FROM run
+SELECT run_no, run_id, ended_us IS NOT NULL, owner_epoch, owner_host, owner_boot_id, owner_pid, owner_started FROM run
 WHERE run_id IN (SELECT value FROM json_each(?2))
 """
 
@@ -37,7 +37,8 @@ WHERE run_id IN (SELECT value FROM json_each(?2))
 class _Open(NamedTuple):
     run_no: int
     run_id: str
-    state: int
+    has_ended: bool
+    owner_epoch: int
     owner: Owner
 
 
@@ -47,7 +48,7 @@ def sweep(path: Path, writer: Writer, clock: Clock) -> list[str]:
     dead = []
     for run in writer.call(lambda connection: _open_runs(connection, tuple(spools))):
         lock = lock_of_run(path, run.run_id)
-        if not _may_take(path, run.owner, has_lock_file=lock.path.exists()):
+        if not run.has_ended and not _may_take(path, run.owner, has_lock_file=lock.path.exists()):
             continue
         if not lock.acquire():
             continue
@@ -56,10 +57,18 @@ def sweep(path: Path, writer: Writer, clock: Clock) -> list[str]:
             if writer.call(lambda connection, run=run, spooled=spooled: _settle(connection, run, spooled, clock)):  # type: ignore[misc]
                 dead.append(run.run_id)
             if spooled is not None:
-                spooled.file.unlink(missing_ok=True)
+                _put_away(spooled, refused=run.owner_epoch != spooled.owner_epoch)
         finally:
             lock.release(remove=True)
     return dead
+
+
+def _put_away(spooled: Spooled, *, refused: bool) -> None:
+    """Remove a spool that was read; one that came after a takeover is kept for people to look at."""
+    if refused:
+        spooled.file.replace(spooled.file.with_suffix(".refused"))
+    else:
+        spooled.file.unlink(missing_ok=True)
 
 
 def _may_take(path: Path, owner: Owner, *, has_lock_file: bool) -> bool:
@@ -77,8 +86,8 @@ def _may_take(path: Path, owner: Owner, *, has_lock_file: bool) -> bool:
 def _open_runs(connection: sqlite3.Connection, spooled: tuple[str, ...]) -> list[_Open]:
     rows = connection.execute(_OPEN, (int(S.PAUSED), json.dumps(spooled))).fetchall()
     return [
-        _Open(run_no, run_id, state, Owner(host=host, boot_id=boot_id, pid=pid, process_started=started))
-        for run_no, run_id, state, host, boot_id, pid, started in rows
+        _Open(run_no, run_id, bool(has_ended), epoch, Owner(host=host, boot_id=boot_id, pid=pid, process_started=started))
+        for run_no, run_id, has_ended, epoch, host, boot_id, pid, started in rows
     ]
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from notebook_flows.errors import StoreError
 from notebook_flows.store.checkpoint import checkpoint_if_due
-from notebook_flows.store.connection import as_store_error, open_for_writing, transaction
+from notebook_flows.store.connection import as_store_error, identity_of, open_for_writing, transaction
 from notebook_flows.store.outage import Outage
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Writer:
     def __init__(self, path: Path, clock: Clock, rest: Callable[[float], None] | None = None) -> None:
         self.path = path
         self.asleep = False
-        self.progress = threading.Condition()
+        self.progress = threading.Condition()  # re-entrant: waiting and waking go together
         self.outage = Outage(path, clock)
         self.commits = 0
         self._clock = clock
@@ -76,6 +76,7 @@ class Writer:
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
 
     def call(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run the function in a transaction of the writer's connection, and wait for its answer.
@@ -86,9 +87,6 @@ class Writer:
         job = _Job(function)
         with self.progress:
             self._jobs.append(job)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="notebook_flows history", daemon=True)
-                self._thread.start()
         self.hurry()
         job.done.wait()
         if job.error is not None:
@@ -110,11 +108,19 @@ class Writer:
     def wake(self) -> None:
         """There is something to commit, soon."""
         self._wake.set()
+        if self._thread is None:
+            self._start()
 
     def hurry(self) -> None:
         """There is something to commit, now."""
         self._hurry.set()
-        self._wake.set()
+        self.wake()
+
+    def _start(self) -> None:
+        with self.progress:
+            if self._thread is None and (self._logs or self._jobs):
+                self._thread = threading.Thread(target=self._work, name="notebook_flows history", daemon=True)
+                self._thread.start()
 
     def is_stuck(self) -> bool:
         """Whether a commit has been under way for longer than commits take: locked, or the disk hangs."""
@@ -122,10 +128,11 @@ class Writer:
         return began_s is not None and self._clock.monotonic_s() - began_s > 3.0
 
     def close(self) -> None:
-        """Commit what is queued, end the thread and close the connection."""
+        """Commit what is queued, end the thread and close the connection; whoever queues more starts it again."""
         thread = self._thread
         self._closing.set()
-        self.hurry()
+        self._hurry.set()
+        self._wake.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join()
         self._closing.clear()
@@ -139,11 +146,10 @@ class Writer:
         except BaseException as error:  # a mistake of ours: nobody may wait for ever
             told = StoreError(f"The writer of the history {self.path} stopped: {error!r}.")
             told.__cause__ = error
-            with self.progress:
-                self._thread = None
             self._give_up(told)
-        finally:
-            self._disconnect()
+            with self.progress:
+                self._disconnect()
+                self._thread = None
 
     def _wait_for_work(self) -> bool:
         self._wake.clear()
@@ -157,7 +163,9 @@ class Writer:
         if self._has_work():
             return True
         with self.progress:
-            if self._jobs or (self._logs and not self._closing.is_set()):
+            self.asleep = True  # from here on, who queues something starts another thread
+            if self._has_work() or (self._logs and not self._closing.is_set()):
+                self.asleep = False
                 return True
             self._disconnect()
             self._thread = None
@@ -263,8 +271,11 @@ class Writer:
         self._closing.wait(seconds)
 
     def _connected(self) -> sqlite3.Connection:
+        if self._connection is not None and identity_of(self.path) != self._identity:
+            self._disconnect()  # moved aside or deleted by somebody: writing on would be into the void
         if self._connection is None:
             self._connection = open_for_writing(self.path)
+            self._identity = identity_of(self.path)
         return self._connection
 
     def _disconnect(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.errors import StaleOwnerError, StoreError
-from notebook_flows.store.encoding import clean_text, decode, encode_body, to_json
+from notebook_flows.store.encoding import clean_text, compact, decode, encode_body, to_json
 
 if TYPE_CHECKING:
     import sqlite3
@@ -176,9 +176,9 @@ def write_projections(connection: sqlite3.Connection, run_no: int, batch: Batch)
     """Bring `task_run` and `run` to where the batch leads."""
     if batch.other:
         rows = [[*key, *row[:5], None if row[5] is None else to_json(row[5])] for key, row in batch.other.items()]
-        connection.execute(_OTHER, (run_no, json.dumps(rows)))
+        connection.execute(_OTHER, (run_no, compact(rows)))
     if batch.plain:
-        connection.execute(_PLAIN, (run_no, json.dumps(batch.plain)))
+        connection.execute(_PLAIN, (run_no, compact(batch.plain)))
     change = batch.run
     if change is not None:
         counts = dict(connection.execute(COUNTS, (run_no,)).fetchall()) if IS_FINAL[change.state] else None
@@ -202,4 +202,4 @@ def write_lines(connection: sqlite3.Connection, run_no: int, first_number: int, 
         (at_us, level, clean_text(logger), clean_text(message), node, index, attempt)
         for at_us, level, logger, message, node, index, attempt in lines
     ]
-    connection.execute(_LINES, (run_no, first_number, json.dumps(rows)))
+    connection.execute(_LINES, (run_no, first_number, compact(rows)))

@@ -33,14 +33,14 @@ class Node(NamedTuple):
 
     Attributes:
         task: the number of its task.
-        index: the child's number below a mapped task, or ``UNMAPPED``.
+        child: the child's number below a mapped task, or ``UNMAPPED``.
         label: its name, short enough to be drawn.
         name: its name.
         kind: what it stands for; "made" is made by notebook_flows, such as the list in ``total([a, b])``.
     """
 
     task: int
-    index: int
+    child: int
     label: str
     name: str
     kind: Kind
@@ -48,7 +48,7 @@ class Node(NamedTuple):
     @property
     def id(self) -> str:
         """How pictures and the messages that change them name it: ``node-3``, or ``node-3-0`` for a child."""
-        return f"node-{self.task}" + (f"-{self.index}" if self.index != UNMAPPED else "")
+        return f"node-{self.task}" + (f"-{self.child}" if self.child != UNMAPPED else "")
 
 
 class Arrow(NamedTuple):
@@ -150,8 +150,8 @@ def _drawn(
     places: list[range] = []  # of each task, where its nodes are among the nodes
     for task, kind in enumerate(kinds):
         first = len(nodes)
-        indices = range(few[task]) if task in few else (UNMAPPED,)
-        nodes.extend(Node(task, index, _label(names[task], kind, index), names[task], kind) for index in indices)
+        children = range(few[task]) if task in few else (UNMAPPED,)
+        nodes.extend(Node(task, child, _label(names[task], kind, child), names[task], kind) for child in children)
         places.append(range(first, len(nodes)))
     keys: dict[tuple[int, int, bool], list[str]] = {}  # several edges between two nodes are one arrow
     for task, into in enumerate(inputs):
@@ -171,8 +171,8 @@ def _drawn(
     return Diagram(name, names, upstream, nodes, arrows, is_horizontal)
 
 
-def _label(name: str, kind: Kind, index: int) -> str:
+def _label(name: str, kind: Kind, child: int) -> str:
     label = shortened(printable(name), LONGEST_NAME) or "(no name)"
     if kind != "mapped":
         return label
-    return f"{label} <map>" if index == UNMAPPED else f"{label} [{index}]"
+    return f"{label} <map>" if child == UNMAPPED else f"{label} [{child}]"

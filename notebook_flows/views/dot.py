@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 ROOM = max((f"{facts_of(state).glyph} {facts_of(state).word}" for state in S), key=len)
 """The longest line that a state may need: a layout leaves room for it, and never has to be done again."""
 ROOM_FOR_COUNTS = "✗ 00000  ▶ 00000  ✓ 00000"
-LARGE = 300
-"""With more nodes than this the layout is quicker rather than finer."""
+LARGE = 200
+"""With more nodes than this Graphviz looks less long for the finest layout."""
+VERY_LARGE = 500
+"""With more nodes than this edges are straight lines."""
 
 _SHAPES: dict[Kind, dict[str, str]] = {
     "task": {"shape": "box", "style": "rounded,filled"},
@@ -70,7 +72,9 @@ def digraph(diagram: Diagram, marks: Mapping[str, Mark] | None = None, *, with_r
         },
     )
     if len(diagram.nodes) > LARGE:
-        graph.attr(splines="line", nslimit="1", nslimit1="1", mclimit="0.1")
+        graph.attr(nslimit="1", nslimit1="1", mclimit="0.1")
+    if len(diagram.nodes) > VERY_LARGE:
+        graph.attr(splines="line")
     for node in diagram.nodes:
         graph.node(node.id, **_node_attributes(node, marks, with_room))
     for arrow in diagram.arrows:
@@ -94,7 +98,7 @@ def _node_attributes(node: Node, marks: Mapping[str, Mark] | None, with_room: bo
         shape.update(fillcolor=look.fill, fontcolor=look.ink, color=look.border, penwidth=f"{look.points:g}")
     line = mark.line
     if with_room:
-        line = ROOM_FOR_COUNTS if node.kind == "mapped" and node.index < 0 else ROOM
+        line = ROOM_FOR_COUNTS if node.kind == "mapped" and node.child < 0 else ROOM
     elif marks is not None and not line:
         line = " "
     return {

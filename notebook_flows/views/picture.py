@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.state import State
     from notebook_flows.views.standing import Mark
 
-MOST_NODES = 1_500
+MOST_NODES = 1_000
 """Larger flows are not laid out: it would take minutes, and no page shows so much."""
 MOST_ARROWS = 6_000
 LONGEST_SOURCE_SHOWN = 20_000
@@ -150,7 +150,9 @@ class Picture:
             width=width,
             encoding=encoding,
         )
-        return f"{self.title}\n{tree}".rstrip() if encoding == "utf-8" else f"{_in(encoding, self.title)}\n{tree}".rstrip()
+        return (
+            f"{self.title}\n{tree}".rstrip() if encoding == "utf-8" else f"{_in(encoding, self.title)}\n{tree}".rstrip()
+        )
 
     @property
     def title(self) -> str:

@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 HEADER = struct.Struct("!?I")
@@ -41,7 +42,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         _die_when_closed(int(sys.argv[1]))
     answers = os.fdopen(os.dup(1), "wb")
-    with open(os.devnull, "wb") as nothing, tempfile.TemporaryFile() as said:
+    with Path(os.devnull).open("wb") as nothing, tempfile.TemporaryFile() as said:
         os.dup2(nothing.fileno(), 1)  # nothing that a library prints gets between the answers
         os.dup2(said.fileno(), 2)
         while True:

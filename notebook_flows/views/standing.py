@@ -61,7 +61,7 @@ Standings = Mapping[tuple[int, int], Standing]
 def marks_of(diagram: Diagram, standings: Standings) -> dict[str, Mark]:
     """{node's id: what is seen of its state}."""
     unknown = Standing(None)
-    return {node.id: _mark(node, standings.get((node.task, node.index), unknown)) for node in diagram.nodes}
+    return {node.id: _mark(node, standings.get((node.task, node.child), unknown)) for node in diagram.nodes}
 
 
 def _mark(node: Node, standing: Standing) -> Mark:

@@ -11,7 +11,7 @@ from notebook_flows.views.theme import STATE_POINTS, class_of, dashes_of, look_o
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from notebook_flows.views.diagram import Diagram
+    from notebook_flows.views.diagram import Diagram, Node
     from notebook_flows.views.standing import Mark
 
 SVG = "http://www.w3.org/2000/svg"
@@ -22,8 +22,8 @@ def tidied(raw: str, diagram: Diagram) -> str:
     """What pages and programs can rely on, from what Graphviz wrote.
 
     Nodes are ``<g class="node KIND state-none" id="node-3">`` with a title (a tooltip), shapes of the classes
-    ``shape`` (filled) and ``border``, a text of the class ``name`` and, if there is room for it, one of the class
-    ``state``, empty. No links, no scripts, no document type.
+    ``shape`` (filled), ``border`` and, round a mapped task, ``frame``; a text of the class ``name`` and, if there is
+    room for it, one of the class ``state``, empty. No links, no scripts, no document type.
 
     Args:
         raw: Graphviz's SVG.
@@ -32,20 +32,18 @@ def tidied(raw: str, diagram: Diagram) -> str:
     root = _parsed(raw)
     root.set("class", "nbflow")
     root.set("role", "img")
-    names = {node.id: node.name for node in diagram.nodes}
-    kinds = {node.id: node.kind for node in diagram.nodes}
-    labels = {node.id: node.label for node in diagram.nodes}
+    nodes = {node.id: node for node in diagram.nodes}
     for group in root.iter("g"):
         _without_links(group)
         found = group.get("id", "")
         kind = group.get("class", "").split()[:1]
-        if found in names:
-            group.set("class", f"node {kinds[found]} {class_of(None)}")
-            _tidy_node(group, names[found], labels[found])
+        if found in nodes:
+            group.set("class", f"node {nodes[found].kind} {class_of(None)}")
+            _tidy_node(group, nodes[found])
         elif kind == ["graph"]:
             _remove(group, "title")  # else it pops up wherever the mouse rests
         elif kind == ["edge"]:
-            _tidy_edge(group, names)
+            _tidy_edge(group, nodes)
     return _written(root)
 
 
@@ -63,12 +61,12 @@ def _written(root: ET.Element) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def _tidy_node(group: ET.Element, name: str, label: str) -> None:
-    _set_title(group, name)
+def _tidy_node(group: ET.Element, node: Node) -> None:
+    _set_title(group, node.name)
     for shape in group:
         if shape.tag in _SHAPES:
             is_area = shape.get("fill") != "none"
-            shape.set("class", "shape border" if is_area else "border")
+            shape.set("class", "shape border" if is_area else "frame" if node.kind == "mapped" else "border")
     texts = list(group.iter("text"))
     for place, text in enumerate(texts):
         text.set("class", "state" if place else "name")
@@ -76,14 +74,14 @@ def _tidy_node(group: ET.Element, name: str, label: str) -> None:
             text.text = ""
             text.set("font-size", f"{STATE_POINTS}")
         else:
-            text.text = label
+            text.text = node.label
 
 
-def _tidy_edge(group: ET.Element, names: Mapping[str, str]) -> None:
+def _tidy_edge(group: ET.Element, nodes: Mapping[str, Node]) -> None:
     title = group.find("title")
     start, _, end = (title.text or "" if title is not None else "").partition("->")
-    if start in names and end in names:
-        _set_title(group, f"{names[start]} → {names[end]}")
+    if start in nodes and end in nodes:
+        _set_title(group, f"{nodes[start].name} → {nodes[end].name}")
 
 
 def _without_links(group: ET.Element) -> None:
@@ -137,7 +135,7 @@ def _colour(group: ET.Element, mark: Mark) -> None:
             part.set("fill", look.ink)
             if part.get("class") == "state":
                 part.text = mark.line
-        elif part.tag in _SHAPES:
+        elif part.tag in _SHAPES and part.get("class") != "frame":
             if "shape" in part.get("class", ""):
                 part.set("fill", look.fill)
             part.set("stroke", look.border)
@@ -145,5 +143,3 @@ def _colour(group: ET.Element, mark: Mark) -> None:
             part.attrib.pop("stroke-dasharray", None)
             if dashes:
                 part.set("stroke-dasharray", dashes)
-
-

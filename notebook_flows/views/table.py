@@ -61,13 +61,13 @@ def told_counts(counts: Mapping[S, int]) -> str:
 
 
 def short_counts(counts: Mapping[S, int], *, most: int = 3) -> str:
-    """Counts as they fit below a name; of more than ``most`` states the least grave are left out.
+    r"""Counts as they fit below a name; of more than ``most`` states the least grave are left out.
 
     >>> short_counts({S.SUCCESS: 9_180, S.FAILED: 3})
-    '✗ 3  ✓ 9180'
+    '✗ 3\u2002✓ 9180'
     """
     told = [f"{facts_of(state).glyph} {counts[state]}" for state in GRAVITY if counts.get(state)]
-    return "  ".join(told if len(told) <= most else [*told[: most - 1], "…"])
+    return "\N{EN SPACE}".join(told if len(told) <= most else [*told[: most - 1], "…"])
 
 
 def summary_table(states: Iterable[S | None], *, encoding: str = "utf-8") -> str:

@@ -22,9 +22,7 @@ def printable(text: str) -> str:
     line = _BLANKS.sub(" ", text[:LONGEST_SOURCE]).strip()
     if line.isascii() and line.isprintable():
         return line
-    return "".join(
-        "�" if one in _TURNS_DIRECTION or unicodedata.category(one) in _INVISIBLE else one for one in line
-    )
+    return "".join("�" if one in _TURNS_DIRECTION or unicodedata.category(one) in _INVISIBLE else one for one in line)
 
 
 def shortened(text: str, columns: int) -> str:

@@ -133,7 +133,8 @@ def _columns(rows: Sequence[_Row], width: int) -> list[str]:
     words = max((len(row.word) for row in rows), default=0)
     times = max((len(row.time) for row in rows), default=0)
     fixed = sum(part + 2 for part in (words, times) if part)
-    heads = min(max((columns_of(row.head) for row in rows), default=0), max(width - fixed, width // 2))
+    notes = min(max((columns_of(row.note) for row in rows), default=0), width // 3)
+    heads = min(max((columns_of(row.head) for row in rows), default=0), max(width - fixed - notes - 4, width // 3))
     heads += 2 if fixed else 0
     lines = []
     for row in rows:
@@ -148,7 +149,7 @@ def _columns(rows: Sequence[_Row], width: int) -> list[str]:
 def _in_encoding(text: str, encoding: str, states: set[S]) -> str:
     if carries_glyphs(encoding):
         return text
-    plain = {"├": "|", "└": "`", "│": "|", "─": "-", "…": "~"}
+    plain: dict[str, str | int | None] = {"├": "|", "└": "`", "│": "|", "─": "-", "…": "~"}
     plain.update({facts_of(state).glyph: glyph_of(state, encoding) for state in states})
     try:
         return text.translate(str.maketrans(plain)).encode(encoding, "replace").decode(encoding)

@@ -261,7 +261,7 @@ def test_a_worker_forgets_what_it_has_not_used_for_long(processes, monkeypatch):
 
 
 def test_calls_that_come_one_by_one_are_never_overlooked(processes):
-    for x in range(300):
+    for x in range(50):
         waiting = processes.submit(double, x=x)
         processes.executor.cancel(waiting, 1)
         processes.outcome()
@@ -463,7 +463,7 @@ bench.outcome()
     parent.kill()
     parent.wait()
 
-    assert all(has_ended(pid) for pid in pids)
+    assert [pid for pid in pids if not has_ended(pid)] == []
 
 
 def test_the_interpreter_ends_at_once_though_nobody_has_stopped_the_executor(tmp_path):

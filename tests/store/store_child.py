@@ -82,9 +82,12 @@ def hold(path: str) -> None:
     run_log = begin(SqliteEventLog(path), 2)
     run_log.append(one_task(0)[:1])
     run_log.flush()
+    hear, tell = os.pipe()
     if os.fork() == 0:
+        os.write(tell, b"!")
         time.sleep(5)
         os._exit(0)
+    os.read(hear, 1)
     say(run_id=run_log.run_id)
     time.sleep(60)
 

@@ -191,6 +191,18 @@ def test_the_import_is_light() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_closed_history_opens_again_for_a_run_that_goes_on(tmp_path: Path) -> None:
+    with bench_of(SqliteBench, tmp_path) as bench:
+        run_id, run_log = begun(bench)
+
+        for seq in range(5, 25):
+            bench.log.close()
+            run_log.append([run_is(S.RUNNING, seq)])
+            run_log.flush()
+
+        assert len(bench.seen_by_others(run_id)) == 24
+
+
 def test_two_logs_of_one_history_share_a_writer(tmp_path: Path) -> None:
     with bench_of(SqliteBench, tmp_path) as bench:
         one = bench.log.begin(info())

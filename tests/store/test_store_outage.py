@@ -156,6 +156,25 @@ def test_a_spool_cut_off_in_the_middle_of_a_line_is_read_up_to_there(bench: Sqli
     assert bench.log.check() == []
 
 
+def test_a_spool_that_comes_after_a_takeover_is_put_aside(bench: SqliteBench, faults: Faults) -> None:
+    run_id, run_log = begun(bench)
+    faults.code = sqlite3.SQLITE_IOERR
+    run_log.append([task_is(S.SUCCESS, 5, 1)])
+    with pytest.raises(StoreUnavailable):
+        run_log.close()
+    faults.code = 0
+    spool = next((bench.path.parent / "spool").glob("*.jsonl"))
+    hidden = spool.replace(bench.path.parent / "elsewhere")
+    bench.log.sweep()
+    hidden.replace(spool)
+    verdict = bench.seen_by_others(run_id)
+
+    bench.log.sweep()
+
+    assert bench.seen_by_others(run_id) == verdict
+    assert [file.suffix for file in spool.parent.iterdir()] == [".refused"]
+
+
 def test_a_new_run_is_refused_during_an_outage(bench: SqliteBench, faults: Faults) -> None:
     _, run_log = begun(bench)
     refused = []
@@ -230,6 +249,16 @@ def test_a_second_writer_at_the_same_number_is_found_out(bench: SqliteBench) -> 
         run_log.flush()
 
     assert bench.seen_by_others(run_id)[-1].state is S.FAILED
+
+
+def test_a_history_that_is_moved_aside_while_it_is_written_is_noticed(bench: SqliteBench) -> None:
+    _, run_log = begun(bench)
+    for name in ("history.db", "history.db-wal", "history.db-shm"):
+        bench.path.with_name(name).replace(bench.path.with_name(f"old-{name}"))
+    run_log.append([task_is(S.SUCCESS, 5, 1)])
+
+    with pytest.raises(StaleOwnerError, match="removed from the history"):
+        run_log.flush()
 
 
 def test_a_damaged_file_is_not_waited_for(bench: SqliteBench, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:

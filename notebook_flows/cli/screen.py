@@ -1,0 +1,106 @@
+"""Where things are printed: what was asked for on stdout, all else on stderr; and how states look in a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from notebook_flows.core.lifecycle import S, facts_of
+from notebook_flows.views.table import glyph_of
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+WIDE = 200
+"""Columns where nobody looks at a terminal: a pipe or a file, whose lines nothing breaks."""
+
+# Names, not the theme's colours: a terminal's own palette suits its background, dark or light.
+_STYLES: dict[S, str] = {
+    S.RUNNING: "yellow",
+    S.EXPANDED: "yellow",
+    S.RETRYING: "yellow",
+    S.LOOPED: "yellow",
+    S.PAUSED: "bold yellow",
+    S.SUCCESS: "green",
+    S.MAPPED: "green",
+    S.CACHED: "cyan",
+    S.SKIPPED: "cyan",
+    S.FAILED: "bold red",
+    S.TIMED_OUT: "bold red",
+    S.VALIDATION_FAILED: "bold red",
+    S.CRASHED: "bold red",
+    S.UPSTREAM_FAILED: "magenta",
+    S.CANCELLED: "magenta",
+}
+
+
+def stdout() -> Console:
+    """For what was asked."""
+    return _console(sys.stdout, is_for_errors=False)
+
+
+def stderr() -> Console:
+    """For progress, messages and mistakes."""
+    return _console(sys.stderr, is_for_errors=True)
+
+
+def _console(stream: TextIO, *, is_for_errors: bool) -> Console:
+    is_wide = not is_terminal(stream) and "COLUMNS" not in os.environ
+    return Console(
+        stderr=is_for_errors,
+        width=WIDE if is_wide else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=False,
+    )
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person looks at it."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def can_redraw(console: Console) -> bool:
+    """Whether lines that are there already can be drawn anew: on a terminal that is not a dumb one."""
+    return is_terminal(sys.stderr) and console.is_terminal and not console.is_dumb_terminal
+
+
+@cache
+def style_of(state: S) -> str:
+    """The terminal's style of a state; every state also has its glyph and word.
+
+    >>> style_of(S.SUCCESS), style_of(S.PENDING)
+    ('green', 'dim')
+    """
+    return _STYLES.get(state, "dim")
+
+
+def glyph(state: S, encoding: str) -> Text:
+    """The state's glyph, coloured."""
+    return Text(glyph_of(state, encoding), style=style_of(state))
+
+
+def word(state: S, encoding: str) -> Text:
+    """The state's glyph and word, coloured."""
+    return Text(f"{glyph_of(state, encoding)} {facts_of(state).word}", style=style_of(state))
+
+
+def carried(text: str, encoding: str) -> str:
+    """The text with what this encoding cannot carry replaced.
+
+    >>> carried("naïve…", "ascii")
+    'na?ve~'
+    """
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.replace("…", "~").encode(encoding, "replace").decode(encoding)
+    except LookupError:
+        return text.encode("ascii", "replace").decode("ascii")
+    return text

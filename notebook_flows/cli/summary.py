@@ -1,0 +1,180 @@
+"""What is said when a run has ended: how, what failed and where, what is where, and how to see more."""
+
+from __future__ import annotations
+
+import re
+import sysconfig
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.text import Text
+
+from notebook_flows.cli import screen
+from notebook_flows.core.lifecycle import S, facts_of
+from notebook_flows.views.table import told_counts
+from notebook_flows.views.text import counted, printable, shortened, told_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+
+    from notebook_flows.cli.watch import Change
+
+MOST_SHOWN = 5
+ERROR_LINES = 4
+LONGEST_LINE = 500
+_FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+), in (?P<function>.*)')
+_FOREIGN = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+class Place(NamedTuple):
+    """Where an error came up.
+
+    Attributes:
+        code: the line of source; empty where it is not known.
+    """
+
+    file: str
+    line: int
+    function: str
+    code: str
+
+
+class Failed(NamedTuple):
+    """A task run, or a cell, that failed.
+
+    Attributes:
+        where: as people look for it: file and line, or the cell.
+        code: the line of source.
+        error: the error's last lines.
+    """
+
+    name: str
+    state: S
+    attempt: int
+    seconds: float | None
+    where: str
+    code: str
+    error: Sequence[str]
+
+
+class Ending(NamedTuple):
+    """A run that has ended.
+
+    Attributes:
+        failed_count: how many failed by themselves; ``failed`` may have only the first.
+        kept: {what: where it is}: history, output, picture.
+        more: commands that show more.
+    """
+
+    name: str
+    state: S
+    message: str
+    seconds: float
+    counts: Mapping[S, int]
+    failed: Sequence[Failed]
+    failed_count: int
+    kept: Mapping[str, str]
+    more: Sequence[str]
+
+
+def failed_from(change: Change) -> Failed:
+    """A failure, as it is told at the end."""
+    traceback = str(change.data.get("traceback") or "")
+    place = place_of(traceback)
+    where = "" if place is None else f"{place.file}, line {place.line}, in {place.function}"
+    code = "" if place is None else place.code
+    lines = error_lines(traceback) or [change.message or facts_of(change.state).word]
+    return Failed(change.name, change.state, change.attempt, change.seconds, where, code, lines)
+
+
+def place_of(traceback: str) -> Place | None:
+    """Where a traceback ends in the user's own code; at its very end if it never goes through any.
+
+    >>> place_of('  File "/home/u/etl.py", line 3, in clean\\n    1 / 0\\n    ~~^~~\\nZeroDivisionError: x').code
+    '1 / 0'
+    """
+    lines = traceback.splitlines()
+    found: Place | None = None
+    last: Place | None = None
+    for number, text in enumerate(lines):
+        frame = _FRAME.fullmatch(text)
+        if frame is None:
+            continue
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        code = following.strip() if following.startswith("    ") else ""
+        last = Place(frame["file"], int(frame["line"]), frame["function"], code)
+        if not frame["file"].startswith((*_FOREIGN, "<frozen")):
+            found = last
+    return found or last
+
+
+def error_lines(traceback: str) -> list[str]:
+    """The last lines of a traceback: the error itself, which may have several.
+
+    >>> error_lines('Traceback (most recent call last):\\n  File "a.py", line 1, in f\\n    g()\\nValueError: one\\ntwo')
+    ['ValueError: one', 'two']
+    """
+    lines = traceback.rstrip().splitlines()
+    start = len(lines)
+    for number, text in enumerate(lines):
+        if _FRAME.fullmatch(text):
+            start = number + 1
+    rest = lines[start:]
+    while rest and rest[0].startswith("    "):
+        rest.pop(0)  # the source, and what is marked in it
+    kept = rest if len(rest) <= ERROR_LINES else [*rest[: ERROR_LINES - 1], "..."]
+    return [shortened(printable(text), LONGEST_LINE) for text in kept]
+
+
+def tell_ending(console: Console, ending: Ending) -> None:
+    """Print it."""
+
+    def say(text: Text) -> None:
+        console.print(Text(screen.carried(text.plain, console.encoding), spans=text.spans, style=text.style), soft_wrap=True)
+
+    say(_headline(ending, console.encoding))
+    for one in ending.failed[:MOST_SHOWN]:
+        say(Text())
+        for line in _failure(one, console.encoding):
+            say(line)
+    left = ending.failed_count - min(len(ending.failed), MOST_SHOWN)
+    if left > 0:
+        say(Text(f"\n  and {counted(left, 'more failure')}.", style="dim"))
+    if ending.kept or ending.more:
+        say(Text())
+    width = max(map(len, [*ending.kept, "More"]), default=0)
+    for what, where in ending.kept.items():
+        say(Text.assemble((f"{what:<{width}}  ", "dim"), where))
+    for number, command in enumerate(ending.more):
+        say(Text.assemble((f"{'' if number else 'More':<{width}}  ", "dim"), (command, "cyan")))
+
+
+def _headline(ending: Ending, encoding: str) -> Text:
+    text = screen.glyph(ending.state, encoding)
+    name = printable(ending.name)
+    text.append(f" {name} {_ended(ending.state)} ", style="bold").append(f"after {told_duration(ending.seconds)}", "default")
+    text.append(f": {told_counts(ending.counts)}." if ending.counts else ".", "default")
+    is_news = ending.message and ending.state not in {S.SUCCESS, S.FAILED}
+    return text.append(f" {printable(ending.message)}", "default") if is_news else text
+
+
+def _ended(state: S) -> str:
+    words = {S.SUCCESS: "succeeded", S.CANCELLED: "was cancelled", S.SKIPPED: "was skipped", S.PAUSED: "is paused"}
+    return words.get(state, facts_of(state).word)
+
+
+def _failure(one: Failed, encoding: str) -> list[Text]:
+    head = Text("  ").append_text(screen.glyph(one.state, encoding)).append(f" {printable(one.name)}", style="bold")
+    facts = [facts_of(one.state).word] if one.state is not S.FAILED else []
+    facts += [f"attempt {one.attempt}"] if one.attempt > 1 else []
+    facts += [f"after {told_duration(one.seconds)}"] if one.seconds is not None else []
+    if facts:
+        head.append(f"  {', '.join(facts)}", style="dim")
+    lines = [head]
+    if one.where:
+        lines.append(Text(f"    {one.where}", style="dim"))
+    if one.code:
+        lines.append(Text(f"      {shortened(printable(one.code), LONGEST_LINE)}"))
+    lines.extend(Text(f"    {text}", style="red") for text in one.error)
+    return lines

@@ -1,0 +1,184 @@
+"""What there is to tell of a run while it goes on, gathered from its events."""
+
+from __future__ import annotations
+
+from itertools import islice
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from notebook_flows.core.events import UNMAPPED, Kind
+from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from notebook_flows.core.events import Event
+    from notebook_flows.core.run import Run
+
+MOST_LISTED = 100
+"""Of a run with more task runs than this, only those that fail are told one by one."""
+MOST_FAILURES = 20
+"""Of this many failures the details are kept; further ones are only counted."""
+
+_TASK, _RUNNING = Kind.TASK, S.RUNNING
+_OWN_FAILURES = frozenset({S.FAILED, S.TIMED_OUT, S.VALIDATION_FAILED, S.CRASHED})
+
+
+class Change(NamedTuple):
+    """A task run is now in another state.
+
+    Attributes:
+        name: the task's, with the child's number if it is mapped.
+        node: the task's number.
+        seconds: how long its attempt took; None where nothing was tried or it still runs.
+        data: what the event carries besides: message, error, traceback.
+    """
+
+    name: str
+    node: int
+    state: S
+    at_us: int
+    attempt: int
+    seconds: float | None
+    data: Mapping[str, Any]
+
+    @property
+    def message(self) -> str:
+        """One sentence; empty for none."""
+        return str(self.data.get("message") or "")
+
+
+class Outlook(NamedTuple):
+    """Where a run stands.
+
+    Attributes:
+        running: (name, since when in microseconds since 1970) of the first few task runs that run.
+        running_count: how many run.
+        counts: how many task runs are in each state.
+        total: how many there are.
+        done: how many have ended.
+        stopping: why it ends before its time; empty if it does not.
+    """
+
+    running: Sequence[tuple[str, int]]
+    running_count: int
+    counts: Mapping[S, int]
+    total: int
+    done: int
+    stopping: str
+
+
+class View(Protocol):
+    """Shows how a run goes."""
+
+    def tell(self, changes: Sequence[Change]) -> None:
+        """These task runs have changed; called from the engine's thread."""
+
+
+class Watch:
+    """An `engine.ports.Observer`; costs well under a microsecond for each event that nobody is told of.
+
+    Args:
+        hidden: tasks that are told of only when they fail: parameters and constants.
+
+    Attributes:
+        run: where it stands; None before its first event.
+        failures: the first task runs that failed by themselves.
+        message: what the run's last event says.
+    """
+
+    def __init__(self, hidden: Collection[int] = ()) -> None:
+        self.run: Run | None = None
+        self.began_us: int | None = None
+        self.ended_us: int | None = None
+        self.failures: list[Change] = []
+        self.message = ""
+        self.stopping = ""
+        self.views: list[View] = []
+        self._hidden = hidden
+        self._lock = Lock()
+        self._running: dict[tuple[int, int], int] = {}
+        self._counts: list[int] = []
+        self._total = 0
+
+    def __call__(self, run: Run, events: Sequence[Event]) -> None:
+        """These events have happened."""
+        changes: list[Change] = []
+        with self._lock:
+            self.run = run
+            tells_all = len(run.state) <= MOST_LISTED
+            running = self._running
+            for event in events:
+                if event.kind is _TASK:
+                    state, key = event.state, (event.node, event.index)
+                    if state is _RUNNING:
+                        running[key] = event.at_us
+                        since_us = None
+                    else:
+                        since_us = running.pop(key, None)
+                    if tells_all or IS_FAILED[state]:
+                        changes.append(self._change(run, event, since_us))
+                elif event.kind is Kind.RUN:
+                    self._take_run(event)
+            self._counts = run.counts[:]
+            self._total = len(run.state)
+        for change in changes:
+            if change.state in _OWN_FAILURES and len(self.failures) < MOST_FAILURES:
+                self.failures.append(change)
+        told = [one for one in changes if one.node not in self._hidden or IS_FAILED[one.state]]
+        for view in self.views:
+            view.tell(told)
+
+    def _change(self, run: Run, event: Event, since_us: int | None) -> Change:
+        seconds = None if since_us is None else max(event.at_us - since_us, 0) / 1e6
+        name = name_in(run, event.node, event.index)
+        return Change(name, event.node, event.state, event.at_us, event.attempt, seconds, event.data or {})
+
+    def _take_run(self, event: Event) -> None:
+        data = event.data or {}
+        if self.began_us is None:
+            self.began_us = event.at_us
+        if IS_FINAL[event.state] or event.state is S.PAUSED:
+            self.ended_us = event.at_us
+            self.message = str(data.get("message") or "")
+            self._running.clear()
+        elif "stopping" in data:
+            self.stopping = str(data.get("message") or "")
+
+    @property
+    def state(self) -> S:
+        """Of the run itself."""
+        return S.PENDING if self.run is None else self.run.run_state
+
+    @property
+    def seconds(self) -> float:
+        """How long the run took; 0 if it has not ended."""
+        return 0.0 if self.began_us is None or self.ended_us is None else (self.ended_us - self.began_us) / 1e6
+
+    def counts(self) -> dict[S, int]:
+        """How many task runs are in each state."""
+        with self._lock:
+            return {state: self._counts[state] for state in S if self._counts and self._counts[state]}
+
+    def outlook(self, most_running: int) -> Outlook:
+        """Where the run stands; any thread may ask.
+
+        Args:
+            most_running: of how many running task runs the names are wanted.
+        """
+        counts = self.counts()
+        with self._lock:
+            run = self.run
+            first = [(key, since) for key, since in islice(self._running.items(), most_running)]
+            running_count = len(self._running)
+            total = self._total
+        names = [(name_in(run, *key), since) for key, since in first] if run is not None else []
+        done = sum(count for state, count in counts.items() if IS_FINAL[state])
+        return Outlook(names, running_count, counts, total, done, self.stopping)
+
+
+def name_in(run: Run, node: int, index: int) -> str:
+    """What people call a task run."""
+    names = run.plan.names
+    name = names[node] if node < len(names) else f"#{node}"
+    return name if index == UNMAPPED else f"{name}[{index}]"

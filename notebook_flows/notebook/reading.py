@@ -1,0 +1,128 @@
+"""Reads a notebook from a file, whatever its age, and says in one sentence why it cannot be read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.notebook.errors import NotebookError, NotebookNotFound, NotebookUnreadable
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+MARKER_TAG = "papermill-error-cell-tag"
+"""Of the cells that papermill, and we, put where a run has stopped; they are dropped from what is run again."""
+
+_CELL_TYPES = ("code", "markdown", "raw")
+
+
+def read_notebook(path: str | Path) -> NotebookNode:
+    """The notebook, in nbformat 4.5: every cell has an id, a list of tags, and its text in one piece.
+
+    Raises:
+        NotebookNotFound: there is no such file.
+        NotebookUnreadable: it is no JSON, or no notebook.
+        NotebookError: the system does not let us read it.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise NotebookNotFound(path, f"does not exist{_instead(path)}.") from None
+    except IsADirectoryError:
+        raise NotebookUnreadable(path, "is a folder, not a file.") from None
+    except UnicodeDecodeError:
+        raise NotebookUnreadable(path, "is not a notebook: it is not text in UTF-8.") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        raise NotebookError(path, f"cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    return notebook_from_text(text, path)
+
+
+def _instead(path: str | Path) -> str:
+    """The notebooks beside it, where there are any."""
+    from notebook_flows.errors import did_you_mean
+
+    try:
+        beside = [one.name for one in Path(path).parent.glob("*.ipynb")]
+    except (OSError, ValueError):
+        return ""
+    return did_you_mean(Path(path).name, beside).rstrip(".?").replace(" Did you", ". Did you") + (
+        "?" if did_you_mean(Path(path).name, beside) else ""
+    )
+
+
+def notebook_from_text(text: str, path: object = "") -> NotebookNode:
+    """As `read_notebook`, from the file's text.
+
+    Raises:
+        NotebookUnreadable: it is no JSON, or no notebook.
+    """
+    try:
+        known = json.loads(text)
+    except json.JSONDecodeError as error:
+        what = "is empty" if not text.strip() else f"is not valid JSON: {error.msg} in line {error.lineno}"
+        raise NotebookUnreadable(path, f"{what}.") from None
+    except RecursionError:
+        raise NotebookUnreadable(path, "is not a notebook: its JSON is nested too deeply.") from None
+    if not isinstance(known, dict) or not isinstance(known.get("nbformat"), int):
+        raise NotebookUnreadable(path, "is JSON, but not a notebook: it has no 'nbformat'.")
+    major = known["nbformat"]
+    if major > 4 or major < 1:
+        raise NotebookUnreadable(path, f"is in nbformat {major}; 4 is the newest that we can read.")
+    try:
+        return _upgraded(known, major)
+    except NotebookError:
+        raise
+    except Exception as error:  # what old or damaged notebooks make nbformat raise is of many kinds
+        raise NotebookUnreadable(path, f"is damaged: {type(error).__name__}: {error}.") from None
+
+
+def _upgraded(known: dict[str, Any], major: int) -> NotebookNode:
+    import nbformat
+    from nbformat.v4.rwbase import rejoin_lines, strip_transient
+
+    if major < 4:
+        notebook = nbformat.versions[major].reads_json(json.dumps(known)) if major > 1 else _version_1(known)
+        for step in range(major + 1, 5):
+            notebook = nbformat.versions[step].upgrade(notebook)
+        notebook = nbformat.from_dict(notebook)
+    else:
+        notebook = strip_transient(rejoin_lines(nbformat.from_dict(known)))
+    if not isinstance(notebook.get("cells"), list):
+        raise ValueError("it has no list of cells")
+    notebook.setdefault("metadata", nbformat.NotebookNode())
+    seen: set[str] = set()
+    for number, cell in enumerate(notebook.cells, 1):
+        _mend(cell, number, seen)
+    notebook.nbformat, notebook.nbformat_minor = 4, max(5, notebook.get("nbformat_minor", 5) if major == 4 else 5)
+    notebook.cells = [cell for cell in notebook.cells if MARKER_TAG not in cell.metadata.tags]
+    return notebook
+
+
+def _version_1(known: dict[str, Any]) -> Any:
+    import nbformat
+
+    return nbformat.versions[2].upgrade(nbformat.versions[1].reads_json(json.dumps(known)), 1)
+
+
+def _mend(cell: Any, number: int, seen: set[str]) -> None:
+    """Give a cell what nbformat 4.5 asks for."""
+    if not isinstance(cell, dict) or cell.get("cell_type") not in _CELL_TYPES:
+        raise ValueError(f"cell {number} has no cell_type of {', '.join(_CELL_TYPES)}")
+    if not isinstance(cell.get("source", ""), str):
+        raise TypeError(f"the source of cell {number} is no text")
+    import nbformat
+
+    cell.setdefault("source", "")
+    if not isinstance(cell.get("metadata"), dict):
+        cell["metadata"] = nbformat.NotebookNode()
+    tags = cell["metadata"].get("tags")
+    cell["metadata"]["tags"] = [str(tag) for tag in tags] if isinstance(tags, list) else []
+    if cell["cell_type"] == "code":
+        cell["outputs"] = cell["outputs"] if isinstance(cell.get("outputs"), list) else []
+        cell["execution_count"] = cell.get("execution_count")
+    known_id = cell.get("id")
+    if not isinstance(known_id, str) or not known_id or known_id in seen:  # the same file has the same ids each time
+        cell["id"] = hashlib.sha256(f"{number}\n{cell['source']}".encode(errors="replace")).hexdigest()[:8]
+    seen.add(cell["id"])
