@@ -11,6 +11,7 @@ FlowError
 │   ├── WorkerDied           the process of one task ended before its outcome arrived
 │   ├── RemoteError          a task's exception that could not travel, told in words
 │   └── NotTransferable      a value, error or function that cannot be pickled
+├── PictureError             a picture could not be laid out; defined in `views.layout`
 └── StoreError               the history cannot be read or written
     ├── StoreUnavailable     for the moment: disk full, read-only, locked, server away
     ├── StoreCorrupt         the file is damaged or is no history of ours

@@ -19,7 +19,7 @@ from notebook_flows._version import __version__
 from notebook_flows.core import state as api
 from notebook_flows.core.collecting import no_collection
 from notebook_flows.core.context import context, current_attempt
-from notebook_flows.core.plan import graph_as_json, is_plain, planned
+from notebook_flows.core.plan import graph_as_json, planned
 from notebook_flows.core.run import Run
 from notebook_flows.core.validation import compiled
 from notebook_flows.engine.attempt import handled
@@ -185,11 +185,12 @@ def _run_once(
     begun = _begun(flow, state)
     tasks = list(flow._into)
     presets, resumed, known = _presets(flow, tasks, task_states or {})
+    if context and context.get("resume"):
+        resumed = frozenset(range(len(tasks)))
     slugs = list(flow.slugs.values())
     with no_collection():
         plan = planned(flow, graph, tasks, presets=presets, resumed=resumed)
         run = Run(plan)
-        plain = [is_plain(task) for task in tasks]
         known_graph = graph_as_json(graph, plan.names, slugs, plan)
     ledger = Ledger(run)
     for number, one in known.items():
@@ -227,7 +228,6 @@ def _run_once(
         run=run,
         flow=flow,
         tasks=tasks,
-        plain=plain,
         facts=facts,
         log=log,
         executor=place,

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows.cli import screen
 from notebook_flows.cli.exits import Exit, exit_of_state
+from notebook_flows.cli.history import SHORT_ID
 from notebook_flows.cli.loading import OUR_FOLDER, flow_in
 from notebook_flows.cli.progress import view_for
 from notebook_flows.cli.stopping import Stops
 from notebook_flows.cli.summary import Ending, failed_from, tell_ending
 from notebook_flows.cli.values import given_from, values_for
-from notebook_flows.cli.watch import Watch
-from notebook_flows.core.lifecycle import S
+from notebook_flows.cli.watch import OWN_FAILURES, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from notebook_flows.cli.loading import Target
     from notebook_flows.core.flow import Flow
-
-SHORT_ID = 8
-_OWN_FAILURES = (S.FAILED, S.TIMED_OUT, S.VALIDATION_FAILED, S.CRASHED)
 
 
 class Wishes(NamedTuple):
@@ -98,7 +95,7 @@ def _tell(flow: Flow, watch: Watch, run_id: str, wishes: Wishes) -> None:
         seconds=watch.seconds,
         counts=counts,
         failed=[failed_from(change) for change in watch.failures],
-        failed_count=max(sum(counts.get(state, 0) for state in _OWN_FAILURES), len(watch.failures)),
+        failed_count=max(sum(counts.get(state, 0) for state in OWN_FAILURES), len(watch.failures)),
         kept=kept,
         more=more,
     )
@@ -163,11 +160,11 @@ def told_warnings() -> Iterator[None]:
     """Inside, a warning of ours is one sentence; those of others look as ever."""
     show = warnings.showwarning
 
-    def told(message: Any, category: Any, filename: str, lineno: int, *more: Any) -> None:
+    def told(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
         if filename.startswith(OUR_FOLDER):
             print(f"Warning: {message}", file=sys.stderr)
         else:
-            show(message, category, filename, lineno, *more)
+            show(message, category, filename, lineno, file, line)
 
     with warnings.catch_warnings():
         warnings.showwarning = told

@@ -14,6 +14,8 @@ from notebook_flows.errors import FlowError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from click.shell_completion import CompletionItem
+
 
 class Command(click.Command):
     """A command that ends with one of our exit codes, whatever happens in it."""
@@ -25,6 +27,7 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run it, and tell what goes wrong."""
         is_debugging = ctx.params.pop("debug", False)
+        trace = ""
         make_streams_safe()
         try:
             return super().invoke(ctx)
@@ -33,29 +36,43 @@ class Command(click.Command):
         except KeyboardInterrupt:
             code, sentence = Exit.INTERRUPTED, ""
         except FlowError as error:
+            trace = _traceback(error)
             code, sentence = exit_of_error(error), str(error)
         except OSError as error:
             if error.errno == errno.EPIPE:  # `... | head`: click ends quietly
                 raise
+            trace = _traceback(error)
             code, sentence = Exit.USAGE, told_os_error(error)
         except Exception as error:
+            trace = _traceback(error)
             code = Exit.OUR_MISTAKE
             sentence = (
                 f"notebook_flows itself has failed: {type(error).__name__}: {error}\n"
                 "This is a mistake of ours. Please report it with what `--debug` shows."
             )
-        if is_debugging and sentence:
-            import traceback
-
-            traceback.print_exc()
+        if is_debugging and trace:
+            click.echo(trace, err=True, nl=False)
         elif sentence:
             click.echo(f"Error: {sentence}", err=True)
-        ctx.exit(code)
+        return ctx.exit(code)
+
+
+def _traceback(error: BaseException) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(error))
 
 
 def command(name: str, **more: Any) -> Callable[[Callable[..., Any]], click.Command]:
     """`click.command`, in our frame."""
     return click.command(name, cls=Command, **more)
+
+
+def complete_file(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files, by the shell itself."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
 
 
 def told_os_error(error: OSError) -> str:

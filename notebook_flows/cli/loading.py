@@ -145,10 +145,11 @@ def _loaded(path: Path) -> ModuleType:
         raise FileError(f"{shown(path)} cannot be loaded:\n\n{told(error, path)}") from error
     finally:
         sys.argv = arguments
-    if not is_findable:
+    if not is_findable:  # no worker would find it by its name: what it defines travels by value
         import cloudpickle
 
-        cloudpickle.register_pickle_by_value(module)  # no worker would find it by its name
+        cloudpickle.register_pickle_by_value(module)
+        module.__spec__ = None
     return module
 
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from notebook_flows.cli import screen
+from notebook_flows.cli.summary import error_lines
 from notebook_flows.cli.times import clock, stop_watch
 from notebook_flows.cli.watch import MOST_LISTED
 from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S, facts_of
@@ -81,7 +82,9 @@ class _Lines:
         text.append(f" {padded(name, NAME_COLUMNS)} ", style="default")
         time_taken = "" if change.seconds is None else told_duration(change.seconds)
         is_plain = change.state in {S.SUCCESS, S.RUNNING} and time_taken
-        text.append(time_taken if is_plain else "  ".join(filter(None, [time_taken.ljust(6), facts_of(change.state).word])))
+        text.append(
+            time_taken if is_plain else "  ".join(filter(None, [time_taken.ljust(6), facts_of(change.state).word]))
+        )
         said = told_of(change)
         if said:
             room = max(self.console.width - columns_of(text.plain) - 3, 20)
@@ -91,9 +94,9 @@ class _Lines:
 
 def told_of(change: Change) -> str:
     """What is worth telling besides the state: the error, or why nothing was tried."""
-    traceback = str(change.data.get("traceback") or "").rstrip()
-    if traceback:
-        return printable(traceback.rpartition("\n")[2])
+    error = error_lines(str(change.data.get("traceback") or ""))
+    if error:
+        return error[0]
     if change.state in {S.SUCCESS, S.RUNNING}:
         return ""
     return printable(change.message)
@@ -138,6 +141,8 @@ class Drawn(_Lines):
     def __init__(self, console: Console, watch: Watch, title: str) -> None:
         super().__init__(console, watch)
         self._title = printable(title)
+        self._is_stopping = False
+        self._ask: Any = None
         self._live = Live(
             console=console,
             get_renderable=self._drawing,
@@ -145,8 +150,6 @@ class Drawn(_Lines):
             transient=True,
             redirect_stdout=screen.is_terminal(sys.stdout),  # what goes to a file must not end up here
         )
-        self._ask: Any = None
-        self._is_stopping = False
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -191,12 +194,15 @@ class Drawn(_Lines):
         head.add_column(justify="right", no_wrap=True)
         done = f"{outlook.done:,} of {counted(outlook.total, 'task')}"
         head.add_row(Text(screen.carried(self._title, console.encoding), style="bold"), done, stop_watch(elapsed_s))
-        bar = ProgressBar(total=max(outlook.total, 1), completed=outlook.done, width=console.width)
+        bar = Table.grid(expand=True)
+        bar.add_row(ProgressBar(total=max(outlook.total, 1), completed=outlook.done))
         parts: list[RenderableType] = [head, bar, _counts(outlook.counts, console.encoding)]
         for name, since_us in outlook.running:
             seconds = stop_watch((now_us - since_us) / 1e6)
             line = Text("  ").append_text(screen.glyph(S.RUNNING, console.encoding))
-            line.append(f" {shortened(printable(name), max(console.width - 16, 10))}").append(f"  {seconds}", style="dim")
+            line.append(f" {shortened(printable(name), max(console.width - 16, 10))}").append(
+                f"  {seconds}", style="dim"
+            )
             parts.append(Text(screen.carried(line.plain, console.encoding), spans=line.spans))
         if outlook.running_count > len(outlook.running) > 0:
             more = outlook.running_count - len(outlook.running)
@@ -212,7 +218,10 @@ def _counts(counts: Any, encoding: str) -> Text:
     for state in GRAVITY:
         if counts.get(state):
             text.append("  " if text else "")
-            text.append(f"{screen.glyph(state, encoding).plain} {counts[state]:,} {facts_of(state).word}", screen.style_of(state))
+            text.append(
+                f"{screen.glyph(state, encoding).plain} {counts[state]:,} {facts_of(state).word}",
+                screen.style_of(state),
+            )
     return text
 
 

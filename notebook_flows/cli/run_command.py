@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from notebook_flows.cli.guard import command
+from notebook_flows.cli.guard import command, complete_file
 
 if TYPE_CHECKING:
     from notebook_flows.cli.exits import Exit
@@ -19,9 +19,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @command("run")
-@click.argument("file", metavar="FILE.py[:FLOW]|NOTEBOOK.ipynb")
+@click.argument("file", metavar="FILE.py[:FLOW]|NOTEBOOK.ipynb", shell_complete=complete_file)
 @click.option(
-    "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter; NAME:=JSON for any value, NAME:=@FILE to read the JSON."
+    "-p",
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a parameter; NAME:=JSON for any value, NAME:=@FILE to read the JSON.",
 )
 @click.option("-o", "--output", type=_FILE, help="Where the executed notebook goes.")
 @click.option("-x", "--executor", metavar="NAME", help="Where tasks run: local, threads, threads:8, processes:4.")

@@ -11,10 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from notebook_flows.core.lifecycle import S, facts_of
-from notebook_flows.views.table import glyph_of
+from notebook_flows.views.table import GRAVITY, glyph_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import TextIO
+
+    from rich.table import Table
 
 WIDE = 200
 """Columns where nobody looks at a terminal: a pipe or a file, whose lines nothing breaks."""
@@ -89,6 +92,29 @@ def glyph(state: S, encoding: str) -> Text:
 def word(state: S, encoding: str) -> Text:
     """The state's glyph and word, coloured."""
     return Text(f"{glyph_of(state, encoding)} {facts_of(state).word}", style=style_of(state))
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table; where nobody looks at a terminal, without the blanks that end its lines."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        console.print(Text(line.rstrip()), soft_wrap=True)
+
+
+def short_counts(counts: Mapping[S, int], encoding: str) -> Text:
+    """Counts as they fit into a table: a glyph and a number, states of one glyph together."""
+    told: dict[str, Text] = {}
+    sums: dict[str, int] = {}
+    for state in GRAVITY:
+        if counts.get(state):
+            mark = glyph_of(state, encoding)
+            sums[mark] = sums.get(mark, 0) + counts[state]
+            told[mark] = Text(f"{mark} {sums[mark]:,}", style=style_of(state))
+    return Text("  ").join(told.values())
 
 
 def carried(text: str, encoding: str) -> str:

@@ -112,7 +112,8 @@ def _leave_within(seconds: float, code: int, saying: str = "") -> None:
     def leave() -> None:
         time.sleep(seconds)
         if saying:
-            os.write(2, saying.encode())
+            cursor = "\x1b[?25h" if os.isatty(2) else ""  # the display has hidden it
+            os.write(2, f"{cursor}{saying}".encode())
         os._exit(code)
 
     threading.Thread(target=leave, name="notebook-flows-leave", daemon=True).start()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.text import Text
 
 from notebook_flows.cli import screen
+from notebook_flows.cli.loading import OUR_FOLDER
 from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.views.table import told_counts
 from notebook_flows.views.text import counted, printable, shortened, told_duration
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from notebook_flows.cli.watch import Change
 
-MOST_SHOWN = 5
+MOST_SHOWN = 4
 ERROR_LINES = 4
 LONGEST_LINE = 500
 _FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+), in (?P<function>.*)')
@@ -84,14 +85,15 @@ def failed_from(change: Change) -> Failed:
     place = place_of(traceback)
     where = "" if place is None else f"{place.file}, line {place.line}, in {place.function}"
     code = "" if place is None else place.code
-    lines = error_lines(traceback) or [change.message or facts_of(change.state).word]
+    is_told = change.state is S.TIMED_OUT or not traceback  # what ends a task whose time is up is an error of ours
+    lines = [change.message or facts_of(change.state).word] if is_told else error_lines(traceback)
     return Failed(change.name, change.state, change.attempt, change.seconds, where, code, lines)
 
 
 def place_of(traceback: str) -> Place | None:
-    """Where a traceback ends in the user's own code; at its very end if it never goes through any.
+    r"""Where a traceback ends in the user's own code; else in a library's, never in ours.
 
-    >>> place_of('  File "/home/u/etl.py", line 3, in clean\\n    1 / 0\\n    ~~^~~\\nZeroDivisionError: x').code
+    >>> place_of('  File "/home/u/etl.py", line 3, in clean\n    1 / 0\n    ~~^~~\nZeroDivisionError: x').code
     '1 / 0'
     """
     lines = traceback.splitlines()
@@ -99,7 +101,7 @@ def place_of(traceback: str) -> Place | None:
     last: Place | None = None
     for number, text in enumerate(lines):
         frame = _FRAME.fullmatch(text)
-        if frame is None:
+        if frame is None or frame["file"].startswith(OUR_FOLDER):
             continue
         following = lines[number + 1] if number + 1 < len(lines) else ""
         code = following.strip() if following.startswith("    ") else ""
@@ -110,9 +112,9 @@ def place_of(traceback: str) -> Place | None:
 
 
 def error_lines(traceback: str) -> list[str]:
-    """The last lines of a traceback: the error itself, which may have several.
+    r"""The last lines of a traceback: the error itself, which may have several; none of an empty text.
 
-    >>> error_lines('Traceback (most recent call last):\\n  File "a.py", line 1, in f\\n    g()\\nValueError: one\\ntwo')
+    >>> error_lines('Traceback (most recent call last):\n  File "a.py", line 1, in f\n    g()\nValueError: one\ntwo')
     ['ValueError: one', 'two']
     """
     lines = traceback.rstrip().splitlines()
@@ -131,7 +133,9 @@ def tell_ending(console: Console, ending: Ending) -> None:
     """Print it."""
 
     def say(text: Text) -> None:
-        console.print(Text(screen.carried(text.plain, console.encoding), spans=text.spans, style=text.style), soft_wrap=True)
+        console.print(
+            Text(screen.carried(text.plain, console.encoding), spans=text.spans, style=text.style), soft_wrap=True
+        )
 
     say(_headline(ending, console.encoding))
     for one in ending.failed[:MOST_SHOWN]:
@@ -153,7 +157,9 @@ def tell_ending(console: Console, ending: Ending) -> None:
 def _headline(ending: Ending, encoding: str) -> Text:
     text = screen.glyph(ending.state, encoding)
     name = printable(ending.name)
-    text.append(f" {name} {_ended(ending.state)} ", style="bold").append(f"after {told_duration(ending.seconds)}", "default")
+    text.append(f" {name} {_ended(ending.state)} ", style="bold").append(
+        f"after {told_duration(ending.seconds)}", "default"
+    )
     text.append(f": {told_counts(ending.counts)}." if ending.counts else ".", "default")
     is_news = ending.message and ending.state not in {S.SUCCESS, S.FAILED}
     return text.append(f" {printable(ending.message)}", "default") if is_news else text

@@ -46,25 +46,25 @@ def stop_watch(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
 
 
-class Since(click.ParamType):
-    """A moment in the past: ``2h``, ``3d``, ``today``, ``yesterday``, a date, or a time in ISO 8601."""
+def past(text: str) -> datetime:
+    """The moment that an option names; aware.
 
-    name = "moment"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """The moment; aware."""
-        if isinstance(value, datetime):
-            return value
-        found = since(str(value), datetime.now().astimezone())
-        if found is None:
-            self.fail(f"{value!r} is no moment: give 30m, 2h, 3d, 1w, today, yesterday, or as in 2026-01-31T08:00.", param, ctx)
-        return found
+    Raises:
+        click.BadParameter: it names none.
+    """
+    found = since(text, datetime.now().astimezone())
+    if found is None:
+        raise click.BadParameter(
+            f"{text!r} is no moment: give 30m, 2h, 3d, 1w, today, yesterday, or as in 2026-01-31T08:00."
+        )
+    return found
 
 
 def since(text: str, now: datetime) -> datetime | None:
     """The moment that a text names; None if it names none.
 
     Args:
+        text: what people write.
         now: aware; in its zone texts without one are read.
 
     >>> now = datetime(2026, 1, 31, 12, tzinfo=UTC)

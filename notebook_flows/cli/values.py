@@ -116,6 +116,7 @@ def converted(text: str, default: Any) -> Any:
     """A text as a value of the kind that the default is.
 
     Args:
+        text: as it was typed.
         default: None says nothing of the kind: the text stays a text.
 
     Raises:

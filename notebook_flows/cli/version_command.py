@@ -13,4 +13,6 @@ from notebook_flows.cli.guard import command
 @command("version")
 def command_line() -> None:
     """Print the versions of notebook_flows, Python and the system."""
-    click.echo(f"notebook-flows {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    click.echo(
+        f"notebook-flows {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    )

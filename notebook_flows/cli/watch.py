@@ -19,9 +19,11 @@ MOST_LISTED = 100
 """Of a run with more task runs than this, only those that fail are told one by one."""
 MOST_FAILURES = 20
 """Of this many failures the details are kept; further ones are only counted."""
+MOST_OF_ONE_TASK = 3
+"""Of the children of one mapped task, details are kept of so many: they mostly fail alike."""
 
 _TASK, _RUNNING = Kind.TASK, S.RUNNING
-_OWN_FAILURES = frozenset({S.FAILED, S.TIMED_OUT, S.VALIDATION_FAILED, S.CRASHED})
+OWN_FAILURES = frozenset({S.FAILED, S.TIMED_OUT, S.VALIDATION_FAILED, S.CRASHED})
 
 
 class Change(NamedTuple):
@@ -100,6 +102,7 @@ class Watch:
         self._running: dict[tuple[int, int], int] = {}
         self._counts: list[int] = []
         self._total = 0
+        self._failures_of: dict[int, int] = {}
 
     def __call__(self, run: Run, events: Sequence[Event]) -> None:
         """These events have happened."""
@@ -123,11 +126,17 @@ class Watch:
             self._counts = run.counts[:]
             self._total = len(run.state)
         for change in changes:
-            if change.state in _OWN_FAILURES and len(self.failures) < MOST_FAILURES:
-                self.failures.append(change)
+            if change.state in OWN_FAILURES:
+                self._keep(change)
         told = [one for one in changes if one.node not in self._hidden or IS_FAILED[one.state]]
         for view in self.views:
             view.tell(told)
+
+    def _keep(self, failure: Change) -> None:
+        alike = self._failures_of.get(failure.node, 0)
+        self._failures_of[failure.node] = alike + 1
+        if alike < MOST_OF_ONE_TASK and len(self.failures) < MOST_FAILURES:
+            self.failures.append(failure)
 
     def _change(self, run: Run, event: Event, since_us: int | None) -> Change:
         seconds = None if since_us is None else max(event.at_us - since_us, 0) / 1e6

@@ -519,10 +519,11 @@ class Flow:
             if slug is None:
                 base = task.name if not task.tags else "-".join([task.name, *sorted(task.tags)])
                 number = counts.get(base, 0) + 1
-                while f"{base}-{number}" in taken:
-                    number += 1
-                counts[base] = number
                 slug = f"{base}-{number}"
+                while slug in taken:
+                    number += 1
+                    slug = f"{base}-{number}"
+                counts[base] = number
             slugs[task] = slug
         derived.slugs = slugs
         return slugs
@@ -759,6 +760,10 @@ class Flow:
             The picture; in a notebook it shows itself.
         """
         return doors.draw_flow(self, flow_state=flow_state, filename=filename, format=format, horizontal=horizontal)
+
+    def to_graphviz(self, flow_state: State | None = None, horizontal: bool = False) -> Any:
+        """The picture as a `graphviz.Digraph`, to be changed by hand."""
+        return self.visualize(flow_state, horizontal=horizontal).digraph
 
     def diagnostics(self, include_secret_names: bool = False) -> str:
         """What to send along with a bug report, as JSON: versions, settings and the flow's shape; no values."""

@@ -33,10 +33,12 @@ class Graph:
     Attributes:
         inputs: of each task, its edges in the order in which they were added.
         downstream: of each task, the tasks that wait for it, once per edge.
+        mapped: the tasks with a mapped edge, which run once for each element.
     """
 
     inputs: Sequence[Sequence[Input]]
     downstream: Sequence[Sequence[int]]
+    mapped: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.inputs)

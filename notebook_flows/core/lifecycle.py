@@ -66,7 +66,7 @@ _ROWS: dict[S, StateFacts] = {
     S.SKIPPED: StateFacts("skipped", "»", "Skipped", "completed", True, True, False),
     S.MAPPED: StateFacts("mapped", "✓", "Mapped", "completed", True, True, False),
     S.FAILED: StateFacts("failed", "✗", "Failed", "failed", True, False, True),
-    S.TIMED_OUT: StateFacts("timed out", "⧗", "TimedOut", "failed", True, False, True),
+    S.TIMED_OUT: StateFacts("timed out", "◷", "TimedOut", "failed", True, False, True),
     S.UPSTREAM_FAILED: StateFacts("upstream failed", "⊘", "TriggerFailed", "pending", True, False, True),
     S.VALIDATION_FAILED: StateFacts("validation failed", "✗", "ValidationFailed", "failed", True, False, True),
     S.CANCELLED: StateFacts("cancelled", "■", "Cancelled", "failed", True, False, True),

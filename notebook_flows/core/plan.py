@@ -30,6 +30,7 @@ class Plan:
         lanes: {mapped task: {task mapped over its children: by how many edges}}: children follow children one by one.
         judges: of each task with a trigger other than ``all_successful``, the counting trigger; None where user code
             has to judge.
+        plain: of each task, whether an attempt is nothing but a call of its function.
         ignores_skips: tasks that run although a task before them was skipped.
         mapped: tasks that run once for each element.
         followers: of each task, the one task that may follow it at once on the same worker, or ``NO_FOLLOWER``.
@@ -45,6 +46,7 @@ class Plan:
     names: Sequence[str] = ()
     judges: Mapping[int, Callable[[Counts], Verdict] | None] = field(default_factory=dict)
     complaints: Mapping[int, str] = field(default_factory=dict)
+    plain: Sequence[bool] = ()
     ignores_skips: frozenset[int] = frozenset()
     mapped: frozenset[int] = frozenset()
     lanes: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
@@ -72,7 +74,7 @@ def planned(
     judges: dict[int, Callable[[Counts], Verdict] | None] = {}
     complaints: dict[int, str] = {}
     ignores_skips: set[int] = set()
-    mapped: set[int] = set()
+    plain: list[bool] = []
     limits: dict[int, list[int]] = {}
     limit_sizes = list(flow.tag_limits.values())
     tags = {tag: number for number, tag in enumerate(flow.tag_limits)}
@@ -83,13 +85,12 @@ def planned(
             complaints[number] = getattr(trigger, "complaint", "")
         if not task.skip_on_upstream_skip:
             ignores_skips.add(number)
-        if any(one[2] for one in graph.inputs[number]):
-            mapped.add(number)
-            if task.map_limit is not None:
-                limits.setdefault(number, []).append(len(limit_sizes))
-                limit_sizes.append(task.map_limit)
+        if number in graph.mapped and task.map_limit is not None:
+            limits.setdefault(number, []).append(len(limit_sizes))
+            limit_sizes.append(task.map_limit)
         if tags and task.tags:
             limits.setdefault(number, []).extend(tags[tag] for tag in sorted(task.tags) if tag in tags)
+        plain.append(is_plain(task))
     number_of = {task: number for number, task in enumerate(tasks)} if flow._reference_tasks else {}
     references: Sequence[int]
     if flow._reference_tasks:
@@ -102,9 +103,10 @@ def planned(
         judges=judges,
         complaints=complaints,
         ignores_skips=frozenset(ignores_skips),
-        mapped=frozenset(mapped),
-        lanes=lanes_of(graph, mapped),
-        followers=_followers(tasks, graph, mapped, limits),
+        plain=plain,
+        mapped=graph.mapped,
+        lanes=lanes_of(graph, graph.mapped),
+        followers=_followers(tasks, graph, plain, limits),
         presets=presets,
         resumed=resumed,
         references=references,
@@ -154,17 +156,17 @@ def is_plain(task: Task) -> bool:
     )
 
 
-def _followers(tasks: Sequence[Task], graph: Graph, mapped: set[int], limits: Mapping[int, Any]) -> list[int]:
+def _followers(tasks: Sequence[Task], graph: Graph, plain: Sequence[bool], limits: Mapping[int, Any]) -> list[int]:
     followers = [NO_FOLLOWER] * len(tasks)
     for number, after in enumerate(graph.downstream):
-        if len(after) != 1 or number in mapped:
+        if len(after) != 1 or number in graph.mapped:
             continue
         follower = after[0]
         inputs = graph.inputs[follower]
-        if len(inputs) != 1 or inputs[0].is_flattened or follower in mapped or follower in limits:
+        if len(inputs) != 1 or inputs[0].is_flattened or follower in graph.mapped or follower in limits:
             continue
-        task = tasks[follower]
-        if task.trigger is all_successful and is_plain(task) and not tasks[number]._signature.is_async:
+        is_async = tasks[number]._signature.is_async
+        if plain[follower] and not is_async and tasks[follower].trigger is all_successful:
             followers[number] = follower
     return followers
 
@@ -205,7 +207,7 @@ def graph_from_json(known: Mapping[str, Any]) -> Graph:
         flags = edges["flags"].get(str(place), 0)
         inputs[number].append(Input(upstream, key, bool(flags & 1), bool(flags & 2)))
         downstream[upstream].append(number)
-    return Graph(inputs=inputs, downstream=downstream)
+    return Graph(inputs=inputs, downstream=downstream, mapped=frozenset(known.get("mapped", ())))
 
 
 def plan_from_first_event(data: Mapping[str, Any]) -> Plan:
@@ -216,12 +218,11 @@ def plan_from_first_event(data: Mapping[str, Any]) -> Plan:
     """
     known = data["graph"]
     graph = graph_from_json(known)
-    mapped = frozenset(known.get("mapped", ()))
     return Plan(
         graph=graph,
         names=known["names"],
         ignores_skips=frozenset(known.get("ignores_skips", ())),
-        mapped=mapped,
-        lanes=lanes_of(graph, mapped),
+        mapped=graph.mapped,
+        lanes=lanes_of(graph, graph.mapped),
         presets={int(number): S(state) for number, state in data.get("presets", {}).items()},
     )

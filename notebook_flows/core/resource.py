@@ -124,6 +124,7 @@ class ResourceBlock:
         assert self._token is not None
         building.open_block.reset(self._token)
         if error_type is not None:
+            self._flow._created.pop(self.cleanup_task, None)  # the error says enough
             return
         flow = self._flow
         inside = self._made

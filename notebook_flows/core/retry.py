@@ -48,4 +48,9 @@ def exponential_backoff(
     >>> exponential_backoff(timedelta(seconds=1), retries=4, longest=timedelta(seconds=5))[-1].total_seconds()
     5.0
     """
-    return [min(first * factor**n, longest) for n in range(retries)]
+    rests: list[timedelta] = []
+    rest_s, longest_s = first.total_seconds(), longest.total_seconds()
+    for _ in range(retries):
+        rests.append(timedelta(seconds=min(rest_s, longest_s)))
+        rest_s = min(rest_s * factor, longest_s)  # and no further: powers soon leave what a timedelta can hold
+    return rests

@@ -297,3 +297,22 @@ def event_state_of(state: State) -> S:
         if cls in _EVENT_STATE:
             return _EVENT_STATE[cls]
     raise TypeError(f"{state!r} says nothing about where the task stands; use one of its subclasses.")
+
+
+_NOT_OVER = frozenset({S.PENDING, S.READY, S.QUEUED, S.RUNNING, S.EXPANDED})
+
+
+def ending_of(state: State) -> tuple[State, S]:
+    """The state in which an attempt or a run ends, and the event's state; a Failed one in place of one that is no end.
+
+    >>> ending_of(Running())[0]
+    <Failed: "<Running> is no state to end in.">
+    """
+    try:
+        found = event_state_of(state)
+    except TypeError:
+        found = S.PENDING
+    if found not in _NOT_OVER:
+        return state, found
+    problem = f"{state!r} is no state to end in."
+    return Failed(problem, result=TypeError(problem)), S.FAILED

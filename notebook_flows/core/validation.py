@@ -41,6 +41,7 @@ def _checked_graph(flow: Flow, problems: list[str]) -> Graph:
     number = {task: i for i, task in enumerate(flow._into)}
     downstream: list[list[int]] = [[] for _ in number]
     inputs: list[list[Input]] = []
+    mapped_tasks: set[int] = set()
     constants = flow.constants
     new_input = tuple.__new__
     for i, (task, edges) in enumerate(flow._into.items()):
@@ -55,6 +56,8 @@ def _checked_graph(flow: Flow, problems: list[str]) -> Graph:
                 )
                 continue
             downstream[j].append(i)
+            if mapped:
+                mapped_tasks.add(i)
             mine.append(new_input(Input, (j, key, mapped, flattened)))
             if key is not None:
                 keys.append(key)
@@ -67,7 +70,7 @@ def _checked_graph(flow: Flow, problems: list[str]) -> Graph:
             signature.required <= given and (signature.takes_any_name or given <= signature.names)
         ):
             _check_arguments(task, keys, problems)
-    graph = Graph(inputs=inputs, downstream=downstream)
+    graph = Graph(inputs=inputs, downstream=downstream, mapped=frozenset(mapped_tasks))
     if not is_acyclic(graph):
         tasks = list(flow._into)
         problems.extend(_told_cycle([tasks[i].name for i in cycle]) for cycle in cycles_of(graph))

@@ -351,9 +351,10 @@ def _outcome(
     details: Mapping[str, Any] | None = None,
     proposed: api.State | None = None,
 ) -> Outcome:
-    event_state = api.event_state_of(state)
+    proposed = proposed or state
+    state, event_state = api.ending_of(state)
     known = dict(details or {})
-    if proposed is not None and proposed is not state:
+    if proposed is not state:
         known["proposed"] = type(proposed).__name__
     if event_state is S.RETRYING and "due_us" not in known:
         start = getattr(state, "start_time", None)

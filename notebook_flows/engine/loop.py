@@ -15,7 +15,7 @@ from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.engine.arguments import Arguments, UnmappableError
 from notebook_flows.engine.attempt import handled
 from notebook_flows.engine.cache import RECENT
-from notebook_flows.engine.call import Call, Outcome, RunFacts
+from notebook_flows.engine.call import Call, Outcome, RunFacts, unwrapped
 from notebook_flows.engine.coroutines import CoroutineLane
 from notebook_flows.engine.inbox import WaitingInbox
 from notebook_flows.engine.interrupts import Interrupts
@@ -49,7 +49,6 @@ class Engine:
         run: where it stands; nothing has happened yet.
         flow: whose tasks these are.
         tasks: the n tasks, in the graph's order.
-        plain: of each task, whether an attempt is nothing but a call.
         facts: what all attempts have in common.
         log: where events go.
         executor: where attempts are made.
@@ -67,7 +66,6 @@ class Engine:
         run: Run,
         flow: Flow,
         tasks: list[Task],
-        plain: Sequence[bool],
         facts: RunFacts,
         log: RunLog,
         executor: Executor,
@@ -93,13 +91,15 @@ class Engine:
         self.task_contexts = task_contexts or {}
         self._observers = list(observers)
         self.error_to_raise: BaseException | None = None
-        self._plain = plain
+        self._plain = run.plan.plain
         self._size = len(tasks)
         self._arguments = Arguments(run, flow, tasks, ledger, is_remote=executor.is_remote)
         self._inbox = WaitingInbox()
         self._lane: CoroutineLane | None = None
         self._events: list[Event] = []
         self._handed_out: dict[int, None] = {}
+        self._loop_results: dict[int, Any] = {}
+        self._resumed: set[int] = set()
         self._next_in_segment: dict[int, int] = {}
         self._taken_over: dict[int, None] = {}
         self._in_lane: set[int] = set()
@@ -275,12 +275,13 @@ class Engine:
         is_plain = self._plain[node]
         attempt = run.attempt[number] + 1
         call = Call(number, node, task, arguments, self.facts, attempt, 1, index, gathered, is_plain)
-        if is_plain and not run.loops and not run.judged and not self.task_contexts and self._deadline_s is None:
+        resumed = self._resumed or run.plan.resumed
+        if is_plain and not run.loops and not resumed and not self.task_contexts and self._deadline_s is None:
             return call
         if number in run.loops:
             call.loop = run.loops[number] + 1
-            call.context = {"task_loop_result": self.ledger.value(number)}
-        if run.judged and number in run.judged:
+            call.context = {"task_loop_result": unwrapped(self._loop_results.get(number))}
+        if number in self._resumed or node in run.plan.resumed:
             call.context = {**(call.context or {}), "resume": True}
         if self.task_contexts and task in self.task_contexts:
             call.context = {**(call.context or {}), **self.task_contexts[task]}
@@ -360,7 +361,7 @@ class Engine:
 
     def _mark_state(self, number: int, state: api.State, proposed: str | None = None) -> None:
         more = {"proposed": proposed} if proposed else None
-        event_state = api.event_state_of(state)
+        state, event_state = api.ending_of(state)
         if event_state is S.PAUSED and self._is_told_to_go_on(number):
             return
         self._settle(number, event_state, state.message or "", state.result, more)
@@ -388,6 +389,7 @@ class Engine:
             return False
         self._record(self.clock.now_us(), Kind.TASK, node, index, self.run.attempt[number], 1, S.PAUSED, None)
         self._record(self.clock.now_us(), Kind.VERDICT, node, index, 0, 1, S.READY, {"may_run": True, "by": "person"})
+        self._resumed.add(number)
         return True
 
     # -- outcomes ------------------------------------------------------------------------------------------------------
@@ -451,11 +453,13 @@ class Engine:
             data["message"] = outcome.message
         if new is S.PAUSED and self._is_told_to_go_on(number):
             return
+        if new is S.LOOPED:
+            self._loop_results[number] = outcome.value
         loop = self.run.loops.get(number, 0) + 1
         self._record(outcome.ended_us, Kind.TASK, node, index, outcome.attempt, loop, new, data or None)
         if self.raise_errors and new is S.FAILED and self.error_to_raise is None:
             error = self.ledger.value(number)
-            if isinstance(error, BaseException):
+            if isinstance(error, BaseException) and not isinstance(error, signals.Signal):
                 self.error_to_raise = error
                 self._stop(S.FAILED, "raise_on_exception is on.")
 
@@ -550,12 +554,12 @@ class Engine:
     def _end(self, command: End) -> None:
         message = command.reason or self._reason
         proposed = api.class_of(command.state)(message=message)
-        settled = self._judged_by_flow(proposed)
+        settled, event_state = api.ending_of(self._judged_by_flow(proposed))
         data: dict[str, Any] = {"message": settled.message or message}
         if settled is not proposed:
             data["proposed"] = type(proposed).__name__
         self.final_state = settled
-        self._record_run(api.event_state_of(settled), data)
+        self._record_run(event_state, data)
 
     final_state: api.State | None = None
 

@@ -66,13 +66,17 @@ def _be_worker(nursery: int, data: int, control: int) -> NoReturn:
     for fd in (data, control):
         os.set_inheritable(fd, False)
     _hear_of_the_end_of(nursery, signal.SIGKILL)
+    code = 1
     try:
         Worker(data, control).serve()
+        code = 0
+    except OSError as error:  # a task has closed our sockets: nobody hears us any more
+        print(f"notebook_flows: worker {os.getpid()} ends: {error}", file=sys.stderr)
     finally:
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        os._exit(0)
+        os._exit(code)
 
 
 def _hear_of_the_end_of(parent: int, number: signal.Signals) -> None:

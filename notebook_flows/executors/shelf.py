@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from notebook_flows.core.signature import Signature
 from notebook_flows.engine.call import Pickled, RunFacts
 from notebook_flows.errors import NotTransferable
+from notebook_flows.executors.calls import links_of
 from notebook_flows.executors.frames import BIG
 from notebook_flows.executors.pickles import PROTOCOL, dumps, is_importable, is_run_of_task, run_of
 
@@ -58,16 +59,18 @@ class Shelf:
         Raises:
             NotTransferable: the task or an argument cannot be pickled.
         """
-        needs: dict[int, Thing] = {}
+        facts = self.thing_of(head.facts)
+        needs: dict[int, Thing] = {facts.number: facts}
         links = []
         call: Call | None = head
         while call is not None:
-            task = self._task(call)
-            facts = self.thing_of(call.facts)
-            needs[task.number] = task
-            needs[facts.number] = facts
+            task: Any = call.task  # goes along, but for the children of a mapped task, which have it in common
+            if call.index >= 0:
+                shared = self._task(call)
+                needs[shared.number] = shared
+                task = shared.number
             links.append((
-                call.ref, call.attempt, call.task_key, task.number, call.arguments, facts.number, call.loop, call.index,
+                call.ref, call.attempt, call.task_key, task, call.arguments, facts.number, call.loop, call.index,
                 call.gathered, call.is_plain, call.context, call.upstream_states, call.timeout_s, call.is_async,
                 call.passes_to,
             ))  # fmt: skip
@@ -87,10 +90,7 @@ class Shelf:
         try:
             return self._find(("task", call.task_key), call.task)
         except Exception as error:
-            raise NotTransferable(
-                f"Task {call.task.name!r} cannot be sent to a worker process: {_reason(error)} "
-                "Make what its function refers to inside the function, or run it with threads."
-            ) from error
+            raise _unsendable(call, error) from error
 
     def _find(self, key: Any, value: Any) -> Thing:
         found = self._kept.get(key)
@@ -125,8 +125,7 @@ class Shelf:
         return file.getvalue(), pickler.needs
 
     def _blamed(self, head: Call, error: Exception) -> NotTransferable:
-        call: Call | None = head
-        while call is not None:
+        for call in links_of(head):
             for name, value in call.arguments.items():
                 try:
                     self._dumps(value)
@@ -135,8 +134,18 @@ class Shelf:
                         f"Task {call.task.name!r}: its argument {name!r}, a {type(value).__name__}, cannot be sent to a "
                         f"worker process: {_reason(own)} Make it inside the task, or run the flow with threads."
                     )
-            call = call.then
-        return NotTransferable(f"Task {head.task.name!r} cannot be sent to a worker process: {_reason(error)}")
+            try:
+                self._dumps(call.task)
+            except Exception as own:
+                return _unsendable(call, own)
+        return _unsendable(head, error)
+
+
+def _unsendable(call: Call, error: Exception) -> NotTransferable:
+    return NotTransferable(
+        f"Task {call.task.name!r} cannot be sent to a worker process: {_reason(error)} "
+        "Make what its function refers to inside the function, or run the flow with threads."
+    )
 
 
 def _reduced(pickler: Any, thing: Any) -> Any:

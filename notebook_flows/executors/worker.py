@@ -219,7 +219,7 @@ def _call_from(body: bytes) -> Call:
         call = Call(
             ref=ref,
             task_key=task_key,
-            task=shelf.recalled(task),
+            task=shelf.recalled(task) if type(task) is int else task,
             arguments=arguments,
             facts=shelf.recalled(facts),
             attempt=attempt,

@@ -104,7 +104,7 @@ class WorkerProcess:
 
     def _unknown(self, needs: Iterable[Thing]) -> Iterable[bytes]:
         for outer in needs:
-            for thing in outer.with_needs():
+            for thing in outer.with_needs() if outer.needs else (outer,):
                 if thing.number in self._known:
                     self._known.move_to_end(thing.number)
                     continue

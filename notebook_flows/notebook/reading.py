@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.errors import did_you_mean
 from notebook_flows.notebook.errors import NotebookError, NotebookNotFound, NotebookUnreadable
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 MARKER_TAG = "papermill-error-cell-tag"
 """Of the cells that papermill, and we, put where a run has stopped; they are dropped from what is run again."""
 
-_CELL_TYPES = ("code", "markdown", "raw")
+CELL_TYPES = ("code", "markdown", "raw")
 
 
 def read_notebook(path: str | Path) -> NotebookNode:
@@ -29,7 +31,7 @@ def read_notebook(path: str | Path) -> NotebookNode:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise NotebookNotFound(path, f"does not exist{_instead(path)}.") from None
+        raise NotebookNotFound(path, f"does not exist.{_instead(path)}") from None
     except IsADirectoryError:
         raise NotebookUnreadable(path, "is a folder, not a file.") from None
     except UnicodeDecodeError:
@@ -40,16 +42,11 @@ def read_notebook(path: str | Path) -> NotebookNode:
 
 
 def _instead(path: str | Path) -> str:
-    """The notebooks beside it, where there are any."""
-    from notebook_flows.errors import did_you_mean
-
+    """The likely slip among the notebooks beside it."""
     try:
-        beside = [one.name for one in Path(path).parent.glob("*.ipynb")]
+        return did_you_mean(Path(path).name, [one.name for one in Path(path).parent.glob("*.ipynb")])
     except (OSError, ValueError):
         return ""
-    return did_you_mean(Path(path).name, beside).rstrip(".?").replace(" Did you", ". Did you") + (
-        "?" if did_you_mean(Path(path).name, beside) else ""
-    )
 
 
 def notebook_from_text(text: str, path: object = "") -> NotebookNode:
@@ -72,8 +69,6 @@ def notebook_from_text(text: str, path: object = "") -> NotebookNode:
         raise NotebookUnreadable(path, f"is in nbformat {major}; 4 is the newest that we can read.")
     try:
         return _upgraded(known, major)
-    except NotebookError:
-        raise
     except Exception as error:  # what old or damaged notebooks make nbformat raise is of many kinds
         raise NotebookUnreadable(path, f"is damaged: {type(error).__name__}: {error}.") from None
 
@@ -83,38 +78,36 @@ def _upgraded(known: dict[str, Any], major: int) -> NotebookNode:
     from nbformat.v4.rwbase import rejoin_lines, strip_transient
 
     if major < 4:
-        notebook = nbformat.versions[major].reads_json(json.dumps(known)) if major > 1 else _version_1(known)
-        for step in range(major + 1, 5):
-            notebook = nbformat.versions[step].upgrade(notebook)
-        notebook = nbformat.from_dict(notebook)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what nbformat has to say about old files helps nobody
+            old = nbformat.versions[major].to_notebook_json(known, minor=known.get("nbformat_minor", 0))
+            notebook = nbformat.convert(old, 4)
     else:
-        notebook = strip_transient(rejoin_lines(nbformat.from_dict(known)))
+        notebook = nbformat.from_dict(known)
     if not isinstance(notebook.get("cells"), list):
-        raise ValueError("it has no list of cells")
-    notebook.setdefault("metadata", nbformat.NotebookNode())
+        raise TypeError("it has no list of cells")
+    if not isinstance(notebook.get("metadata"), dict):
+        notebook["metadata"] = nbformat.NotebookNode()
+    has_ids = major == 4 and notebook.get("nbformat_minor", 0) >= 5
     seen: set[str] = set()
     for number, cell in enumerate(notebook.cells, 1):
-        _mend(cell, number, seen)
-    notebook.nbformat, notebook.nbformat_minor = 4, max(5, notebook.get("nbformat_minor", 5) if major == 4 else 5)
+        _mend(cell, number)
+        _identify(cell, number, seen, has_ids=has_ids)
+    notebook = strip_transient(rejoin_lines(notebook))
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
     notebook.cells = [cell for cell in notebook.cells if MARKER_TAG not in cell.metadata.tags]
     return notebook
 
 
-def _version_1(known: dict[str, Any]) -> Any:
+def _mend(cell: Any, number: int) -> None:
+    """Give a cell what nbformat 4 asks for."""
     import nbformat
 
-    return nbformat.versions[2].upgrade(nbformat.versions[1].reads_json(json.dumps(known)), 1)
-
-
-def _mend(cell: Any, number: int, seen: set[str]) -> None:
-    """Give a cell what nbformat 4.5 asks for."""
-    if not isinstance(cell, dict) or cell.get("cell_type") not in _CELL_TYPES:
-        raise ValueError(f"cell {number} has no cell_type of {', '.join(_CELL_TYPES)}")
-    if not isinstance(cell.get("source", ""), str):
-        raise TypeError(f"the source of cell {number} is no text")
-    import nbformat
-
+    if not isinstance(cell, dict) or cell.get("cell_type") not in CELL_TYPES:
+        raise ValueError(f"cell {number} has no cell_type of {', '.join(CELL_TYPES)}")
     cell.setdefault("source", "")
+    if not isinstance(cell["source"], (str, list)):
+        raise TypeError(f"the source of cell {number} is no text")
     if not isinstance(cell.get("metadata"), dict):
         cell["metadata"] = nbformat.NotebookNode()
     tags = cell["metadata"].get("tags")
@@ -122,7 +115,12 @@ def _mend(cell: Any, number: int, seen: set[str]) -> None:
     if cell["cell_type"] == "code":
         cell["outputs"] = cell["outputs"] if isinstance(cell.get("outputs"), list) else []
         cell["execution_count"] = cell.get("execution_count")
+
+
+def _identify(cell: Any, number: int, seen: set[str], *, has_ids: bool) -> None:
+    """Give a cell an id where it has none of its own: always the same one for the same file."""
     known_id = cell.get("id")
-    if not isinstance(known_id, str) or not known_id or known_id in seen:  # the same file has the same ids each time
-        cell["id"] = hashlib.sha256(f"{number}\n{cell['source']}".encode(errors="replace")).hexdigest()[:8]
+    if not has_ids or not isinstance(known_id, str) or not known_id or known_id in seen:
+        text = "".join(cell["source"])
+        cell["id"] = hashlib.sha256(f"{number}\n{text}".encode(errors="replace")).hexdigest()[:8]
     seen.add(cell["id"])

@@ -86,7 +86,9 @@ def _may_take(path: Path, owner: Owner, *, has_lock_file: bool) -> bool:
 def _open_runs(connection: sqlite3.Connection, spooled: tuple[str, ...]) -> list[_Open]:
     rows = connection.execute(_OPEN, (int(S.PAUSED), json.dumps(spooled))).fetchall()
     return [
-        _Open(run_no, run_id, bool(has_ended), epoch, Owner(host=host, boot_id=boot_id, pid=pid, process_started=started))
+        _Open(
+            run_no, run_id, bool(has_ended), epoch, Owner(host=host, boot_id=boot_id, pid=pid, process_started=started)
+        )
         for run_no, run_id, has_ended, epoch, host, boot_id, pid, started in rows
     ]
 

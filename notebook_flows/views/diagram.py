@@ -10,7 +10,7 @@ from notebook_flows.core.graph import Input
 from notebook_flows.core.parameter import Constant, Parameter
 from notebook_flows.core.plan import graph_from_json
 from notebook_flows.core.standins import settle
-from notebook_flows.views.text import printable, shortened
+from notebook_flows.views.text import columns_of, printable, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -85,6 +85,10 @@ class Diagram(NamedTuple):
     nodes: Sequence[Node]
     arrows: Sequence[Arrow]
     is_horizontal: bool
+
+    def id_of(self, arrow: Arrow) -> str:
+        """How pictures name an arrow: ``edge-node-3-node-4``, with ``-mapped`` at the end of a mapped one's."""
+        return f"edge-{self.nodes[arrow.start].id}-{self.nodes[arrow.end].id}" + "-mapped" * arrow.is_mapped
 
 
 def diagram_of(flow: Flow, widths: Mapping[int, int] | None = None, *, horizontal: bool = False) -> Diagram:
@@ -172,7 +176,9 @@ def _drawn(
 
 
 def _label(name: str, kind: Kind, child: int) -> str:
-    label = shortened(printable(name), LONGEST_NAME) or "(no name)"
+    label = shortened(printable(name), LONGEST_NAME)
+    if not columns_of(label):
+        label = "(no name)"
     if kind != "mapped":
         return label
     return f"{label} <map>" if child == UNMAPPED else f"{label} [{child}]"

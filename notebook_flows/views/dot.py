@@ -20,7 +20,7 @@ ROOM = max((f"{facts_of(state).glyph} {facts_of(state).word}" for state in S), k
 """The longest line that a state may need: a layout leaves room for it, and never has to be done again."""
 ROOM_FOR_COUNTS = "✗ 00000  ▶ 00000  ✓ 00000"
 LARGE = 200
-"""With more nodes than this Graphviz looks less long for the finest layout."""
+"""With more nodes than this arrows have no labels, which double the layers, and the layout is quicker than fine."""
 VERY_LARGE = 500
 """With more nodes than this edges are straight lines."""
 
@@ -71,7 +71,8 @@ def digraph(diagram: Diagram, marks: Mapping[str, Mark] | None = None, *, with_r
             "arrowsize": "0.7",
         },
     )
-    if len(diagram.nodes) > LARGE:
+    is_large = len(diagram.nodes) > LARGE
+    if is_large:
         graph.attr(nslimit="1", nslimit1="1", mclimit="0.1")
     if len(diagram.nodes) > VERY_LARGE:
         graph.attr(splines="line")
@@ -79,13 +80,12 @@ def digraph(diagram: Diagram, marks: Mapping[str, Mark] | None = None, *, with_r
         graph.node(node.id, **_node_attributes(node, marks, with_room))
     for arrow in diagram.arrows:
         start, end = diagram.nodes[arrow.start].id, diagram.nodes[arrow.end].id
-        graph.edge(
-            start,
-            end,
-            label=_text(_escaped(f" {arrow.label} ")) if arrow.label else None,
-            style="dashed" if arrow.is_mapped else None,
-            **{"id": f"edge-{start}-{end}" + "-mapped" * arrow.is_mapped, "class": "mapped" if arrow.is_mapped else ""},
-        )
+        attributes = {"id": diagram.id_of(arrow), "style": "dashed", "class": "mapped"}
+        if not arrow.is_mapped:
+            del attributes["style"], attributes["class"]
+        if arrow.label and not is_large:
+            attributes["label"] = _text(_escaped(f" {arrow.label} "))
+        graph.edge(start, end, **attributes)
     return graph
 
 

@@ -33,6 +33,7 @@ def tidied(raw: str, diagram: Diagram) -> str:
     root.set("class", "nbflow")
     root.set("role", "img")
     nodes = {node.id: node for node in diagram.nodes}
+    arrows = {diagram.id_of(arrow): arrow for arrow in diagram.arrows}
     for group in root.iter("g"):
         _without_links(group)
         found = group.get("id", "")
@@ -42,8 +43,10 @@ def tidied(raw: str, diagram: Diagram) -> str:
             _tidy_node(group, nodes[found])
         elif kind == ["graph"]:
             _remove(group, "title")  # else it pops up wherever the mouse rests
-        elif kind == ["edge"]:
-            _tidy_edge(group, nodes)
+        elif found in arrows:
+            start, end, label, _ = arrows[found]
+            told = f"{diagram.nodes[start].name} → {diagram.nodes[end].name}"
+            _set_title(group, f"{told} ({label})" if label else told)
     return _written(root)
 
 
@@ -75,13 +78,6 @@ def _tidy_node(group: ET.Element, node: Node) -> None:
             text.set("font-size", f"{STATE_POINTS}")
         else:
             text.text = node.label
-
-
-def _tidy_edge(group: ET.Element, nodes: Mapping[str, Node]) -> None:
-    title = group.find("title")
-    start, _, end = (title.text or "" if title is not None else "").partition("->")
-    if start in nodes and end in nodes:
-        _set_title(group, f"{nodes[start].name} → {nodes[end].name}")
 
 
 def _without_links(group: ET.Element) -> None:

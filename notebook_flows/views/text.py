@@ -8,8 +8,9 @@ import unicodedata
 LONGEST_SOURCE = 2_000
 """No more characters than these are looked at."""
 
-_INVISIBLE = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
-_TURNS_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
+_JOINERS = "\u200c\u200d"
+"""Invisible, but parts of Persian words and of emoji; others of their kind may turn the direction of a whole line."""
 _BLANKS = re.compile(r"\s+")
 
 
@@ -22,7 +23,7 @@ def printable(text: str) -> str:
     line = _BLANKS.sub(" ", text[:LONGEST_SOURCE]).strip()
     if line.isascii() and line.isprintable():
         return line
-    return "".join("�" if one in _TURNS_DIRECTION or unicodedata.category(one) in _INVISIBLE else one for one in line)
+    return "".join("�" if unicodedata.category(one) in _INVISIBLE and one not in _JOINERS else one for one in line)
 
 
 def shortened(text: str, columns: int) -> str:

@@ -158,9 +158,16 @@ class Unfolding:
         run.apply(event)
         self.events.append(event)
 
-    def to_the_end(self, choose: Callable[[int], int], look: Callable[[Unfolding], None] = lambda _: None) -> None:
+    def to_the_end(
+        self,
+        choose: Callable[[int], int],
+        look: Callable[[Unfolding], None] = lambda _: None,
+        *,
+        begins: bool = True,
+    ) -> None:
         """Go on until the run is over; ``choose(n)`` picks one of n things that can happen next."""
-        self.record(Kind.RUN, RUN_ITSELF, S.RUNNING)
+        if begins:
+            self.record(Kind.RUN, RUN_ITSELF, S.RUNNING)
         for _ in range(10_000):
             commands = decide(
                 self.run, room=self.room - self.run.in_flight, now_us=self.now_us, in_segments=self.in_segments
@@ -181,9 +188,7 @@ class Unfolding:
         run = self.run
         if isinstance(command, Start):
             assert run.state[command.number] is S.QUEUED
-            self.told.append(
-                ("start", command.number, run.attempt[command.number], run.loops.get(command.number, 0))
-            )
+            self.told.append(("start", command.number, run.attempt[command.number], run.loops.get(command.number, 0)))
             self.at_work.append([command.number, *command.then])
             return
         self.told.append(command)

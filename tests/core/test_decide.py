@@ -344,6 +344,17 @@ def test_for_a_trigger_each_child_counts(trigger: triggers.Trigger, follows: lis
     assert decided(run) == follows
 
 
+def test_over_two_edges_each_child_counts_twice() -> None:
+    four = triggers.some_failed(at_least=4)
+    plan = plan_of(load="", score=T(over="load"), best=T("score score", trigger=four))
+
+    run = run_after(
+        plan, *done("load"), *expanded("score", 2), *failed("score[0]", "score[1]"), is_now("score", S.MAPPED)
+    )
+
+    assert decided(run) == starts("best")
+
+
 def test_over_an_empty_list_a_mapped_task_has_ended_at_once() -> None:
     run = run_after(MAPPED, *done("load"), *expanded("score", 0))
 

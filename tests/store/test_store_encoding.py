@@ -57,7 +57,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Event], list[int]]:
 
 
 @given(histories())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 def test_batches_may_be_cut_anywhere(history: tuple[list[Event], list[int]]) -> None:
     events, cuts = history
     connection = sqlite3.connect(":memory:", isolation_level=None)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from store_processes import ROOT
 
-STEP = 2
+STEP = 5
 
 
 def test_no_failing_disk_operation_loses_or_damages_anything(tmp_path: Path) -> None:
@@ -31,5 +31,5 @@ def test_no_failing_disk_operation_loses_or_damages_anything(tmp_path: Path) -> 
 
     assert (done.returncode, done.stderr) == (0, "")
     said = json.loads(done.stdout)
-    assert said["points"] > 100
+    assert said["points"] > 40
     assert said["refused"] < said["points"]

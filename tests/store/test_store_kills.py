@@ -17,7 +17,7 @@ from notebook_flows.store.sqlite import SqliteEventLog
 if TYPE_CHECKING:
     from pathlib import Path
 
-KILLS = 12
+KILLS = 10
 
 
 def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path) -> None:

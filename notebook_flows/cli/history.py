@@ -1,0 +1,147 @@
+"""What the commands that look at the history share: which run is meant, and how it stands."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from notebook_flows.cli.times import iso
+from notebook_flows.core.lifecycle import IS_FINAL, S, facts_of
+from notebook_flows.errors import NoSuchRun, StoreError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from click.shell_completion import CompletionItem
+
+    from notebook_flows.store.memory import MemoryEventLog
+    from notebook_flows.store.rows import RunRow
+    from notebook_flows.store.sqlite import SqliteEventLog
+
+    AnyLog = SqliteEventLog | MemoryEventLog
+
+LATEST = "latest"
+MOST_COMPLETED = 30
+SHORT_ID = 8
+
+
+def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The newest runs, for the shell."""
+    from click.shell_completion import CompletionItem
+
+    from notebook_flows.errors import FlowError
+    from notebook_flows.workspace import event_log
+
+    try:
+        rows = event_log().runs(limit=MOST_COMPLETED)
+    except FlowError:
+        return []
+    found = [CompletionItem(row.run_id[:SHORT_ID], help=f"{row.flow} {facts_of(row.state).word}") for row in rows]
+    return [item for item in [*found, CompletionItem(LATEST)] if str(item.value).startswith(incomplete)]
+
+
+def run_named(log: AnyLog, text: str) -> RunRow:
+    """The run that is meant.
+
+    Raises:
+        NoSuchRun: there is none, or several begin like this.
+    """
+    if text.lower() == LATEST:
+        rows = log.runs(limit=1)
+        if not rows:
+            raise NoSuchRun("There are no runs yet.")
+        return log.run(rows[0].run_id)
+    return log.run(text)
+
+
+def graph_of(log: AnyLog, run_id: str) -> Mapping[str, Any]:
+    """The graph of a run, from its first event.
+
+    Raises:
+        StoreError: it has no event yet.
+    """
+    events = log.read(run_id, limit=1)
+    graph = (events[0].data or {}).get("graph") if events else None
+    if graph is None:
+        raise StoreError(f"Run {run_id[:SHORT_ID]} has recorded nothing yet.")
+    found: Mapping[str, Any] = graph
+    return found
+
+
+def seconds_of(row: RunRow) -> float | None:
+    """How long a run took, or has taken until now; None if it has not begun."""
+    if row.started_us is None:
+        return None
+    end_us = row.ended_us if row.ended_us is not None else time.time_ns() // 1000
+    return max(end_us - row.started_us, 0) / 1e6
+
+
+def counts_of(row: RunRow) -> dict[S, int]:
+    """How many task runs are in each state; in a run that has ended, only those that have an end of their own."""
+    return {state: count for state, count in row.counts.items() if row.ended_us is None or IS_FINAL[state]}
+
+
+def state_named(text: str) -> S | None:
+    """The state that a word of ours, or a class name of the API, names.
+
+    >>> state_named("upstream-failed").name, state_named("TimedOut").name
+    ('UPSTREAM_FAILED', 'TIMED_OUT')
+    """
+    key = text.lower().replace("-", "").replace("_", "").replace(" ", "")
+    for state in S:
+        facts = facts_of(state)
+        if key in {facts.word.replace(" ", ""), facts.api_class.lower(), state.name.lower().replace("_", "")}:
+            return state
+    return None
+
+
+def state_option(text: str) -> S:
+    """The state that an option names.
+
+    Raises:
+        click.BadParameter: it names none.
+    """
+    found = state_named(text)
+    if found is None:
+        hint = did_you_mean(text, [facts_of(state).word for state in S])
+        raise click.BadParameter(f"there is no state {text!r}.{hint}")
+    return found
+
+
+def complete_state(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The states in which a run can be, for the shell."""
+    from click.shell_completion import CompletionItem
+
+    states = (S.RUNNING, S.SUCCESS, S.FAILED, S.TIMED_OUT, S.CANCELLED, S.CRASHED, S.PAUSED)
+    words = [facts_of(state).word.replace(" ", "-") for state in states]
+    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+
+def as_json(row: RunRow) -> dict[str, Any]:
+    """A run, for programs: times in ISO 8601 and UTC, durations in seconds."""
+    return {
+        "run_id": row.run_id,
+        "flow": row.flow,
+        "name": row.name,
+        "state": facts_of(row.state).word,
+        "message": row.message,
+        "created": iso(row.created_us),
+        "started": iso(row.started_us),
+        "ended": iso(row.ended_us),
+        "scheduled": iso(row.scheduled_us),
+        "duration_s": seconds_of(row),
+        "executor": row.executor,
+        "parameters": dict(row.parameters),
+        "task_count": row.task_count,
+        "counts": {facts_of(state).word: count for state, count in counts_of(row).items()},
+        "parent_run_id": row.parent_run_id,
+        "environment": dict(row.environment),
+    }
+
+
+def echo_json(value: Any) -> None:
+    """Print JSON on stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))

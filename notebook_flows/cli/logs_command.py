@@ -1,0 +1,232 @@
+"""``notebook-flows logs``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from heapq import merge
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from notebook_flows.cli.guard import command
+from notebook_flows.cli.history import SHORT_ID, complete_run, graph_of, run_named, seconds_of
+from notebook_flows.cli.times import clock, iso
+from notebook_flows.core.events import Kind
+from notebook_flows.core.lifecycle import S, facts_of
+from notebook_flows.errors import NoSuchRun, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from notebook_flows.cli.history import AnyLog
+    from notebook_flows.core.events import Event
+    from notebook_flows.store.rows import LogRow, RunRow
+
+LOOK_EVERY_S = 0.25
+SWEEP_EVERY = 20
+PIECE = 5_000
+_CHILD = re.compile(r"(?P<task>.+)\[(?P<index>\d+)\]")
+_STREAMS = {"stdout": "out", "stderr": "err"}
+_LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+class Line(NamedTuple):
+    """One thing that was logged: a record, a printed line, or the traceback of a failure."""
+
+    at_us: int
+    level: int
+    logger: str
+    task: str | None
+    child: int
+    attempt: int
+    message: str
+
+
+class Wanted(NamedTuple):
+    """Which lines are wanted: of a task, of one child of a mapped task, from a level on."""
+
+    node: int | None
+    child: int | None
+    level: int
+
+    def __call__(self, line_node: int, line_index: int, level: int) -> bool:
+        """Whether a line is."""
+        return (
+            level >= self.level
+            and (self.node is None or line_node == self.node)
+            and (self.child is None or line_index == self.child)
+        )
+
+
+@command("logs")
+@click.argument("run", shell_complete=complete_run)
+@click.argument("task", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
+@click.option("--level", type=click.Choice(_LEVELS), default="debug", help="Nothing below this level.")
+@click.option("--json", "wants_json", is_flag=True, help="Print a line of JSON for each.")
+def command_line(run: str, task: str | None, follow: bool, level: str, wants_json: bool) -> None:
+    """Print what a run, or one task of it, has logged and printed, and the tracebacks of what failed.
+
+    RUN is a run's id, the beginning of one, or `latest`. TASK is a task's name or slug; `clean[3]` is one child of a
+    mapped task.
+    """
+    from notebook_flows.workspace import event_log
+
+    log = event_log()
+    row = run_named(log, run)
+    graph = graph_of(log, row.run_id)
+    node, index = (None, None) if task is None else task_named(task, graph["names"], row)
+    wanted = Wanted(node, index, getattr(logging, level.upper()))
+    reading = _Reading(log, row.run_id, graph["names"], wanted)
+    tell = _tell_json if wants_json else _teller()
+    if follow:
+        reading.print_until_end(tell)
+    elif not reading.print_new(tell):
+        click.echo(_nothing(row, task), err=True)
+
+
+def _nothing(row: RunRow, task: str | None) -> str:
+    who = f"Task {task!r} of run {row.run_id[:SHORT_ID]}" if task else f"Run {row.run_id[:SHORT_ID]} of {row.flow!r}"
+    return f"{who} has logged nothing."
+
+
+def task_named(text: str, names: Sequence[str], row: RunRow) -> tuple[int, int | None]:
+    """The number of the task that is meant, and of its child if one is named.
+
+    Raises:
+        NoSuchRun: the run has no such task, or several.
+    """
+    for name, index in _readings(text):
+        if name in row.slugs:
+            return list(row.slugs).index(name), index
+        found = [number for number, one in enumerate(names) if one == name]
+        if len(found) == 1:
+            return found[0], index
+        if found:
+            slugs = ", ".join(row.slugs[number] for number in found)
+            raise NoSuchRun(f"{len(found)} tasks of run {row.run_id[:SHORT_ID]} are named {name!r}. Name one: {slugs}.")
+    hint = did_you_mean(text, [*names, *row.slugs])
+    raise NoSuchRun(f"Run {row.run_id[:SHORT_ID]} of {row.flow!r} has no task {text!r}.{hint}")
+
+
+def _readings(text: str) -> list[tuple[str, int | None]]:
+    """The whole as a name; then, if it ends like ``[3]``, as a child."""
+    child = _CHILD.fullmatch(text)
+    return [(text, None)] + ([(child["task"], int(child["index"]))] if child else [])
+
+
+class _Reading:
+    """Reads a run's lines and events from where it left off."""
+
+    def __init__(self, log: AnyLog, run_id: str, names: Sequence[str], wanted: Wanted) -> None:
+        self._log = log
+        self._run_id = run_id
+        self._names = names
+        self._wanted = wanted
+        self._line = 0
+        self._seq = 0
+
+    def print_new(self, tell: Callable[[Line], None]) -> bool:
+        """Print what is new; False where nothing is."""
+        rows = self._new_rows()
+        events = self._new_events()
+        count = 0
+        for line in merge(rows, events, key=lambda line: line.at_us):
+            tell(line)
+            count += 1
+        return count > 0
+
+    def _new_rows(self) -> list[Line]:
+        found: list[Line] = []
+        while rows := self._log.log_lines(self._run_id, after=self._line, limit=PIECE):
+            self._line = rows[-1].number
+            found += [self._from_row(row) for row in rows if self._wanted(row.node, row.index, row.level)]
+        return found
+
+    def _from_row(self, row: LogRow) -> Line:
+        return Line(row.at_us, row.level, row.logger, self._name(row.node), row.index, row.attempt, row.message)
+
+    def _new_events(self) -> list[Line]:
+        found: list[Line] = []
+        while events := self._log.read(self._run_id, after=self._seq, limit=PIECE):
+            self._seq = events[-1].seq
+            found += self._tracebacks(events)
+        return found
+
+    def _tracebacks(self, events: Iterable[Event]) -> Iterable[Line]:
+        for event in events:
+            data: Mapping[str, Any] = event.data or {}
+            text = data.get("traceback")
+            if event.kind is Kind.TASK and text and self._wanted(event.node, event.index, logging.ERROR):
+                name = self._name(event.node)
+                yield Line(
+                    event.at_us, logging.ERROR, "traceback", name, event.index, event.attempt, str(text).rstrip()
+                )
+
+    def _name(self, node: int) -> str | None:
+        return self._names[node] if 0 <= node < len(self._names) else None
+
+    def print_until_end(self, tell: Callable[[Line], None]) -> None:
+        """Print what there is and what comes, until the run has ended."""
+        looks = 0
+        while True:
+            row = self._log.run(self._run_id)  # before reading: what comes in between is read
+            self.print_new(tell)
+            if row.ended_us is not None or row.state is S.PAUSED:
+                seconds = seconds_of(row) or 0.0
+                said = f": {row.message}" if row.message else ""
+                word = facts_of(row.state).word
+                click.echo(f"Run {row.run_id[:SHORT_ID]} of {row.flow!r} {word} after {seconds:.1f} s{said}", err=True)
+                return
+            time.sleep(LOOK_EVERY_S)
+            looks += 1
+            if looks % SWEEP_EVERY == 0:
+                self._log.sweep()  # it may have lost its process meanwhile
+
+
+def _tell_json(line: Line) -> None:
+    known = {
+        "at": iso(line.at_us),
+        "level": _level(line),
+        "logger": line.logger,
+        "task": line.task,
+        "index": line.child if line.child >= 0 else None,
+        "attempt": line.attempt or None,
+        "message": line.message,
+    }
+    click.echo(json.dumps(known, ensure_ascii=False))
+
+
+def _level(line: Line) -> str:
+    return logging.getLevelName(line.level).lower()
+
+
+def _teller() -> Callable[[Line], None]:
+    from rich.text import Text
+
+    from notebook_flows.cli import screen
+    from notebook_flows.cli.summary import error_lines
+
+    console = screen.stdout()
+    styles = {"warning": "yellow", "error": "red", "critical": "bold red", "err": "yellow"}
+
+    def tell(line: Line) -> None:
+        kind = _STREAMS.get(line.logger) or _level(line)
+        name = (line.task or "") + (f"[{line.child}]" if line.child >= 0 else "")
+        if line.attempt > 1:
+            name += f" ({line.attempt})"
+        text = Text(f"{clock(line.at_us)} ", style="dim")
+        text.append(f"{kind:<8}", style=styles.get(kind, "default"))
+        text.append(f"{name}  " if name else "", style="cyan")
+        first, *more = line.message.splitlines() or [""]
+        if line.logger == "traceback":
+            first, more = error_lines(line.message)[0], [first, *more]  # the error first, then how it came to it
+        text.append_text(Text.from_ansi(first, style="default"))
+        for one in more:
+            text.append("\n    ").append_text(Text.from_ansi(one, style="default"))
+        console.print(Text(screen.carried(text.plain, console.encoding), spans=text.spans), soft_wrap=True)
+
+    return tell

@@ -1,0 +1,104 @@
+"""``notebook-flows runs``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from notebook_flows.cli.guard import command
+from notebook_flows.cli.history import SHORT_ID, as_json, complete_state, counts_of, echo_json, seconds_of, state_option
+from notebook_flows.cli.times import local, past
+from notebook_flows.core.lifecycle import S
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from rich.text import Text
+
+    from notebook_flows.cli.history import AnyLog
+    from notebook_flows.store.rows import RunRow
+
+NARROW = 76
+"""With fewer columns than this, times are without year and seconds."""
+WIDE = 110
+"""From this many columns on there is room for what a run said and was given."""
+KNOWN_FLOWS = 1_000
+BORING = frozenset({S.SUCCESS, S.FAILED})
+"""States whose message says nothing that the counts do not."""
+
+
+@command("runs")
+@click.option("--flow", metavar="NAME", help="Only runs of this flow.")
+@click.option(
+    "--state",
+    type=state_option,
+    shell_complete=complete_state,
+    metavar="STATE",
+    help="Only runs in this state: failed, success, running, ...",
+)
+@click.option(
+    "--since", type=past, metavar="MOMENT", help="Only runs begun since: 2h, 3d, today, or as in 2026-01-31T08:00."
+)
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="At most so many; 0 for all.")
+@click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
+def command_line(flow: str | None, state: S | None, since: datetime | None, limit: int, wants_json: bool) -> None:
+    """List the runs in the history, newest first. Times are local."""
+    from notebook_flows.workspace import event_log
+
+    log = event_log()
+    rows = log.runs(flow=flow, state=state, since=since, limit=limit or None)
+    if wants_json:
+        echo_json([as_json(row) for row in rows])
+        return
+    if not rows:
+        click.echo(_nothing_found(log, flow, is_filtered=state is not None or since is not None), err=True)
+        return
+    _tell(rows)
+    if limit and len(rows) == limit:
+        click.echo(f"The newest {limit} are shown; --limit 0 shows all.", err=True)
+
+
+def _nothing_found(log: AnyLog, flow: str | None, *, is_filtered: bool) -> str:
+    from notebook_flows.errors import did_you_mean
+
+    if flow is not None:
+        known = {row.flow for row in log.runs(limit=KNOWN_FLOWS)}
+        if flow not in known:
+            return f"No flow named {flow!r} has run.{did_you_mean(flow, known)}"
+    return "No run is like this." if is_filtered or flow is not None else "There are no runs yet."
+
+
+def _tell(rows: Sequence[RunRow]) -> None:
+    from rich.table import Table
+
+    from notebook_flows.cli import screen
+    from notebook_flows.views.text import printable, told_duration
+
+    console = screen.stdout()
+    encoding = console.encoding
+    is_wide, is_narrow = console.width >= WIDE, console.width < NARROW
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("Run", no_wrap=True, min_width=SHORT_ID, style="cyan")
+    table.add_column("Flow", no_wrap=True, overflow="ellipsis", max_width=None if is_wide else 18)
+    table.add_column("State", no_wrap=True, overflow="ellipsis")
+    table.add_column("Started", no_wrap=True, min_width=11 if is_narrow else 19)
+    table.add_column("Took", no_wrap=True, min_width=5, justify="right")
+    table.add_column("Tasks", no_wrap=True, overflow="ellipsis")
+    if is_wide:
+        table.add_column("Message", no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        seconds = seconds_of(row)
+        started = local(row.started_us or row.created_us)
+        cells: list[str | Text] = [
+            row.run_id[:SHORT_ID],
+            screen.carried(printable(row.flow), encoding),
+            screen.word(row.state, encoding),
+            started[5:-3] if is_narrow else started,
+            "" if seconds is None else told_duration(seconds),
+            screen.short_counts(counts_of(row), encoding),
+            "" if row.state in BORING else screen.carried(printable(row.message), encoding),
+        ]
+        table.add_row(*cells[: len(table.columns)])
+    screen.print_table(console, table)

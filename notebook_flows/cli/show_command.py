@@ -1,0 +1,170 @@
+"""``notebook-flows show``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from notebook_flows.cli.guard import command
+from notebook_flows.cli.history import complete_run, graph_of, run_named, seconds_of
+from notebook_flows.cli.times import local
+from notebook_flows.core.lifecycle import IS_FAILED, S, facts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from click.shell_completion import CompletionItem
+
+    from notebook_flows.cli.history import AnyLog
+    from notebook_flows.core.run import Run
+    from notebook_flows.store.rows import RunRow, TaskRunRow
+    from notebook_flows.views.picture import Picture
+
+FORMATS = ("tree", "dot", "svg")
+MOST_PROBLEMS = 10
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files, by the shell itself, or runs."""
+    from click.shell_completion import CompletionItem
+
+    return complete_run(ctx, param, incomplete) or [CompletionItem(incomplete, type="file")]
+
+
+@command("show")
+@click.argument("what", metavar="FILE.py[:FLOW]|NOTEBOOK.ipynb|RUN", shell_complete=_complete)
+@click.option(
+    "-f", "--format", "form", type=click.Choice(FORMATS), help="tree unless the name of --output says otherwise."
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it to a file.")
+def command_line(what: str, form: str | None, output: Path | None) -> None:
+    """Draw a flow or a notebook, or a run of one with its states: as a tree, as DOT or as SVG.
+
+    RUN is a run's id, the beginning of one, or `latest`.
+    """
+    from notebook_flows.cli import screen
+    from notebook_flows.cli.loading import is_file_name
+
+    form = form or _form_of(output)
+    head, picture, durations, tail = _of_file(what) if is_file_name(what) else _of_run(what)
+    if form == "tree":
+        console = screen.stdout()
+        encoding = "utf-8" if output is not None else console.encoding
+        tree = picture.text(width=console.width, encoding=encoding, durations=durations)
+        parts = [screen.carried(part, encoding) for part in (head, tree, tail) if part]
+        content = ("\n\n".join(parts) + "\n").encode(encoding, "replace")
+    else:
+        content = picture.content(form)
+    if output is None:
+        click.echo(content, nl=not content.endswith(b"\n"), file=sys.stdout)
+    else:
+        output.write_bytes(content)
+        click.echo(f"Written: {output}", err=True)
+
+
+def _form_of(output: Path | None) -> str:
+    ending = "" if output is None else output.suffix[1:].lower()
+    return {"gv": "dot"}.get(ending, ending) if ending in {*FORMATS, "gv"} else "tree"
+
+
+def _of_file(text: str) -> tuple[str, Picture, dict[int, float], str]:
+    from notebook_flows.cli.loading import flow_in, target_of
+    from notebook_flows.views.picture import picture_of
+
+    target = target_of(text)
+    if target.is_notebook:
+        from notebook_flows.cli.notebook_run import picture_of_notebook
+
+        return "", picture_of_notebook(target.path), {}, ""
+    return "", picture_of(flow_in(target)), {}, ""
+
+
+def _of_run(text: str) -> tuple[str, Picture, dict[int, float], str]:
+    from notebook_flows.views.diagram import diagram_from_json
+    from notebook_flows.views.picture import Picture
+    from notebook_flows.views.standing import standings_of_run, widths_of
+    from notebook_flows.workspace import event_log
+
+    log = event_log()
+    row = run_named(log, text)
+    graph = graph_of(log, row.run_id)
+    run = folded(log, row.run_id, graph)
+    standings = standings_of_run(run)
+    picture = Picture(diagram_from_json(row.flow, graph, widths_of(standings)), standings)
+    attempts = log.task_runs(row.run_id)
+    return _head(row), picture, _durations(attempts), _problems(row, graph, attempts)
+
+
+def folded(log: AnyLog, run_id: str, graph: Mapping[str, Any]) -> Run:
+    """Where a recorded run stands by its events."""
+    from notebook_flows.core.plan import Plan, graph_from_json, lanes_of
+    from notebook_flows.core.run import Run
+
+    events = log.read(run_id)
+    known = graph_from_json(graph)
+    mapped = frozenset(graph.get("mapped", ()))
+    presets = {int(number): S(state) for number, state in ((events[0].data or {}).get("presets") or {}).items()}
+    run = Run(Plan(graph=known, names=graph["names"], mapped=mapped, lanes=lanes_of(known, mapped), presets=presets))
+    for event in events:
+        run.apply(event)
+    return run
+
+
+def _head(row: RunRow) -> str:
+    """What is known of the run, a line for each thing."""
+    from notebook_flows.views.text import printable, told_duration
+
+    seconds = seconds_of(row)
+    facts = {
+        "Run": f"{row.run_id}  {row.name}",
+        "State": facts_of(row.state).word + (f": {row.message}" if row.message else ""),
+        "Started": local(row.started_us) + (f", took {told_duration(seconds)}" if seconds is not None else ""),
+        "Executor": row.executor,
+        "Parameters": ", ".join(f"{name}={_told_value(value)}" for name, value in row.parameters.items()),
+    }
+    return "\n".join(f"{name:<10}  {printable(value)}" for name, value in facts.items() if value)
+
+
+def _told_value(value: Any) -> str:
+    if isinstance(value, dict) and value.get("secret") is True:
+        return "***"
+    if isinstance(value, dict) and set(value) == {"repr", "type"}:
+        return str(value["repr"])
+    return repr(value)
+
+
+def _durations(attempts: list[TaskRunRow]) -> dict[int, float]:
+    """{task: seconds}: of its last attempt, or from its first child's start to its last child's end."""
+    spans: dict[int, tuple[int, int]] = {}
+    for row in attempts:
+        if row.started_us is None or row.ended_us is None:
+            continue
+        begin, end = spans.get(row.node, (row.started_us, row.ended_us))
+        is_child = row.index >= 0
+        spans[row.node] = (
+            (min(begin, row.started_us), max(end, row.ended_us)) if is_child else (row.started_us, row.ended_us)
+        )
+    return {node: max(end - begin, 0) / 1e6 for node, (begin, end) in spans.items()}
+
+
+def _problems(row: RunRow, graph: Mapping[str, Any], attempts: list[TaskRunRow]) -> str:
+    """What the task runs say that failed by themselves."""
+    from notebook_flows.cli.history import SHORT_ID
+    from notebook_flows.views.text import counted, printable
+
+    names = graph["names"]
+    last = {(one.node, one.index): one for one in attempts}
+    failed = [one for one in last.values() if IS_FAILED[one.state] and one.state not in {S.UPSTREAM_FAILED, S.NOT_RUN}]
+    if not failed:
+        return ""
+    lines = []
+    for one in failed[:MOST_PROBLEMS]:
+        name = names[one.node] + (f"[{one.index}]" if one.index >= 0 else "")
+        lines.append(f"{name} {facts_of(one.state).word}: {printable(one.message)}")
+    if len(failed) > MOST_PROBLEMS:
+        lines.append(f"and {counted(len(failed) - MOST_PROBLEMS, 'more task run')}.")
+    lines.append(f"More: notebook-flows logs {row.run_id[:SHORT_ID]}")
+    return "\n".join(lines)

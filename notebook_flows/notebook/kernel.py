@@ -1,0 +1,292 @@
+"""A kernel process and the channels to it: started over IPC, watched, interrupted, killed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from notebook_flows.notebook.errors import NotebookError, UnknownKernel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jupyter_client.asynchronous.client import AsyncKernelClient
+    from jupyter_client.manager import AsyncKernelManager
+
+DEFAULT_KERNEL = "python3"
+LOOK_EVERY_S = 0.1
+ASK_AGAIN_S = 0.1
+SHUTDOWN_S = 5.0
+"""How long a kernel may take to end by itself: what its code has left to do at exit is done then."""
+LONGEST_SOCKET_FOLDER = 80
+TOLD_OF_LOG = 2_000
+
+
+class KernelStartError(NotebookError):
+    """The kernel did not come up."""
+
+    def __str__(self) -> str:
+        return f"The kernel {self.path!r} {self.reason}"
+
+
+def chosen_kernel(wanted: str | None, notebook: Any, path: object) -> str:
+    """The name of the kernel to use: the one asked for, else the notebook's own, else Python's.
+
+    Raises:
+        UnknownKernel: it is not installed.
+    """
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    name = wanted or str(notebook.metadata.get("kernelspec", {}).get("name") or DEFAULT_KERNEL)
+    specs = KernelSpecManager()
+    try:
+        specs.get_kernel_spec(name)
+    except (NoSuchKernel, ValueError, KeyError, OSError):  # ValueError: a name that can be none
+        raise UnknownKernel(path, name, sorted(specs.find_kernel_specs())) from None
+    return name
+
+
+class Kernel:
+    """One kernel, used on one asyncio loop.
+
+    Args:
+        name: of an installed kernel.
+        cwd: the folder that it works in.
+        on_message: called with each message that it publishes.
+        on_reply: called with each answer on its shell channel.
+
+    Attributes:
+        died: becomes done when the process has ended; its result is a sentence that says how.
+        client: sends to it.
+    """
+
+    died: asyncio.Future[str]
+    client: AsyncKernelClient
+    _manager: AsyncKernelManager
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        cwd: Path,
+        on_message: Callable[[dict[str, Any]], None],
+        on_reply: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self.name = name
+        self._cwd = cwd
+        self._on_message = on_message
+        self._on_reply = on_reply
+        self._folder: Path | None = None
+        self._log: IO[bytes] | None = None
+        self._process: Any = None
+        self._group: int | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_subscribed = asyncio.Event()
+        self._info: asyncio.Future[dict[str, Any]] | None = None
+        self._info_ids: set[str] = set()
+
+    async def start(self, timeout_s: float) -> dict[str, Any]:
+        """Start the process and wait until it answers: what it says about itself.
+
+        Raises:
+            KernelStartError: it ended, or did not answer in time.
+        """
+        self.died = asyncio.get_running_loop().create_future()
+        try:
+            await self._launch()
+        except Exception as error:  # a command that is not there, a provisioner of somebody else's
+            raise KernelStartError(self.name, f"could not be started: {error}.") from error
+        self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._listen())]
+        self._tasks.append(asyncio.create_task(self._hear_replies()))
+        try:
+            return await asyncio.wait_for(self._until_ready(), timeout_s)
+        except TimeoutError:
+            raise KernelStartError(self.name, f"did not answer within {timeout_s:g} s.{self._last_words()}") from None
+
+    async def _launch(self) -> None:
+        import zmq
+        import zmq.asyncio
+        from jupyter_client.manager import AsyncKernelManager
+
+        self._folder = _socket_folder()
+        self._log = (self._folder / "kernel.log").open("wb")
+        context = zmq.asyncio.Context()
+        context.setsockopt(zmq.RCVHWM, 0)  # else a flood of messages is cut short in silence
+        context.setsockopt(zmq.RECONNECT_IVL, 10)  # ms; the kernel's sockets come a moment after we ask for them
+        transport = "tcp" if sys.platform == "win32" else "ipc"
+        self._manager = AsyncKernelManager(
+            kernel_name=self.name,
+            transport=transport,
+            connection_file=str(self._folder / "k.json"),
+            context=context,
+            shutdown_wait_time=SHUTDOWN_S,
+        )
+        arguments = ["--HistoryManager.hist_file=:memory:"] if self._manager.ipykernel else []
+        await self._manager.start_kernel(
+            extra_arguments=arguments, cwd=str(self._cwd), stdout=self._log, stderr=self._log
+        )
+        self._process = getattr(self._manager.provisioner, "process", None)
+        self._group = getattr(self._manager.provisioner, "pgid", None)
+        self.client = self._manager.client()
+        self.client.start_channels(stdin=False, hb=False, control=False)
+
+    async def _until_ready(self) -> dict[str, Any]:
+        """Ask until it has answered, and we have heard it publish."""
+        self._info = asyncio.get_running_loop().create_future()
+        subscribed = asyncio.create_task(self._is_subscribed.wait())
+        try:
+            while True:
+                self._info_ids.add(self._send("kernel_info_request", {}))
+                await asyncio.wait({self.died, self._info}, return_when=asyncio.FIRST_COMPLETED)
+                if self.died.done():
+                    raise KernelStartError(self.name, f"did not start: {self.died.result()}.{self._last_words()}")
+                if await asyncio.wait({subscribed}, timeout=ASK_AGAIN_S) and subscribed.done():
+                    return self._info.result()
+        finally:
+            subscribed.cancel()
+
+    def _send(self, kind: str, content: dict[str, Any], metadata: dict[str, Any] | None = None) -> str:
+        message = self.client.session.msg(kind, content, metadata=metadata)
+        self.client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
+
+    def execute(self, code: str, *, cell_id: str, stop_on_error: bool) -> str:
+        """Let it run some code; the id that all messages about it have as their parent's."""
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": stop_on_error,
+        }
+        return self._send("execute_request", content, {"cellId": cell_id})
+
+    # -- hearing it ------------------------------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        channel: Any = self.client.iopub_channel
+        while True:
+            message = await _next_message(channel)
+            if message is not None:
+                self._is_subscribed.set()
+                self._on_message(message)
+
+    async def _hear_replies(self) -> None:
+        channel: Any = self.client.shell_channel
+        while True:
+            message = await _next_message(channel)
+            if message is None:
+                continue
+            if message["parent_header"].get("msg_id") in self._info_ids:
+                if self._info is not None and not self._info.done():
+                    self._info.set_result(message["content"])
+            else:
+                self._on_reply(message)
+
+    async def _watch(self) -> None:
+        while True:
+            if not await self._manager.is_alive():
+                break
+            await asyncio.sleep(LOOK_EVERY_S)
+        if not self.died.done():
+            self.died.set_result(self._how_it_died())
+
+    def _how_it_died(self) -> str:
+        code = self._process.returncode if self._process is not None else None
+        if code is None:
+            return "its process has ended"
+        if code >= 0:
+            return f"its process ended with exit code {code}"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = "unknown"
+        hint = ", perhaps because the machine ran out of memory" if name == "SIGKILL" else ""
+        return f"its process was killed by signal {-code} ({name}){hint}"
+
+    def _last_words(self) -> str:
+        text = self.last_words().strip()
+        return f" Its last words: {text.splitlines()[-1]}" if text else ""
+
+    def last_words(self) -> str:
+        """The end of what the process itself has written, outside of any cell."""
+        if self._folder is None:
+            return ""
+        with contextlib.suppress(OSError):
+            return (self._folder / "kernel.log").read_bytes()[-TOLD_OF_LOG:].decode(errors="replace")
+        return ""
+
+    # -- ending it -------------------------------------------------------------------------------------------------
+
+    async def interrupt(self) -> None:
+        """Raise KeyboardInterrupt in its code."""
+        with contextlib.suppress(Exception):  # it may be dead already
+            await self._manager.interrupt_kernel()
+
+    def kill_now(self) -> None:
+        """End its process, and what it has started, at once; may be called from any thread."""
+        if self._group is not None and hasattr(os, "killpg"):
+            with contextlib.suppress(OSError):
+                os.killpg(self._group, signal.SIGKILL)
+        elif self._process is not None:
+            with contextlib.suppress(OSError):
+                self._process.kill()
+
+    async def kill(self) -> None:
+        """End its process, and wait until it has ended."""
+        self.kill_now()
+        if self._tasks:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self.died), 1)
+
+    async def close(self, *, at_once: bool) -> None:
+        """End the process, and leave nothing behind."""
+        try:
+            if at_once:
+                await self.kill()
+            elif self._process is not None and not self.died.done():
+                with contextlib.suppress(Exception):  # killed below if it does not go
+                    await self._manager.shutdown_kernel(now=False)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._clean_up()
+
+    def _clean_up(self) -> None:
+        manager = getattr(self, "_manager", None)
+        if hasattr(self, "client"):
+            self.client.stop_channels()
+        if manager is not None:
+            with contextlib.suppress(Exception):  # sockets that are closed already
+                manager.cleanup_connection_file()
+                manager.context.destroy(linger=0)
+        if self._log is not None:
+            self._log.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+async def _next_message(channel: Any) -> dict[str, Any] | None:
+    """The next message; None for one that is no message of Jupyter's."""
+    try:
+        message: dict[str, Any] = await channel.get_msg(timeout=None)
+    except (ValueError, TypeError, KeyError, IndexError):  # a wrong signature, broken JSON
+        return None
+    return message
+
+
+def _socket_folder() -> Path:
+    """A folder of our own for sockets, whose paths the system wants short."""
+    base = tempfile.gettempdir()
+    if len(base) > LONGEST_SOCKET_FOLDER and Path("/tmp").is_dir():  # noqa: S108 - the folder in it is ours alone
+        base = "/tmp"  # noqa: S108
+    return Path(tempfile.mkdtemp(prefix="nbflows-", dir=base))

@@ -1,0 +1,178 @@
+"""Turns what a kernel publishes into the outputs of cells: nbclient's rules, made bounded, and nothing lost."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from nbclient.client import NotebookClient
+from nbclient.exceptions import CellExecutionComplete
+
+from notebook_flows.notebook.streams import Lines, Streams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from notebook_flows.notebook.document import Document
+
+DISPLAY_LIMIT = 10_000
+"""Outputs, other than printed text, that one cell may have."""
+DISPLAY_BYTES = 100_000_000
+
+OnOutput = "Callable[[int, str, str], None]"
+
+
+class CellOutputs:
+    """What belongs to one cell while, and after, it runs.
+
+    Attributes:
+        place: of the cell, among all cells.
+        is_idle: the kernel has said that it is done with it.
+        has_error: an exception was published.
+    """
+
+    def __init__(self, place: int, streams: Streams, lines: Lines | None) -> None:
+        self.place = place
+        self.streams = streams
+        self.lines = lines
+        self.is_idle = False
+        self.has_error = False
+        self.clears_next = False
+        self.shown = 0
+        self.shown_bytes = 0
+
+
+class OutputClient(NotebookClient):
+    """nbclient's treatment of messages: display updates, clear_output, Output widgets, widget state, timings.
+
+    Args:
+        document: whose cells get the outputs.
+        flood_file: gives the file for what a cell prints beyond all measure, by its place; or None.
+        on_output: called with (place, ``stdout``, ``stderr`` or ``result``, text).
+        on_idle: called when the kernel is done with a cell.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        *,
+        flood_file: Callable[[int], Path | None],
+        on_output: Callable[[int, str, str], None] | None,
+        on_idle: Callable[[CellOutputs], None],
+    ) -> None:
+        super().__init__(document.notebook)
+        self._document = document
+        self._flood_file = flood_file
+        self._on_output = on_output
+        self._on_idle = on_idle
+        self._by_message: dict[str, CellOutputs] = {}
+        self._by_place: dict[int, CellOutputs] = {}
+        self._now: CellOutputs | None = None
+        document.settle = self._settle
+
+    def begin(self, place: int, lines: Lines | None) -> CellOutputs:
+        """A cell is about to run."""
+        cell = self.nb.cells[place]
+        cell.outputs = []
+        cell.metadata["execution"] = nbformat.NotebookNode()
+        found = CellOutputs(place, Streams(cell.outputs, self._flood_file(place)), lines)
+        self._by_place[place] = found
+        return found
+
+    def expect(self, cell: CellOutputs, message_id: str) -> None:
+        """Messages with this parent belong to the cell, also those that come after its end."""
+        self._by_message[message_id] = cell
+
+    def end(self, cell: CellOutputs) -> None:
+        """The cell is over; a thread of it may still print, which counts for it too."""
+        with self._document.lock:
+            cell.streams.end()
+            if cell.lines is not None:
+                cell.lines.end()
+            self._document.touch(cell.place)
+
+    def _settle(self, place: int) -> None:
+        found = self._by_place.get(place)
+        if found is not None:
+            found.streams.settle()
+
+    def take(self, message: dict[str, Any]) -> None:
+        """One message that the kernel has published."""
+        cell = self._by_message.get(message["parent_header"].get("msg_id", ""))
+        if cell is None or self._document.is_finished:
+            return
+        with self._document.lock:
+            self._now = cell
+            self.clear_before_next_output = cell.clears_next
+            try:
+                self.process_message(message, self.nb.cells[cell.place], cell.place)
+            except CellExecutionComplete:
+                cell.is_idle = True
+                self._on_idle(cell)
+            except Exception as error:  # a message that is not as it should be must not end the run
+                self.log.warning("A message of the kernel was not understood: %r", error)
+            cell.clears_next = self.clear_before_next_output
+            self._document.touch(cell.place)
+
+    def replied(self, cell: CellOutputs, at: str) -> None:
+        """The kernel has answered; kept as nbclient keeps it."""
+        self.nb.cells[cell.place].metadata["execution"]["shell.execute_reply"] = at
+
+    # -- nbclient's hooks ------------------------------------------------------------------------------------------
+
+    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+        """One more output of a cell."""
+        cell = self._now
+        assert cell is not None
+        kind, content = msg["msg_type"], msg["content"]
+        if self.output_hook_stack[msg["parent_header"].get("msg_id")]:
+            return super().output(outs, msg, display_id, cell_index)  # an Output widget takes it
+        if kind == "stream":
+            self._print(outs, cell, content["name"], content["text"])
+            return None
+        if kind == "error":
+            cell.has_error = True
+        elif not self._has_room(outs, cell, content):
+            return None
+        elif self._on_output is not None and kind == "execute_result":
+            self._on_output(cell.place, "result", str(content["data"].get("text/plain", "")))
+        return super().output(outs, msg, display_id, cell_index)
+
+    def _print(self, outs: list[Any], cell: CellOutputs, name: str, text: str) -> None:
+        if self.clear_before_next_output:
+            self._clear(outs, cell)
+            self.clear_before_next_output = False
+        cell.streams.add(name, text)
+        if cell.is_idle:
+            cell.streams.settle()
+        if cell.lines is not None:
+            cell.lines.add(name, text)
+        if self._on_output is not None:
+            self._on_output(cell.place, name, text)
+
+    def _has_room(self, outs: list[Any], cell: CellOutputs, content: dict[str, Any]) -> bool:
+        cell.shown += 1
+        cell.shown_bytes += sum(len(one) if isinstance(one, str) else sys.getsizeof(one) for one in content["data"].values())
+        if cell.shown <= DISPLAY_LIMIT and cell.shown_bytes <= DISPLAY_BYTES:
+            return True
+        if cell.shown < sys.maxsize // 2:  # told once
+            cell.shown = sys.maxsize // 2
+            text = f"[notebook_flows: this cell displays more than {DISPLAY_LIMIT} outputs or "
+            text += f"{DISPLAY_BYTES / 1e6:g} MB; the rest is not kept.]\n"
+            cell.streams.add("stderr", text)
+        return False
+
+    def clear_output(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
+        """The cell asks for its outputs to be cleared."""
+        cell = self._now
+        super().clear_output(outs, msg, cell_index)
+        if cell is not None and not outs:
+            cell.streams.forget()
+            cell.shown_bytes = 0
+
+    def _clear(self, outs: list[Any], cell: CellOutputs) -> None:
+        outs[:] = []
+        self.clear_display_id_mapping(cell.place)
+        cell.streams.forget()

@@ -1,0 +1,330 @@
+"""Runs a notebook: reads it, gives it its parameters, and lets the engine run its cells in a kernel."""
+
+from __future__ import annotations
+
+import glob
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core import state as api
+from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S
+from notebook_flows.engine.clock import SystemClock
+from notebook_flows.engine.parameters import told
+from notebook_flows.notebook.document import CellEnd, Document
+from notebook_flows.notebook.errors import CellError, NotebookError, OutputError
+from notebook_flows.notebook.parameters import given_values, injected
+from notebook_flows.notebook.reading import read_notebook
+from notebook_flows.workspace import _run_once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from notebook_flows.core.events import Event
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.core.run import Run
+    from notebook_flows.engine.ports import Observer, WaitingClock
+    from notebook_flows.notebook.executor import KernelExecutor
+
+OUTPUT_SUFFIX = "-output.ipynb"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellRun:
+    """How one code cell ended.
+
+    Attributes:
+        number: 1 for the first that runs; its slug in the history is ``cell-1``.
+        name: what people read.
+        state: as the history has it.
+        message: one sentence; empty where there is nothing to say.
+        elapsed_s: from its start to its end; None where it did not run.
+    """
+
+    number: int
+    name: str
+    state: S
+    message: str
+    elapsed_s: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotebookRun:
+    """How the run of a notebook ended.
+
+    Attributes:
+        state: SUCCESS, FAILED, TIMED_OUT, CANCELLED or CRASHED.
+        run_id: its id in the history.
+        run_name: its name there.
+        output_path: the executed notebook; None where none was asked for.
+        error: one sentence that says what went wrong; None if nothing did.
+        parameters: what the notebook was given, each made to fit its declared type.
+        cells: of the n code cells, in document order.
+        exception: of the cell that failed: `CellError`, with its traceback as text; or None.
+        flow: the notebook as a flow, with ``flow_state`` all that a picture needs: ``flow.visualize(flow_state)``.
+        flow_state: the state of the flow, as `Flow.run` returns it.
+    """
+
+    state: S
+    run_id: str
+    run_name: str
+    output_path: Path | None
+    error: str | None
+    parameters: Mapping[str, Any]
+    cells: Sequence[CellRun]
+    exception: BaseException | None
+    flow: Flow
+    flow_state: api.State
+
+    @property
+    def is_successful(self) -> bool:
+        """Whether all that was to run has run well, and the notebook is saved."""
+        return self.state is S.SUCCESS
+
+
+def run_notebook(
+    path: str | Path,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    output: str | Path | None = None,
+    kernel: str | None = None,
+    cwd: str | Path | None = None,
+    timeout_s: float | None = None,
+    cell_timeout_s: float | None = None,
+    history: bool | None = None,
+    observers: Sequence[Observer] = (),
+    on_output: Callable[[int, str, str], None] | None = None,
+    flow_run_id: str | None = None,
+    clock: WaitingClock | None = None,
+) -> NotebookRun:
+    """Run a notebook from top to bottom, and write what came out beside where we are.
+
+    A failing cell raises nothing: it is told in what is returned. All that can be wrong before a cell runs is raised.
+
+    Args:
+        path: of the notebook; it is never changed.
+        parameters: {name: text, or a value}: text is read by the type that the notebook declares; as
+            `notebook_flows.notebook.kinds.Text` also where it declares none.
+        output: the executed notebook; ``NAME-output.ipynb`` in the working directory unless given. May be a folder.
+        kernel: the name of an installed kernel; the notebook's own, or ``python3``, unless given.
+        cwd: the folder in which its code runs; the notebook's own unless given.
+        timeout_s: how long the whole run may take.
+        cell_timeout_s: how long each cell may take.
+        history: False: leave no trace in the history; None: as the settings say.
+        observers: are told of all events.
+        on_output: called with (number of the cell, ``stdout``, ``stderr`` or ``result``, text), from another thread.
+        flow_run_id: 32 hexadecimal digits; made unless given.
+        clock: the time.
+
+    Raises:
+        NotebookError: the notebook cannot be read, its kernel is unknown, or the output cannot be written.
+        NotebookParameterError: parameters that are unknown, missing, or do not fit; all of them at once.
+        KeyboardInterrupt: Ctrl-C; until then all is recorded and saved.
+    """
+    from notebook_flows.notebook.kernel import chosen_kernel
+
+    notebook = read_notebook(path)
+    values = given_values(notebook, parameters or {}, path)
+    kernel_name = chosen_kernel(kernel, notebook, path)
+    injected(notebook, values, kernel_name, path)
+    folder = _folder(path, cwd)
+    output_path = output_path_for(path, output)
+    document = Document(
+        notebook, input_path=str(path), output_path=str(output_path), parameters={} if not values else told(values)
+    )
+    return run_document(
+        document,
+        name=Path(path).stem,
+        kernel=kernel_name,
+        cwd=folder,
+        output_path=output_path,
+        parameters=values,
+        timeout_s=timeout_s,
+        cell_timeout_s=cell_timeout_s,
+        history=history,
+        observers=observers,
+        on_output=on_output,
+        flow_run_id=flow_run_id,
+        clock=clock,
+    )
+
+
+def output_path_for(path: str | Path, output: str | Path | None = None) -> Path:
+    """Where the executed notebook goes.
+
+    >>> output_path_for("reports/sales.ipynb").name
+    'sales-output.ipynb'
+
+    Raises:
+        OutputError: it cannot go there.
+    """
+    from notebook_flows.notebook.saving import checked_output
+
+    own_name = f"{Path(path).stem}{OUTPUT_SUFFIX}"
+    target = Path(output if output is not None else own_name)
+    try:
+        if output is not None and target.is_dir():
+            target /= own_name
+    except (OSError, ValueError):
+        pass  # told by the check
+    checked_output(target, path)
+    return target
+
+
+def _folder(path: str | Path, cwd: str | Path | None) -> Path:
+    folder = Path(cwd) if cwd is not None else Path(path).resolve().parent
+    if not folder.is_dir():
+        raise NotebookError(path, f"cannot run in {str(folder)!r}: there is no such folder.")
+    return folder.resolve()
+
+
+def run_document(
+    document: Document,
+    *,
+    name: str,
+    kernel: str,
+    cwd: Path,
+    output_path: Path | None,
+    parameters: Mapping[str, Any],
+    timeout_s: float | None = None,
+    cell_timeout_s: float | None = None,
+    history: bool | None = None,
+    observers: Sequence[Observer] = (),
+    on_output: Callable[[int, str, str], None] | None = None,
+    start_timeout_s: float | None = None,
+    flow_run_id: str | None = None,
+    clock: WaitingClock | None = None,
+) -> NotebookRun:
+    """Run a notebook that was read, and has its parameters; see `run_notebook`.
+
+    Args:
+        output_path: is saved while the run goes on; None: nothing is.
+    """
+    from notebook_flows.notebook.cells import flow_of
+    from notebook_flows.notebook.executor import START_TIMEOUT_S, KernelExecutor
+    from notebook_flows.notebook.saving import Saver, checked_output
+
+    now = clock or SystemClock()
+    number_of = {place: number for number, place in enumerate(document.nodes, 1)}
+    executor = KernelExecutor(
+        document,
+        kernel=kernel,
+        cwd=cwd,
+        flood_file=_flood_files(output_path),
+        on_output=None if on_output is None else lambda place, kind, text: on_output(number_of[place], kind, text),
+        start_timeout_s=start_timeout_s or START_TIMEOUT_S,
+    )
+    document.begin(now.now_us())
+    if output_path is not None:
+        saver = Saver(checked_output(output_path, None), document.pieces)
+        saver.start()
+        document.saver = saver
+    flow = flow_of(document, name, timeout_s=timeout_s, cell_timeout_s=cell_timeout_s)
+    watch = _Watch(document, executor, now)
+    flow.terminal_state_handler = watch.judge
+    run_id = flow_run_id or uuid.uuid4().hex
+    try:
+        executor.prepare()
+        state = _run_once(
+            flow,
+            dict(parameters),
+            now,
+            executor=executor,
+            history=history,
+            observers=[watch, *observers],
+            flow_run_id=run_id,
+        )
+    finally:
+        executor.stop(cancel_running=True)
+        if document.saver is not None:
+            document.saver.stop()
+    return watch.told(flow, state, run_id, output_path, parameters)
+
+
+def _flood_files(output_path: Path | None) -> Callable[[int], Path | None]:
+    """The files for what cells print beyond all measure; those of an earlier run are removed."""
+    if output_path is None:
+        return lambda _: None
+    target = output_path.resolve()
+    for old in target.parent.glob(f"{glob.escape(target.stem)}.cell-*.log"):
+        old.unlink(missing_ok=True)
+    return lambda place: target.with_name(f"{target.stem}.cell-{place + 1}.log")
+
+
+class _Watch:
+    """Hears how the run goes, and finishes the notebook before the run's end is recorded."""
+
+    def __init__(self, document: Document, executor: KernelExecutor, clock: WaitingClock) -> None:
+        self._document = document
+        self._executor = executor
+        self._clock = clock
+        self._run: Run | None = None
+        self._ends: list[CellEnd] = []
+        self._error: str | None = None
+
+    def __call__(self, run: Run, events: Sequence[Event]) -> None:
+        self._run = run
+
+    def judge(self, flow: Flow, state: api.State, references: Any) -> api.State:
+        """The state in which the run ends: told by its cells, and by whether the notebook could be saved."""
+        self._ends = self._ends_of_cells(state)
+        settled = self._settled(state)
+        self._executor.finish_widgets()
+        self._error = None if settled.is_successful() else settled.message
+        self._document.finish(self._ends, self._clock.now_us(), self._error or "")
+        if self._document.saver is not None:
+            try:
+                self._document.saver.finish()
+            except OutputError as error:
+                self._error = f"{self._error} {error}" if self._error else str(error)
+                return type(settled)(self._error) if settled.is_failed() else api.Failed(self._error, result=error)
+        return settled
+
+    def _ends_of_cells(self, state: api.State) -> list[CellEnd]:
+        states = self._run.state if self._run is not None else [S.NOT_RUN] * len(self._document.nodes)
+        ends = []
+        for place, now in zip(self._document.nodes, states, strict=True):
+            known = self._executor.ends.get(place)
+            final = now if IS_FINAL[now] else S.NOT_RUN
+            if known is None or known.state is not final:
+                began_us = self._executor.began_us.get(place, 0)
+                message = "" if final is S.NOT_RUN else state.message or ""
+                known = CellEnd(state=final, began_us=began_us, ended_us=self._clock.now_us(), message=message)
+            ends.append(known)
+        return ends
+
+    def _settled(self, state: api.State) -> api.State:
+        if api.event_state_of(state) is not S.FAILED:
+            return state
+        bad = next((one for one in self._ends if IS_FAILED[one.state] and one.state is not S.NOT_RUN), None)
+        if bad is None:
+            return state
+        made: type[api.State] = api.class_of(bad.state)
+        return made(bad.message or state.message)
+
+    def told(
+        self, flow: Flow, state: api.State, run_id: str, output_path: Path | None, parameters: Mapping[str, Any]
+    ) -> NotebookRun:
+        """What the caller gets."""
+        tasks = flow.sorted_tasks()
+        results = state.result
+        exception = next((results[task].result for task in tasks if isinstance(results[task].result, CellError)), None)
+        return NotebookRun(
+            state=api.event_state_of(state),
+            run_id=run_id,
+            run_name=str(state.context["flow_run_name"]),
+            output_path=output_path,
+            error=self._error,
+            parameters=dict(parameters),
+            cells=[_cell_run(number, task.name, end) for number, (task, end) in enumerate(zip(tasks, self._ends, strict=True), 1)],
+            exception=exception,
+            flow=flow,
+            flow_state=state,
+        )
+
+
+def _cell_run(number: int, name: str, end: CellEnd) -> CellRun:
+    has_run = end.began_us > 0 and end.state not in {S.NOT_RUN, S.SKIPPED}
+    elapsed_s = (end.ended_us - end.began_us) / 1e6 if has_run else None
+    return CellRun(number=number, name=name, state=end.state, message=end.message, elapsed_s=elapsed_s)
