@@ -130,6 +130,15 @@ def _diagnose(flow: Any, **options: Any) -> Any:
     return diagnose(flow, **options)
 
 
+def _task_logger() -> Any:
+    import logging
+
+    from notebook_flows.engine.logs import TASK_LOGGER
+
+    return logging.getLogger(TASK_LOGGER)
+
+
 doors.run_flow = _run_flow
 doors.draw_flow = _draw_flow
 doors.diagnose = _diagnose
+doors.task_logger = _task_logger

@@ -198,8 +198,7 @@ def run_document(
 ) -> NotebookRun:
     """Run a notebook that was read, and has its parameters; see `run_notebook`.
 
-    Args:
-        output_path: is saved while the run goes on; None: nothing is.
+    With an ``output_path``, the document is saved there while the run goes on.
     """
     from notebook_flows.notebook.cells import flow_of
     from notebook_flows.notebook.executor import START_TIMEOUT_S, KernelExecutor
@@ -317,7 +316,10 @@ class _Watch:
             output_path=output_path,
             error=self._error,
             parameters=dict(parameters),
-            cells=[_cell_run(number, task.name, end) for number, (task, end) in enumerate(zip(tasks, self._ends, strict=True), 1)],
+            cells=[
+                _cell_run(number, task.name, end)
+                for number, (task, end) in enumerate(zip(tasks, self._ends, strict=True), 1)
+            ],
             exception=exception,
             flow=flow,
             flow_state=state,

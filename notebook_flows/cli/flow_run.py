@@ -16,14 +16,16 @@ from notebook_flows.cli.progress import view_for
 from notebook_flows.cli.stopping import Stops
 from notebook_flows.cli.summary import Ending, failed_from, tell_ending
 from notebook_flows.cli.values import given_from, values_for
-from notebook_flows.cli.watch import OWN_FAILURES, Watch
+from notebook_flows.cli.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from notebook_flows.cli.loading import Target
+    from notebook_flows.cli.watch import Change
     from notebook_flows.core.flow import Flow
+    from notebook_flows.views.diagram import Diagram
 
 
 class Wishes(NamedTuple):
@@ -78,60 +80,84 @@ def run_flow_of(target: Target, wishes: Wishes) -> Exit:
 
 def _tell(flow: Flow, watch: Watch, run_id: str, wishes: Wishes) -> None:
     """The summary, and the picture if one is wanted."""
+    from notebook_flows.views.diagram import diagram_of
+
     if watch.run is None:
         return
-    kept = {**_history(run_id, wishes.history), **_picture(flow, watch, wishes.picture)}
+    picture = drawn(watch, wishes.picture, lambda widths: diagram_of(flow, widths))
     if wishes.is_quiet and exit_of_state(watch.state) is Exit.SUCCESS:
         return
-    counts = watch.counts()
-    has_history = "Run" in kept
-    short = run_id[:SHORT_ID]
-    more = [f"notebook-flows logs {short} {_argument(one.name)}" for one in watch.failures[:1]] if has_history else []
-    more += [f"notebook-flows show {short}"] if has_history else []
     ending = Ending(
         name=flow.name,
         state=watch.state,
         message=watch.message,
         seconds=watch.seconds,
-        counts=counts,
+        counts=watch.counts(),
         failed=[failed_from(change) for change in watch.failures],
-        failed_count=max(sum(counts.get(state, 0) for state in OWN_FAILURES), len(watch.failures)),
-        kept=kept,
-        more=more,
+        failed_count=watch.failure_count,
+        kept={**picture, **kept_in_history(run_id, wishes.history)},
+        more=commands_for_more(run_id, watch, wishes.history),
     )
     tell_ending(screen.stderr(), ending)
 
 
-def _argument(word: str) -> str:
+def _has_history(history: bool | None) -> bool:
+    from notebook_flows.settings import settings_from
+
+    return history is not False and settings_from().history == "on"
+
+
+def commands_for_more(
+    run_id: str, watch: Watch, history: bool | None, name: Callable[[Change], str] = lambda change: change.name
+) -> list[str]:
+    """The commands that show more of a run.
+
+    Args:
+        run_id: of the run.
+        watch: what has seen it.
+        history: as ``Wishes`` has it.
+        name: how ``logs`` is told which task run is meant.
+    """
+    if not _has_history(history):
+        return []
     import shlex
 
-    return shlex.quote(word)
+    short = run_id[:SHORT_ID]
+    more = [f"notebook-flows logs {short} {shlex.quote(name(one))}" for one in watch.failures[:1]]
+    return [*more, f"notebook-flows show {short}"]
 
 
-def _history(run_id: str, history: bool | None) -> dict[str, str]:
+def kept_in_history(run_id: str, history: bool | None) -> dict[str, str]:
+    """Where the run is kept, or why it is not."""
     from notebook_flows.settings import settings_from
 
     settings = settings_from()
-    if history is False or settings.history != "on":
+    if not _has_history(history):
         why = "switched off" if history is False or settings.history == "off" else "kept in memory only"
         return {"History": f"none, {why}"}
-    return {"Run": run_id, "History": str(settings.store)}
+    return {"History": str(settings.store), "Run": run_id}
 
 
-def _picture(flow: Flow, watch: Watch, path: Path | None) -> dict[str, str]:
-    """Draw the flow as it stands now; a picture that cannot be drawn fails nothing."""
+def drawn(watch: Watch, path: Path | None, diagram: Callable[[Mapping[int, int]], Diagram]) -> dict[str, str]:
+    """Draw the run as it stands now; a picture that cannot be drawn fails nothing.
+
+    Args:
+        watch: what has seen the run.
+        path: the file; None: no picture is wanted.
+        diagram: makes the diagram, given {mapped task: how many children it has}.
+    """
     if path is None or watch.run is None:
         return {}
     from notebook_flows.errors import FlowError
-    from notebook_flows.views.diagram import diagram_of
     from notebook_flows.views.picture import Picture
     from notebook_flows.views.standing import standings_of_run, widths_of
 
     standings = standings_of_run(watch.run)
     try:
-        return {"Picture": str(Picture(diagram_of(flow, widths_of(standings)), standings).save(path))}
+        return {"Picture": str(Picture(diagram(widths_of(standings)), standings).save(path))}
     except (FlowError, OSError) as error:
-        return {"Picture": f"none: {error}"}
+        print(f"Warning: There is no picture: {error}", file=sys.stderr)
+        return {}
 
 
 def cancel_asked(run_id: str, history: bool | None) -> Callable[[], bool] | None:

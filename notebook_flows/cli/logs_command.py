@@ -15,7 +15,7 @@ from notebook_flows.cli.guard import command
 from notebook_flows.cli.history import SHORT_ID, complete_run, graph_of, run_named, seconds_of
 from notebook_flows.cli.times import clock, iso
 from notebook_flows.core.events import Kind
-from notebook_flows.core.lifecycle import S, facts_of
+from notebook_flows.core.lifecycle import S
 from notebook_flows.errors import NoSuchRun, did_you_mean
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ LOOK_EVERY_S = 0.25
 SWEEP_EVERY = 20
 PIECE = 5_000
 _CHILD = re.compile(r"(?P<task>.+)\[(?P<index>\d+)\]")
+_ERRORS = frozenset({"error", "traceback"})
 _STREAMS = {"stdout": "out", "stderr": "err"}
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -89,7 +90,7 @@ def command_line(run: str, task: str | None, follow: bool, level: str, wants_jso
 
 
 def _nothing(row: RunRow, task: str | None) -> str:
-    who = f"Task {task!r} of run {row.run_id[:SHORT_ID]}" if task else f"Run {row.run_id[:SHORT_ID]} of {row.flow!r}"
+    who = f"Task {task!r} of run {_short(row)}" if task else f"Run {_short(row)} of {row.flow!r}"
     return f"{who} has logged nothing."
 
 
@@ -107,9 +108,9 @@ def task_named(text: str, names: Sequence[str], row: RunRow) -> tuple[int, int |
             return found[0], index
         if found:
             slugs = ", ".join(row.slugs[number] for number in found)
-            raise NoSuchRun(f"{len(found)} tasks of run {row.run_id[:SHORT_ID]} are named {name!r}. Name one: {slugs}.")
+            raise NoSuchRun(f"{len(found)} tasks of run {_short(row)} are named {name!r}. Name one: {slugs}.")
     hint = did_you_mean(text, [*names, *row.slugs])
-    raise NoSuchRun(f"Run {row.run_id[:SHORT_ID]} of {row.flow!r} has no task {text!r}.{hint}")
+    raise NoSuchRun(f"Run {_short(row)} of {row.flow!r} has no task {text!r}.{hint}")
 
 
 def _readings(text: str) -> list[tuple[str, int | None]]:
@@ -128,16 +129,22 @@ class _Reading:
         self._wanted = wanted
         self._line = 0
         self._seq = 0
+        self._errors: set[tuple[str | None, int, int, str]] = set()
 
     def print_new(self, tell: Callable[[Line], None]) -> bool:
         """Print what is new; False where nothing is."""
         rows = self._new_rows()
         events = self._new_events()
-        count = 0
+        is_any = False
         for line in merge(rows, events, key=lambda line: line.at_us):
+            if line.logger in _ERRORS:  # a cell's error is in its output, and in its end
+                key = (line.task, line.child, line.attempt, line.message)
+                if key in self._errors:
+                    continue
+                self._errors.add(key)
             tell(line)
-            count += 1
-        return count > 0
+            is_any = True
+        return is_any
 
     def _new_rows(self) -> list[Line]:
         found: list[Line] = []
@@ -176,15 +183,25 @@ class _Reading:
             row = self._log.run(self._run_id)  # before reading: what comes in between is read
             self.print_new(tell)
             if row.ended_us is not None or row.state is S.PAUSED:
-                seconds = seconds_of(row) or 0.0
-                said = f": {row.message}" if row.message else ""
-                word = facts_of(row.state).word
-                click.echo(f"Run {row.run_id[:SHORT_ID]} of {row.flow!r} {word} after {seconds:.1f} s{said}", err=True)
+                _tell_end(row)
                 return
             time.sleep(LOOK_EVERY_S)
             looks += 1
             if looks % SWEEP_EVERY == 0:
                 self._log.sweep()  # it may have lost its process meanwhile
+
+
+def _tell_end(row: RunRow) -> None:
+    from notebook_flows.cli.screen import ended
+    from notebook_flows.views.text import told_duration
+
+    said = f": {row.message}" if row.message and row.state not in {S.SUCCESS, S.FAILED} else "."
+    seconds = seconds_of(row) or 0.0
+    click.echo(f"Run {_short(row)} of {row.flow!r} {ended(row.state)} after {told_duration(seconds)}{said}", err=True)
+
+
+def _short(row: RunRow) -> str:
+    return row.run_id[:SHORT_ID]
 
 
 def _tell_json(line: Line) -> None:
@@ -208,7 +225,7 @@ def _teller() -> Callable[[Line], None]:
     from rich.text import Text
 
     from notebook_flows.cli import screen
-    from notebook_flows.cli.summary import error_lines
+    from notebook_flows.cli.tracebacks import error_lines
 
     console = screen.stdout()
     styles = {"warning": "yellow", "error": "red", "critical": "bold red", "err": "yellow"}
@@ -222,8 +239,9 @@ def _teller() -> Callable[[Line], None]:
         text.append(f"{kind:<8}", style=styles.get(kind, "default"))
         text.append(f"{name}  " if name else "", style="cyan")
         first, *more = line.message.splitlines() or [""]
-        if line.logger == "traceback":
-            first, more = error_lines(line.message)[0], [first, *more]  # the error first, then how it came to it
+        if line.logger in _ERRORS:
+            error = error_lines(line.message)
+            first, more = (error[0], [first, *more]) if error else (first, more)  # the error, then how it came to it
         text.append_text(Text.from_ansi(first, style="default"))
         for one in more:
             text.append("\n    ").append_text(Text.from_ansi(one, style="default"))

@@ -18,12 +18,14 @@ class Row(NamedTuple):
 
     Attributes:
         kind: what it takes, in a word or as its annotation says.
-        default: its value, or the source text of it.
+        default: its value; None where there is none, or where only running would tell.
+        text: the default as it is written in Python.
     """
 
     name: str
     kind: str
     default: Any
+    text: str
     is_required: bool
     help: str
 
@@ -61,7 +63,10 @@ def _rows_of_flow(target: Any) -> list[Row]:
     from notebook_flows.cli.loading import flow_in
     from notebook_flows.cli.values import kind_of
 
-    return [Row(one.name, kind_of(one), one.default, one.required, "") for one in flow_in(target).parameters()]
+    return [
+        Row(one.name, kind_of(one), one.default, "" if one.required else repr(one.default), one.required, "")
+        for one in flow_in(target).parameters()
+    ]
 
 
 def _tell(rows: Sequence[Row]) -> None:
@@ -78,7 +83,7 @@ def _tell(rows: Sequence[Row]) -> None:
     if any(row.help for row in rows):
         table.add_column("Help", overflow="fold")
     for row in rows:
-        default = "(required)" if row.is_required else printable(repr(row.default))
+        default = "(required)" if row.is_required else printable(row.text)
         cells = [row.name, row.kind, default, printable(row.help)]
         table.add_row(*[screen.carried(cell, console.encoding) for cell in cells[: len(table.columns)]])
     screen.print_table(console, table)

@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from notebook_flows.cli import screen
-from notebook_flows.cli.summary import error_lines
 from notebook_flows.cli.times import clock, stop_watch
+from notebook_flows.cli.tracebacks import error_lines
 from notebook_flows.cli.watch import MOST_LISTED
 from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S, facts_of
 from notebook_flows.views.table import GRAVITY
@@ -34,7 +34,8 @@ MOST_RUNNING_SHOWN = 8
 COUNTS_EVERY_S = 5.0
 """How often a run of many tasks is told where nothing can be drawn anew."""
 MOST_FAILURES_TOLD = 20
-NAME_COLUMNS = 28
+LONGEST_LINE = 200
+NAME_COLUMNS = 36
 AGAIN = "Ctrl-C again ends it at once."
 
 
@@ -78,8 +79,8 @@ class _Lines:
         """Glyph, name, duration or state, and what went wrong."""
         encoding = self.console.encoding
         text = screen.glyph(change.state, encoding)
-        name = shortened(printable(change.name), max(NAME_COLUMNS, self.console.width // 3))
-        text.append(f" {padded(name, NAME_COLUMNS)} ", style="default")
+        columns = min(NAME_COLUMNS, self.console.width // 3)
+        text.append(f" {padded(shortened(printable(change.name), columns), columns)} ", style="default")
         time_taken = "" if change.seconds is None else told_duration(change.seconds)
         is_plain = change.state in {S.SUCCESS, S.RUNNING} and time_taken
         text.append(
@@ -87,13 +88,15 @@ class _Lines:
         )
         said = told_of(change)
         if said:
-            room = max(self.console.width - columns_of(text.plain) - 3, 20)
+            room = max(min(self.console.width, LONGEST_LINE) - columns_of(text.plain) - 3, 20)
             text.append("  " + shortened(said, room), style="dim")
         return Text(screen.carried(text.plain, encoding), spans=text.spans, style=text.style)
 
 
 def told_of(change: Change) -> str:
     """What is worth telling besides the state: the error, or why nothing was tried."""
+    if change.state is S.TIMED_OUT:
+        return printable(change.message)
     error = error_lines(str(change.data.get("traceback") or ""))
     if error:
         return error[0]

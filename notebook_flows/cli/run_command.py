@@ -66,6 +66,8 @@ def command_line(
     from notebook_flows.cli.loading import target_of
 
     target = target_of(file)
+    if picture is not None and not picture.absolute().parent.is_dir():
+        raise click.UsageError(f"--picture {picture}: there is no folder {picture.parent}.", ctx)
     wishes = Wishes(
         parameters=parameters,
         executor=executor,
@@ -78,6 +80,9 @@ def command_line(
     code: Exit
     if target.is_notebook:
         from notebook_flows.cli.notebook_run import run_notebook_of
+
+        if executor is not None:
+            raise click.UsageError(f"--executor is for flows; the cells of {target.path.name} run in its kernel.", ctx)
 
         code = run_notebook_of(target, wishes, output=output, cell_timeout_s=cell_timeout, kernel=kernel, cwd=cwd)
     else:

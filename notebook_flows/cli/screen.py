@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-WIDE = 200
+WIDE = 1000
 """Columns where nobody looks at a terminal: a pipe or a file, whose lines nothing breaks."""
 
 # Names, not the theme's colours: a terminal's own palette suits its background, dark or light.
@@ -103,6 +103,16 @@ def print_table(console: Console, table: Table) -> None:
         console.print(table)
     for line in capture.get().splitlines():
         console.print(Text(line.rstrip()), soft_wrap=True)
+
+
+def ended(state: S) -> str:
+    """How a run has ended, as it goes on after its name.
+
+    >>> ended(S.SUCCESS), ended(S.TIMED_OUT)
+    ('succeeded', 'timed out')
+    """
+    words = {S.SUCCESS: "succeeded", S.CANCELLED: "was cancelled", S.SKIPPED: "was skipped", S.PAUSED: "is paused"}
+    return words.get(state, facts_of(state).word)
 
 
 def short_counts(counts: Mapping[S, int], encoding: str) -> Text:

@@ -163,7 +163,7 @@ def _problems(row: RunRow, graph: Mapping[str, Any], attempts: list[TaskRunRow])
     lines = []
     for one in failed[:MOST_PROBLEMS]:
         name = names[one.node] + (f"[{one.index}]" if one.index >= 0 else "")
-        lines.append(f"{name} {facts_of(one.state).word}: {printable(one.message)}")
+        lines.append(f"{facts_of(one.state).glyph} {printable(name)}  {printable(one.message)}")
     if len(failed) > MOST_PROBLEMS:
         lines.append(f"and {counted(len(failed) - MOST_PROBLEMS, 'more task run')}.")
     lines.append(f"More: notebook-flows logs {row.run_id[:SHORT_ID]}")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import sysconfig
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
 from notebook_flows.cli import screen
-from notebook_flows.cli.loading import OUR_FOLDER
+from notebook_flows.cli.tracebacks import LONGEST_LINE, error_lines, place_of
 from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.views.table import told_counts
 from notebook_flows.views.text import counted, printable, shortened, told_duration
@@ -22,23 +20,6 @@ if TYPE_CHECKING:
     from notebook_flows.cli.watch import Change
 
 MOST_SHOWN = 4
-ERROR_LINES = 4
-LONGEST_LINE = 500
-_FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+), in (?P<function>.*)')
-_FOREIGN = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-
-
-class Place(NamedTuple):
-    """Where an error came up.
-
-    Attributes:
-        code: the line of source; empty where it is not known.
-    """
-
-    file: str
-    line: int
-    function: str
-    code: str
 
 
 class Failed(NamedTuple):
@@ -83,50 +64,9 @@ def failed_from(change: Change) -> Failed:
     """A failure, as it is told at the end."""
     traceback = str(change.data.get("traceback") or "")
     place = place_of(traceback)
-    where = "" if place is None else f"{place.file}, line {place.line}, in {place.function}"
-    code = "" if place is None else place.code
     is_told = change.state is S.TIMED_OUT or not traceback  # what ends a task whose time is up is an error of ours
     lines = [change.message or facts_of(change.state).word] if is_told else error_lines(traceback)
-    return Failed(change.name, change.state, change.attempt, change.seconds, where, code, lines)
-
-
-def place_of(traceback: str) -> Place | None:
-    r"""Where a traceback ends in the user's own code; else in a library's, never in ours.
-
-    >>> place_of('  File "/home/u/etl.py", line 3, in clean\n    1 / 0\n    ~~^~~\nZeroDivisionError: x').code
-    '1 / 0'
-    """
-    lines = traceback.splitlines()
-    found: Place | None = None
-    last: Place | None = None
-    for number, text in enumerate(lines):
-        frame = _FRAME.fullmatch(text)
-        if frame is None or frame["file"].startswith(OUR_FOLDER):
-            continue
-        following = lines[number + 1] if number + 1 < len(lines) else ""
-        code = following.strip() if following.startswith("    ") else ""
-        last = Place(frame["file"], int(frame["line"]), frame["function"], code)
-        if not frame["file"].startswith((*_FOREIGN, "<frozen")):
-            found = last
-    return found or last
-
-
-def error_lines(traceback: str) -> list[str]:
-    r"""The last lines of a traceback: the error itself, which may have several; none of an empty text.
-
-    >>> error_lines('Traceback (most recent call last):\n  File "a.py", line 1, in f\n    g()\nValueError: one\ntwo')
-    ['ValueError: one', 'two']
-    """
-    lines = traceback.rstrip().splitlines()
-    start = len(lines)
-    for number, text in enumerate(lines):
-        if _FRAME.fullmatch(text):
-            start = number + 1
-    rest = lines[start:]
-    while rest and rest[0].startswith("    "):
-        rest.pop(0)  # the source, and what is marked in it
-    kept = rest if len(rest) <= ERROR_LINES else [*rest[: ERROR_LINES - 1], "..."]
-    return [shortened(printable(text), LONGEST_LINE) for text in kept]
+    return Failed(change.name, change.state, change.attempt, change.seconds, place.where, place.code, lines)
 
 
 def tell_ending(console: Console, ending: Ending) -> None:
@@ -157,17 +97,13 @@ def tell_ending(console: Console, ending: Ending) -> None:
 def _headline(ending: Ending, encoding: str) -> Text:
     text = screen.glyph(ending.state, encoding)
     name = printable(ending.name)
-    text.append(f" {name} {_ended(ending.state)} ", style="bold").append(
+    text.append(f" {name} {screen.ended(ending.state)} ", style="bold").append(
         f"after {told_duration(ending.seconds)}", "default"
     )
     text.append(f": {told_counts(ending.counts)}." if ending.counts else ".", "default")
-    is_news = ending.message and ending.state not in {S.SUCCESS, S.FAILED}
+    is_told_below = any(ending.message in one.error for one in ending.failed)
+    is_news = ending.message and ending.state not in {S.SUCCESS, S.FAILED} and not is_told_below
     return text.append(f" {printable(ending.message)}", "default") if is_news else text
-
-
-def _ended(state: S) -> str:
-    words = {S.SUCCESS: "succeeded", S.CANCELLED: "was cancelled", S.SKIPPED: "was skipped", S.PAUSED: "is paused"}
-    return words.get(state, facts_of(state).word)
 
 
 def _failure(one: Failed, encoding: str) -> list[Text]:

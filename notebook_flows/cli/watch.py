@@ -160,6 +160,11 @@ class Watch:
         return S.PENDING if self.run is None else self.run.run_state
 
     @property
+    def failure_count(self) -> int:
+        """How many task runs failed by themselves."""
+        return sum(self._failures_of.values())
+
+    @property
     def seconds(self) -> float:
         """How long the run took; 0 if it has not ended."""
         return 0.0 if self.began_us is None or self.ended_us is None else (self.ended_us - self.began_us) / 1e6

@@ -395,7 +395,8 @@ class Flow:
         Raises:
             ValueError: the old task is not in the flow.
         """
-        self._must_have(old)
+        settle(self)
+        old = self._must_have(old)
         fresh = self._as_task(new)
         edges = [*self.edges_to(old), *self.edges_from(old)]
         place = list(self._into).index(old)
@@ -403,7 +404,8 @@ class Flow:
             self._into[edge.downstream_task].pop(edge, None)
         del self._into[old]
         self._slug_owner.pop(old.slug or "", None)
-        self._add(fresh)
+        if fresh not in self._into:
+            self._add(fresh)
         for edge in edges:
             upstream = fresh if edge.upstream_task is old else edge.upstream_task
             downstream = fresh if edge.downstream_task is old else edge.downstream_task
@@ -415,6 +417,9 @@ class Flow:
         self._into = {task: self._into[task] for task in order}
         if self._reference_tasks is not None:
             self._reference_tasks = [fresh if task is old else task for task in self._reference_tasks]
+        if old._origin in self._calls:
+            calls = self._calls[old._origin]
+            calls[:] = [fresh if call is old else call for call in calls]
         self._derived = None
         if validate:
             self.validate()
@@ -543,20 +548,21 @@ class Flow:
             derived.outgoing = outgoing
         return derived.outgoing
 
-    def _must_have(self, task: Task) -> None:
-        if task not in self._into:
+    def _must_have(self, task: Task) -> Task:
+        """The task itself, or the one call that it stands for."""
+        member = self._member(task)
+        if member not in self._into:
             name = getattr(task, "name", task)
             raise ValueError(f"Task {name!r} was not found in Flow {self.name!r}.")
+        return member
 
     def edges_to(self, task: Task) -> KeysView[Edge]:
         """What it waits for."""
-        self._must_have(task)
-        return self._into[task].keys()
+        return self._into[self._must_have(task)].keys()
 
     def edges_from(self, task: Task) -> KeysView[Edge]:
         """What waits for it."""
-        self._must_have(task)
-        return self._outgoing()[task].keys()
+        return self._outgoing()[self._must_have(task)].keys()
 
     def all_upstream_edges(self) -> dict[Task, KeysView[Edge]]:
         """{task: what it waits for}."""
@@ -663,8 +669,7 @@ class Flow:
         wanted: set[int] = set()
         number_of = {task: number for number, task in enumerate(tasks)}
         for task in root_tasks:
-            self._must_have(task)
-            wanted.add(number_of[task])
+            wanted.add(number_of[self._must_have(task)])
         kept = []
         for number in order:
             if number in wanted:
@@ -807,6 +812,9 @@ class _TaskSet(MutableSet[Task]):
         self._flow._into.pop(value, None)
         self._flow._stand_ins.pop(value, None)
         self._flow.constants.pop(value, None)
+        calls = self._flow._calls.get(value._origin) if value._origin is not None else None
+        if calls and value in calls:
+            calls.remove(value)
         self._flow._derived = None
 
     def __repr__(self) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.task import Task
 
+_NO_GRAPH: Mapping[str, Any] = {"names": (), "slugs": (), "edges": {"from": (), "to": (), "keys": (), "flags": {}}}
 LONGEST_SEGMENT = 64
 NO_FOLLOWER = -1
 
@@ -214,9 +215,10 @@ def plan_from_first_event(data: Mapping[str, Any]) -> Plan:
     """The plan behind a recorded run, as far as its events need one: to fold them, not to go on with the run.
 
     Args:
-        data: what the run's first event carries.
+        data: what the run's first event carries. One without a graph is of a run that was lost before its first
+            event was recorded: nothing is known of its tasks.
     """
-    known = data["graph"]
+    known = data.get("graph") or _NO_GRAPH
     graph = graph_from_json(known)
     return Plan(
         graph=graph,

@@ -37,7 +37,7 @@ def settle(flow: Flow) -> list[str]:
 def _become(flow: Flow, original: Task, call: Task) -> None:
     """Let the call have the original's edges and arguments, and the original go."""
     incoming = flow._into[original]
-    outgoing = list(flow.edges_from(original))
+    outgoing = list(flow._outgoing()[original])
     given = flow.constants.pop(original, {})
     for edge in incoming:
         flow._insert(_moved(edge, upstream=edge.upstream_task, downstream=call))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
+from notebook_flows.core import doors
 from notebook_flows.core.building import flow_for, in_apply_map, open_flow, open_tags
 from notebook_flows.core.retry import RetryPolicy
 from notebook_flows.core.signature import Signature, check_signature, fitted, signature_of
@@ -385,6 +387,11 @@ class Task:
     def outputs(self) -> Any:
         """The annotation of what it returns; Any without one."""
         return getattr(self.run, "__annotations__", {}).get("return", Any)
+
+    @cached_property  # and no property, so that a task's own __init__ may set another
+    def logger(self) -> Any:
+        """The logger whose lines are kept with the run; that of `context.logger`."""
+        return doors.task_logger()
 
     def __repr__(self) -> str:
         return f"<Task: {self.name}>"

@@ -54,6 +54,8 @@ def _checked_graph(flow: Flow, problems: list[str]) -> Graph:
                     f"{FOREIGN}: task {task.name!r} waits for {upstream.name!r}, which is no task of this flow."
                     f"{did_you_mean(upstream.name, [t.name for t in number])}"
                 )
+                if key is not None:
+                    keys.append(key)  # it is given, though by a stranger
                 continue
             downstream[j].append(i)
             if mapped:

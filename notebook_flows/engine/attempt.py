@@ -167,17 +167,22 @@ async def perform_async(call: Call) -> Outcome:
     """
     import asyncio
 
-    token = attempt_here.set(Attempt(call))
+    attempt = Attempt(call)
+    token = attempt_here.set(attempt)
     started_us = time.time_ns() // 1000
     try:
         arguments = _loaded(call)
         replaced = _announced(call)
         if replaced is not None:
             return _outcome(call, replaced, started_us)
+        found = _from_target(call)
+        if found is not None:
+            return _outcome(call, _handled(call, api.Running(), found), started_us)
         _give_context(call, arguments)
-        running = call.task.run(**arguments)
         try:
-            value = await (asyncio.wait_for(running, call.timeout_s) if call.timeout_s else running)
+            with _printed(attempt) if call.task.log_stdout else nullcontext():
+                running = call.task.run(**arguments)
+                value = await (asyncio.wait_for(running, call.timeout_s) if call.timeout_s else running)
         except TimeoutError as error:
             if call.timeout_s and time.time_ns() // 1000 - started_us >= call.timeout_s * 1e6:
                 raise TaskTimeout from error
@@ -300,7 +305,8 @@ def _failed(call: Call, error: BaseException, started_us: int) -> Outcome:
         assert isinstance(proposed, api.Looped)
         proposed.loop_count = call.loop
     state = proposed if call.is_plain else _handled(call, api.Running(), proposed)
-    details = {"error": type(error).__name__, "traceback": _told(error)} if state.is_failed() else None
+    kind = "TimeoutError" if isinstance(error, TaskTimeout) else type(error).__name__
+    details = {"error": kind, "traceback": _told(error)} if state.is_failed() else None
     policy = call.task.retry_policy
     if state.is_failed() and policy.attempts > call.attempt and _worth_a_retry(call.task, state.result):
         delay = policy.delay_after(call.attempt, luck=random.random())  # noqa: S311 - spreads retries, guards nothing
@@ -341,6 +347,9 @@ def _told(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_globals.get("__name__") == __name__:
         trace = trace.tb_next
+    if isinstance(error, TaskTimeout):  # where the task was when its time was up; not our own frame, nor our own error
+        where = "".join(traceback.format_tb(trace)[:-1])
+        return f"Traceback (most recent call last):\n{where}TimeoutError: its time was up\n"
     return "".join(traceback.format_exception(type(error), error, trace))
 
 

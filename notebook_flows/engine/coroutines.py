@@ -42,6 +42,7 @@ class CoroutineLane:
         self._open: dict[tuple[int, int], Call] = {}
         self._waiting: deque[Call] = deque()
         self._is_told = False
+        self._is_ending = False
         self._running: dict[asyncio.Task[None], Call] = {}
         self._deaf: list[Call] = []
         self._loop = asyncio.new_event_loop()
@@ -76,7 +77,8 @@ class CoroutineLane:
                     break
                 dropped.append(_ended(call, S.CANCELLED, "The run has stopped."))
             self._inbox.put_many(dropped[::-1])
-        if self._thread.is_alive():
+        if not self._is_ending:
+            self._is_ending = True
             self._loop.call_soon_threadsafe(self._begin_to_end)
             self._thread.join(STOPPING_S)
         if not self._thread.is_alive():

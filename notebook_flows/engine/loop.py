@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from itertools import islice
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import signals, state as api
@@ -187,6 +188,8 @@ class Engine:
                 self._inbox.wait(self._patience_s())
             else:
                 self._inbox.wait_by(self.clock, self._due_in_s(), look_s=LOOK_AROUND_S)
+            if self._inbox.is_empty():
+                self._looked_s = -inf
 
     def _look_around(self) -> None:
         """Twice a second: is the time up, has another process asked for something?"""
@@ -413,7 +416,13 @@ class Engine:
         else:
             self._handed_out.pop(number, None)
         if self._next_in_segment:
-            self._go_on_in_segment(number, is_broken=outcome.state is not _SUCCESS)
+            following = self._next_in_segment.pop(number, None)
+            if following is None:
+                pass
+            elif outcome.state is _SUCCESS:  # the worker has gone on with it
+                self._taken_over[following] = None
+            else:
+                self._drop_segment(following)
         self.ledger.values[number] = outcome.value
         node, index = (number, UNMAPPED) if number < self._size else run.place_of(number)
         if outcome.state is _SUCCESS and not outcome.message and outcome.details is None and not run.loops:
@@ -425,12 +434,10 @@ class Engine:
         if outcome.state is _SUCCESS and self.tasks[node].cache_for is not None:
             self._keep(number, node, index, outcome.ended_us)
 
-    def _go_on_in_segment(self, number: int, *, is_broken: bool) -> None:
-        """The worker of this task run has gone on with the next one, or has dropped the rest."""
-        following = self._next_in_segment.pop(number, None)
-        if not is_broken and following is not None:
-            self._taken_over[following] = None
-        while is_broken and following is not None:
+    def _drop_segment(self, number: int) -> None:
+        """The worker has dropped the rest of a segment, from this task run on."""
+        following: int | None = number
+        while following is not None:
             following = self._next_in_segment.pop(following, None)
 
     def _keep(self, number: int, node: int, index: int, ended_us: int) -> None:

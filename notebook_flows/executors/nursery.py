@@ -25,39 +25,37 @@ from notebook_flows.executors.worker import Worker
 def main() -> None:
     """Serve one parent; when it has ended, however it ended, kill the workers with all that is in their groups."""
     sock, parent = map(int, sys.argv[1:])
-    signal.signal(signal.SIGTERM, _end)
     _hear_of_the_end_of(parent, signal.SIGTERM)
     _become(**marshal.loads(sys.stdin.buffer.read()))  # noqa: S302 - from our own parent
     gc.freeze()
     nursery = socket.socket(fileno=sock)
     me = os.getpid()
     pids: set[int] = set()
-    try:
-        while True:
-            request, fds, _, _ = socket.recv_fds(nursery, REQUEST.size, 2)
-            if len(request) < REQUEST.size:
-                return
-            verb, pid = REQUEST.unpack(request)
-            if verb == REAP:
-                pids.discard(pid)
-                nursery.sendall(REQUEST.pack(REAP, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
-                continue
-            pid = os.fork()
-            if not pid:
-                nursery.close()
-                _be_worker(me, *fds)
-            pids.add(pid)
-            for fd in fds:
-                os.close(fd)
-    finally:
+
+    def end(*_: object) -> NoReturn:
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
         os._exit(0)  # taking the interpreter down in order costs more than many tasks do
 
-
-def _end(*_: object) -> NoReturn:
-    raise SystemExit
+    signal.signal(signal.SIGTERM, end)
+    while True:
+        request, fds, _, _ = socket.recv_fds(nursery, REQUEST.size, 2)
+        if len(request) < REQUEST.size:
+            end()
+        verb, pid = REQUEST.unpack(request)
+        if verb == REAP:
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            pids.discard(pid)
+            nursery.sendall(REQUEST.pack(REAP, code))
+            continue
+        pid = os.fork()
+        if not pid:
+            nursery.close()
+            _be_worker(me, *fds)
+        pids.add(pid)
+        for fd in fds:
+            os.close(fd)
 
 
 def _be_worker(nursery: int, data: int, control: int) -> NoReturn:

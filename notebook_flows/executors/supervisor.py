@@ -419,11 +419,7 @@ class Supervisor:
             worker.due_s = monotonic() + call.timeout_s + GRACE_S
 
     def _take_back(self, worker: WorkerProcess, given_back: list[tuple[int, int]]) -> None:
-        back = set(map(tuple, given_back))
-        calls = [call for call in worker.batch if (call.ref, call.attempt) in back]
-        for call in calls:
-            worker.batch.remove(call)
-        self._waiting.extendleft(reversed(calls))
+        self._waiting.extendleft(reversed(worker.take_back(set(given_back))))
         self._learn(BATCH_S)
 
     def _learn(self, elapsed_s: float) -> None:

@@ -161,6 +161,17 @@ class WorkerProcess:
         self.is_recalled = True
         self._tell(frames.GIVE_BACK)
 
+    def take_back(self, refs: set[tuple[int, int]]) -> list[Call]:
+        """The calls that it has given back; what it has ended meanwhile is none of them, what comes next may be."""
+        back = [call for call in self.batch if (call.ref, call.attempt) in refs]
+        if back:
+            is_first = back[0] is self.batch[0]
+            for call in back:
+                self.batch.remove(call)
+            if is_first:
+                self._begin_next()
+        return back
+
     def drop(self, ref: int, attempt: int) -> None:
         """Ask it not to begin a link."""
         self._tell(frames.DROP, ref, attempt)

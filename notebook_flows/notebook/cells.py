@@ -54,10 +54,10 @@ def flow_of(document: Document, name: str, *, timeout_s: float | None, cell_time
 
 
 def name_of(cell: NotebookNode, number: int) -> str:
-    """What people read: the name that a tag gives, else the first comment, else the first line of code.
+    r"""What people read: the name that a tag gives, else the first comment, else the first line of code.
 
     >>> import nbformat
-    >>> name_of(nbformat.v4.new_code_cell("# Load the data\\ndf = load()"), 3)
+    >>> name_of(nbformat.v4.new_code_cell("# Load the data\ndf = load()"), 3)
     '3 Load the data'
     """
     for tag in cell.metadata.get("tags", ()):

@@ -200,7 +200,10 @@ class Document:
         place = self.nodes[stopped]
         count = self.notebook.cells[place].execution_count
         where = f"'<a href=\"#papermill-error-cell\">In [{' ' if count is None else count}]</a>'"
-        if any(output.output_type == "error" for output in self.notebook.cells[place].outputs) and ends[stopped].state is S.FAILED:
+        if (
+            any(output.output_type == "error" for output in self.notebook.cells[place].outputs)
+            and ends[stopped].state is S.FAILED
+        ):
             text = f"An Exception was encountered at {where}."
         else:
             text = f"The run stopped at {where}: {html.escape(sentence, quote=False)}"

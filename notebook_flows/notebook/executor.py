@@ -17,7 +17,7 @@ from notebook_flows.engine.call import Outcome
 from notebook_flows.engine.logs import sink_of
 from notebook_flows.notebook.document import SKIP_TAG, CellEnd
 from notebook_flows.notebook.errors import CellError
-from notebook_flows.notebook.kernel import SHUTDOWN_S, Kernel, KernelStartError
+from notebook_flows.notebook.kernel import SHUTDOWN_S, Kernel, KernelStartError, first_of
 from notebook_flows.notebook.outputs import CellOutputs, OutputClient
 from notebook_flows.notebook.streams import Lines
 
@@ -38,11 +38,14 @@ STOP_S = 1.9
 """How long `stop` waits for the thread; together with the last kill less than 2 s."""
 REPLY_S = 3.0
 """How long after a cell's end its kernel may take to answer: some never do."""
+LAST_WORDS_S = 0.2
+"""How long what a dead kernel has said may still be on its way."""
 SILENCE_S = 10.0
 """After its answer, how long a kernel may publish nothing, not even that it is done."""
 LONGEST_MESSAGE = 500
 ALLOWED_TAG = "raises-exception"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_GROUP = re.compile(r"(?P<name>\w*ExceptionGroup): (?P<value>.*)")
 _GOOD_EXITS = frozenset({"", "0", "None"})
 
 
@@ -112,7 +115,7 @@ class KernelExecutor:
         self._client = OutputClient(document, flood_file=flood_file, on_output=on_output, on_idle=self._idle)
         self._inbox: Inbox | None = None
         self._facts: RunFacts | None = None
-        self._loop = asyncio.new_event_loop()
+        self._loop = asyncio.SelectorEventLoop()  # on Windows too: ZeroMQ's sockets want it
         self._calls: asyncio.Queue[Call | None] = asyncio.Queue()
         self._halt = asyncio.Event()
         self._cancelled: tuple[int, int] | None = None
@@ -205,16 +208,14 @@ class KernelExecutor:
 
     async def _until_started(self, starting: asyncio.Task[None]) -> None:
         halt = asyncio.create_task(self._halt.wait())
-        await asyncio.wait({starting, halt}, return_when=asyncio.FIRST_COMPLETED)
+        await first_of(starting, halt)
         halt.cancel()
         if starting.done() and not starting.cancelled() and starting.exception() is not None:
             self._broken = self._broken or f"The kernel could not be started: {starting.exception()!r}"
 
     async def _start(self) -> None:
         for attempt in range(1, STARTS + 1):
-            self._kernel = Kernel(
-                self._kernel_name, cwd=self._cwd, on_message=self._published, on_reply=self._replied
-            )
+            self._kernel = Kernel(self._kernel_name, cwd=self._cwd, on_message=self._published, on_reply=self._replied)
             try:
                 info = await self._kernel.start(self._start_timeout_s)
             except KernelStartError as error:
@@ -275,19 +276,16 @@ class KernelExecutor:
         assert kernel is not None
         halt = asyncio.create_task(self._halt.wait())
         try:
-            await asyncio.wait(
-                {running.idle, kernel.died, halt},
-                timeout=running.call.timeout_s,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            await first_of(running.idle, kernel.died, halt, timeout_s=running.call.timeout_s)
             if not running.idle.done() and halt.done():
                 return await self._halted(running, task)
             if not running.idle.done() and not kernel.died.done():
                 return await self._too_late(running, task)
             if not running.reply.done():
-                waiting = {running.reply, kernel.died} if not kernel.died.done() else {running.reply}
-                wait_s = REPLY_S if not kernel.died.done() else 0.2
-                await asyncio.wait(waiting, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+                if not kernel.died.done():
+                    await first_of(running.reply, kernel.died, timeout_s=REPLY_S)
+                else:
+                    await first_of(running.reply, timeout_s=LAST_WORDS_S)
         finally:
             halt.cancel()
         if running.idle.done() and running.reply.done():
@@ -362,23 +360,26 @@ class KernelExecutor:
 
     def _unanswered(self, running: _Running, task: CellTask) -> Outcome:
         """It is done, and its kernel has not said how, or has repeated what it said of an earlier cell."""
-        sentence = (
-            f"{task.label} failed with an exception that its kernel could not tell, "
-            "such as an uncaught ExceptionGroup; its output has the details"
-        )
+        told = _GROUP.search(self._stderr_of(running))
+        name = told["name"] if told else "UntoldError"
+        value = told["value"].strip() if told else "an exception that the kernel could not tell; see the output above"
         if self._is_allowed(task):
             return self._ended(running.call, S.SUCCESS, "It raised an exception, as it may.", running.began_us)
-        error = CellError(self._document.input_path, task.number, "UntoldError", sentence)
-        self._add_error(running, "UntoldError", sentence)
-        return self._ended(running.call, S.FAILED, f"{sentence}.", running.began_us, error, {"error": "UntoldError"})
-
-    def _add_error(self, running: _Running, name: str, sentence: str) -> None:
-        output = {"output_type": "error", "ename": name, "evalue": sentence, "traceback": [f"{name}: {sentence}"]}
+        error = CellError(self._document.input_path, task.number, name, value)
+        output = {"output_type": "error", "ename": name, "evalue": value, "traceback": [f"{name}: {value}"]}
         with self._document.lock:
             self._document.notebook.cells[running.outputs.place].outputs.append(_as_node(output))
+        message = f"{task.label} failed: {name}: {value}"
+        return self._ended(running.call, S.FAILED, message, running.began_us, error, {"error": name})
+
+    def _stderr_of(self, running: _Running) -> str:
+        with self._document.lock:
+            running.outputs.streams.settle()
+            outputs = self._document.notebook.cells[running.outputs.place].outputs
+            return "".join(one.text for one in outputs if one.output_type == "stream" and one.name == "stderr")
 
     async def _died(self, running: _Running, task: CellTask, kernel: Kernel) -> Outcome:
-        await asyncio.sleep(0.1)  # what it has published before it died is still on its way
+        await asyncio.sleep(LAST_WORDS_S)
         self.is_dead = True
         self._broken = f"The kernel died in {task.label[0].lower()}{task.label[1:]}: {kernel.died.result()}."
         words = kernel.last_words().strip()
@@ -390,7 +391,9 @@ class KernelExecutor:
 
     async def _too_late(self, running: _Running, task: CellTask) -> Outcome:
         timeout_s = running.call.timeout_s
-        how = "was interrupted" if await self._interrupted(running) else "ignored the interrupt, so its kernel was killed"
+        how = (
+            "was interrupted" if await self._interrupted(running) else "ignored the interrupt, so its kernel was killed"
+        )
         sentence = f"{task.label} took longer than its timeout of {timeout_s:g} s and {how}."
         return self._ended(running.call, S.TIMED_OUT, sentence, running.began_us, TimeoutError(sentence))
 
@@ -408,7 +411,7 @@ class KernelExecutor:
         kernel = self._kernel
         assert kernel is not None
         await kernel.interrupt()
-        await asyncio.wait({running.idle, kernel.died}, timeout=INTERRUPT_S, return_when=asyncio.FIRST_COMPLETED)
+        await first_of(running.idle, kernel.died, timeout_s=INTERRUPT_S)
         if running.idle.done():
             return True
         await kernel.kill()

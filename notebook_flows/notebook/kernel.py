@@ -17,7 +17,7 @@ from notebook_flows.notebook.errors import NotebookError, UnknownKernel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jupyter_client.asynchronous.client import AsyncKernelClient
+    from jupyter_client.blocking.client import BlockingKernelClient
     from jupyter_client.manager import AsyncKernelManager
 
 DEFAULT_KERNEL = "python3"
@@ -25,8 +25,17 @@ LOOK_EVERY_S = 0.1
 ASK_AGAIN_S = 0.1
 SHUTDOWN_S = 5.0
 """How long a kernel may take to end by itself: what its code has left to do at exit is done then."""
+MESSAGES_AT_ONCE = 100
 LONGEST_SOCKET_FOLDER = 80
 TOLD_OF_LOG = 2_000
+
+_KEEP_ALL = """
+try:
+    (lambda thread: thread.schedule(lambda: thread.socket.setsockopt(23, 100_000)))(get_ipython().kernel.iopub_thread)
+except Exception:
+    pass
+"""
+"""Sets SNDHWM where a kernel publishes: by default, what more than 1,000 messages are ahead of us is lost."""
 
 
 class KernelStartError(NotebookError):
@@ -68,7 +77,10 @@ class Kernel:
     """
 
     died: asyncio.Future[str]
-    client: AsyncKernelClient
+    client: BlockingKernelClient
+    _published: _Ear
+    _replies: _Ear
+    _context: Any
     _manager: AsyncKernelManager
 
     def __init__(
@@ -87,7 +99,7 @@ class Kernel:
         self._log: IO[bytes] | None = None
         self._process: Any = None
         self._group: int | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._watcher: asyncio.Task[None] | None = None
         self._is_subscribed = asyncio.Event()
         self._info: asyncio.Future[dict[str, Any]] | None = None
         self._info_ids: set[str] = set()
@@ -103,29 +115,31 @@ class Kernel:
             await self._launch()
         except Exception as error:  # a command that is not there, a provisioner of somebody else's
             raise KernelStartError(self.name, f"could not be started: {error}.") from error
-        self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._listen())]
-        self._tasks.append(asyncio.create_task(self._hear_replies()))
+        self._watcher = asyncio.create_task(self._watch())
+        self._published = _Ear(self.client.iopub_channel, self._heard)
+        self._replies = _Ear(self.client.shell_channel, self._answered)
         try:
-            return await asyncio.wait_for(self._until_ready(), timeout_s)
+            info = await asyncio.wait_for(self._until_ready(), timeout_s)
         except TimeoutError:
             raise KernelStartError(self.name, f"did not answer within {timeout_s:g} s.{self._last_words()}") from None
+        if info.get("implementation") == "ipython":
+            self._send(
+                "execute_request", {"code": _KEEP_ALL, "silent": True, "store_history": False, "allow_stdin": False}
+            )
+        return info
 
     async def _launch(self) -> None:
         import zmq
-        import zmq.asyncio
+        from jupyter_client.blocking.client import BlockingKernelClient
         from jupyter_client.manager import AsyncKernelManager
 
         self._folder = _socket_folder()
         self._log = (self._folder / "kernel.log").open("wb")
-        context = zmq.asyncio.Context()
-        context.setsockopt(zmq.RCVHWM, 0)  # else a flood of messages is cut short in silence
-        context.setsockopt(zmq.RECONNECT_IVL, 10)  # ms; the kernel's sockets come a moment after we ask for them
         transport = "tcp" if sys.platform == "win32" else "ipc"
         self._manager = AsyncKernelManager(
             kernel_name=self.name,
             transport=transport,
             connection_file=str(self._folder / "k.json"),
-            context=context,
             shutdown_wait_time=SHUTDOWN_S,
         )
         arguments = ["--HistoryManager.hist_file=:memory:"] if self._manager.ipykernel else []
@@ -134,7 +148,11 @@ class Kernel:
         )
         self._process = getattr(self._manager.provisioner, "process", None)
         self._group = getattr(self._manager.provisioner, "pgid", None)
-        self.client = self._manager.client()
+        self._context = zmq.Context()
+        self._context.setsockopt(zmq.RCVHWM, 0)  # else a flood of messages is cut short in silence; see also _KEEP_ALL
+        self._context.setsockopt(zmq.RECONNECT_IVL, 10)  # ms; the kernel's sockets come a moment after we ask for them
+        self.client = BlockingKernelClient(context=self._context, session=self._manager.session)
+        self.client.load_connection_info(self._manager.get_connection_info())
         self.client.start_channels(stdin=False, hb=False, control=False)
 
     async def _until_ready(self) -> dict[str, Any]:
@@ -144,10 +162,11 @@ class Kernel:
         try:
             while True:
                 self._info_ids.add(self._send("kernel_info_request", {}))
-                await asyncio.wait({self.died, self._info}, return_when=asyncio.FIRST_COMPLETED)
+                await first_of(self.died, self._info)
                 if self.died.done():
                     raise KernelStartError(self.name, f"did not start: {self.died.result()}.{self._last_words()}")
-                if await asyncio.wait({subscribed}, timeout=ASK_AGAIN_S) and subscribed.done():
+                await asyncio.wait({subscribed}, timeout=ASK_AGAIN_S)
+                if subscribed.done():
                     return self._info.result()
         finally:
             subscribed.cancel()
@@ -155,6 +174,7 @@ class Kernel:
     def _send(self, kind: str, content: dict[str, Any], metadata: dict[str, Any] | None = None) -> str:
         message = self.client.session.msg(kind, content, metadata=metadata)
         self.client.shell_channel.send(message)
+        self._replies.listen_soon()
         return str(message["header"]["msg_id"])
 
     def execute(self, code: str, *, cell_id: str, stop_on_error: bool) -> str:
@@ -171,25 +191,16 @@ class Kernel:
 
     # -- hearing it ------------------------------------------------------------------------------------------------
 
-    async def _listen(self) -> None:
-        channel: Any = self.client.iopub_channel
-        while True:
-            message = await _next_message(channel)
-            if message is not None:
-                self._is_subscribed.set()
-                self._on_message(message)
+    def _heard(self, message: dict[str, Any]) -> None:
+        self._is_subscribed.set()
+        self._on_message(message)
+        self._replies.listen_soon()  # an Output widget may have sent something
 
-    async def _hear_replies(self) -> None:
-        channel: Any = self.client.shell_channel
-        while True:
-            message = await _next_message(channel)
-            if message is None:
-                continue
-            if message["parent_header"].get("msg_id") in self._info_ids:
-                if self._info is not None and not self._info.done():
-                    self._info.set_result(message["content"])
-            else:
-                self._on_reply(message)
+    def _answered(self, message: dict[str, Any]) -> None:
+        if message["parent_header"].get("msg_id") not in self._info_ids:
+            self._on_reply(message)
+        elif self._info is not None and not self._info.done():
+            self._info.set_result(message["content"])
 
     async def _watch(self) -> None:
         while True:
@@ -243,7 +254,7 @@ class Kernel:
     async def kill(self) -> None:
         """End its process, and wait until it has ended."""
         self.kill_now()
-        if self._tasks:
+        if self._watcher is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self.died), 1)
 
@@ -256,18 +267,20 @@ class Kernel:
                 with contextlib.suppress(Exception):  # killed below if it does not go
                     await self._manager.shutdown_kernel(now=False)
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._watcher is not None:
+                self._watcher.cancel()
+                await asyncio.gather(self._watcher, return_exceptions=True)
+                self._published.close()
+                self._replies.close()
             self._clean_up()
 
     def _clean_up(self) -> None:
         manager = getattr(self, "_manager", None)
         if hasattr(self, "client"):
             self.client.stop_channels()
+            self._context.destroy(linger=0)
         if manager is not None:
             with contextlib.suppress(Exception):  # sockets that are closed already
-                manager.cleanup_connection_file()
                 manager.context.destroy(linger=0)
         if self._log is not None:
             self._log.close()
@@ -275,13 +288,57 @@ class Kernel:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-async def _next_message(channel: Any) -> dict[str, Any] | None:
-    """The next message; None for one that is no message of Jupyter's."""
-    try:
-        message: dict[str, Any] = await channel.get_msg(timeout=None)
-    except (ValueError, TypeError, KeyError, IndexError):  # a wrong signature, broken JSON
-        return None
-    return message
+class _Ear:
+    """Hears one channel on the running loop.
+
+    A ZeroMQ socket tells only once that it has something; whoever sends on it may take that sign away. So all there is
+    is read each time, and after each send as well.
+    """
+
+    def __init__(self, channel: Any, hear: Callable[[dict[str, Any]], None]) -> None:
+        import zmq
+
+        self._socket = channel.socket
+        self._session = channel.session
+        self._hear = hear
+        self._loop = asyncio.get_running_loop()
+        self._nothing = zmq.Again
+        self._at_once = zmq.NOBLOCK
+        self._handle = self._socket.getsockopt(zmq.FD)
+        self._is_due = False
+        self._loop.add_reader(self._handle, self.listen)
+
+    def listen_soon(self) -> None:
+        """Look whether something has come, as soon as what runs now is done."""
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self.listen)
+
+    def listen(self) -> None:
+        """Take what has come."""
+        self._is_due = False
+        for _ in range(MESSAGES_AT_ONCE):
+            if self._socket.closed:
+                return
+            try:
+                frames = self._socket.recv_multipart(self._at_once)
+            except self._nothing:
+                return
+            try:
+                message = self._session.deserialize(self._session.feed_identities(frames)[1])
+            except (ValueError, TypeError, KeyError, IndexError):
+                continue  # a wrong signature, broken JSON: no message of Jupyter's
+            self._hear(message)
+        self.listen_soon()
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._loop.remove_reader(self._handle)
+
+
+async def first_of(*futures: asyncio.Future[Any], timeout_s: float | None = None) -> None:
+    """Wait until one of them is done, or the time is up."""
+    await asyncio.wait(futures, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
 
 
 def _socket_folder() -> Path:

@@ -7,16 +7,21 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TRUE = frozenset({"true", "yes", "on", "1"})
 FALSE = frozenset({"false", "no", "off", "0"})
 NOTHING = frozenset({"none", "null"})
 _INTEGER = re.compile(r"[+-]?[0-9]+(?:_[0-9]+)*")
-_NUMBER = re.compile(r"[+-]?(?:inf(?:inity)?|nan|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:e[+-]?[0-9]+)?)", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"[+-]?(?:inf(?:inity)?|nan|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:e[+-]?[0-9]+)?)", re.IGNORECASE
+)
 _PLAIN_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?", re.IGNORECASE)
-_CONTAINERS = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset, "dict": dict}
+_CONTAINERS: dict[str, Any] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset, "dict": dict}
 _ALIASES = {
     "List": "list", "Sequence": "list", "Iterable": "list", "Collection": "list", "MutableSequence": "list",
     "Tuple": "tuple", "Set": "set", "FrozenSet": "frozenset", "Dict": "dict", "Mapping": "dict",
@@ -248,7 +253,7 @@ def _read_none(text: str) -> None:
         raise UnfitError(f"is None, not {_shown(text)}")
 
 
-_READERS = {"int": _read_int, "float": _read_float, "bool": _read_bool, "str": str, "None": _read_none}
+_READERS: dict[str, Callable[[str], Any]] = {"int": _read_int, "float": _read_float, "bool": _read_bool, "str": str, "None": _read_none}
 
 
 def _fit_int(value: Any, kind: Kind) -> int:
@@ -300,6 +305,7 @@ def _fit_container(value: Any, kind: Kind) -> Any:
         raise UnfitError(f"is {_article(kind)}, not {_shown(value)}")
     if make is dict:
         keys, values = (*kind.parts, UNKNOWN, UNKNOWN)[:2]
+        assert isinstance(value, dict)
         return {_inside(one, keys, kind): _inside(value[one], values, kind) for one in value}
     if kind.choices:
         if len(value) != len(kind.parts):

@@ -154,7 +154,9 @@ class OutputClient(NotebookClient):
 
     def _has_room(self, outs: list[Any], cell: CellOutputs, content: dict[str, Any]) -> bool:
         cell.shown += 1
-        cell.shown_bytes += sum(len(one) if isinstance(one, str) else sys.getsizeof(one) for one in content["data"].values())
+        cell.shown_bytes += sum(
+            len(one) if isinstance(one, str) else sys.getsizeof(one) for one in content["data"].values()
+        )
         if cell.shown <= DISPLAY_LIMIT and cell.shown_bytes <= DISPLAY_BYTES:
             return True
         if cell.shown < sys.maxsize // 2:  # told once

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
 import keyword
 import re
@@ -138,10 +139,8 @@ def _parameter(
     is_required = value is None or (isinstance(value, ast.Constant) and value.value is ...)
     default = None
     if value is not None and not is_required:
-        try:
-            default = ast.literal_eval(value)
-        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            pass  # computed: only the kernel knows it
+        with contextlib.suppress(ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            default = ast.literal_eval(value)  # else it is computed: only the kernel knows it
     if annotation is not None:
         kind = kind_from_node(annotation)
     else:
@@ -261,7 +260,9 @@ def _injected_names(notebook: NotebookNode) -> set[str]:
 
 def _for_another_language(given: Mapping[str, Any], path: object) -> dict[str, Any]:
     """We cannot read that language's types: values are guessed as papermill does it, names only have to be harmless."""
-    problems = [f"{_quoted(name)} cannot be the name of a parameter: {_hostility(name)}." for name in given if _hostility(name)]
+    problems = [
+        f"{_quoted(name)} cannot be the name of a parameter: {_hostility(name)}." for name in given if _hostility(name)
+    ]
     if problems:
         raise NotebookParameterError(path, problems)
     return {name: fitted(value, UNKNOWN) for name, value in given.items()}

@@ -62,7 +62,7 @@ def write_whole(path: Path, pieces: Iterable[bytes]) -> None:
                 file.writelines(pieces)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(aside, path)
+            aside.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
                 aside.unlink()
@@ -76,7 +76,7 @@ def _created(aside: Path, path: Path):  # type: ignore[no-untyped-def] # noqa: A
     def opener(name: str, flags: int) -> int:
         return os.open(name, flags | os.O_CLOEXEC, 0o666)
 
-    file = open(aside, "wb", opener=opener)  # noqa: PTH123, SIM115 - Path.open takes no opener; the caller closes it
+    file = open(aside, "wb", opener=opener)  # noqa: SIM115 - the caller closes it
     with contextlib.suppress(OSError):
         os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))  # as the file that it replaces
     return file

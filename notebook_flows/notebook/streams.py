@@ -200,17 +200,19 @@ class Lines:
 
     def add(self, name: str, text: str) -> None:
         """The cell has printed this."""
-        if self._sent > HISTORY_LIMIT or name not in self._rest:
+        room = HISTORY_LIMIT - self._sent
+        if room <= 0 or name not in self._rest:
             return
         self._sent += len(text)
-        *lines, rest = (self._rest[name] + text).split("\n")
+        *lines, rest = (self._rest[name] + text[:room]).split("\n")
         if len(rest) > LONGEST_LINE:
             lines.append(rest)
             rest = ""
         self._rest[name] = rest
         self._tell(name, lines)
         if self._sent > HISTORY_LIMIT:
-            self.say(30, "notebook_flows", "The cell prints more than is kept here; the rest is in the output notebook.")
+            self.end()
+            self.say(30, "notebook_flows", "The cell prints more than is kept here; the output notebook has more.")
 
     def end(self) -> None:
         """That was all."""
@@ -231,4 +233,6 @@ class Lines:
 
 
 def _cut(line: str) -> str:
-    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}... ({len(line) - LONGEST_LINE} more characters)"
+    return (
+        line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}... ({len(line) - LONGEST_LINE} more characters)"
+    )

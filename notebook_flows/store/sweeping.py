@@ -146,9 +146,12 @@ def crash_events(known: Iterable[Event], task_count: int, first_seq: int, at_us:
     for event in known:
         if event.kind in {Kind.TASK, Kind.EXPANDED} and event.node != RUN_ITSELF:
             now[event.node, event.index] = event
+        if event.kind is Kind.RUN and event.data:  # the first one names the tasks whose states were given
+            for node, state in event.data.get("presets", {}).items():
+                now[int(node), UNMAPPED] = Event(0, 0, Kind.TASK, int(node), UNMAPPED, 0, 1, S(state), None)
         if event.kind is Kind.EXPANDED and event.data:
             widths[event.node] = int(event.data.get("width", 0))
-    for node in range(task_count):
+    for node in range(task_count if first_seq > 1 else 0):  # without a first event its graph is not known
         for index in (UNMAPPED, *range(widths.get(node, 0))):
             now.setdefault((node, index), Event(0, 0, Kind.TASK, node, index, 0, 1, S.PENDING, None))
     seq = first_seq

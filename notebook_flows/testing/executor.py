@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from random import Random
+from time import time_ns
 from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import S
@@ -95,7 +96,7 @@ class InlineExecutor:
     def _perform(self, place: int) -> Outcome:
         call = self._waiting.pop(place)
         self.performed.append(call)
-        started_us = self._clock.now_us() if self._clock is not None else 0
+        started_us = self._now_us()
         try:
             outcome = perform(call)
         except BaseException as error:
@@ -105,19 +106,23 @@ class InlineExecutor:
             return outcome
         return outcome._replace(started_us=started_us, ended_us=self._clock.now_us())
 
+    def _now_us(self) -> int:
+        return time_ns() // 1000 if self._clock is None else self._clock.now_us()
+
     def cancel(self, ref: int, attempt: int) -> bool:
         """Stop an attempt that has not begun."""
         for call in self._waiting:
             if call.ref == ref and call.attempt == attempt:
                 self._waiting.remove(call)
-                self._inbox.put(_cancelled(call, "Cancelled before it began.", 0))
+                self._inbox.put(_cancelled(call, "Cancelled before it began.", self._now_us()))
                 return True
         return False
 
     def stop(self, *, cancel_running: bool) -> Sequence[str]:
         """Drop what waits; hand over what was held back."""
         self._inbox.put_many(list(self._held_back))
-        self._inbox.put_many([_cancelled(call, "The run has stopped.", 0) for call in self._waiting])
+        now_us = self._now_us()
+        self._inbox.put_many([_cancelled(call, "The run has stopped.", now_us) for call in self._waiting])
         self._held_back.clear()
         self._waiting.clear()
         return ()

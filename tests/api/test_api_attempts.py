@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from datetime import timedelta
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from notebook_flows import Flow, ThreadExecutor, signals, task
-from notebook_flows.core import state as api
 from notebook_flows.core.context import context
+
+if TYPE_CHECKING:
+    from notebook_flows.core import state as api
 
 
 def run_of(function: Any, executor: Any = None, **options: Any) -> api.State:
@@ -90,7 +93,7 @@ def test_the_rests_follow_the_list_and_its_last_one_holds_on() -> None:
 
     run_of(step, max_retries=3, retry_delay=[0.03, 0.09])
 
-    rests = [after - before for before, after in zip(begun, begun[1:], strict=False)]
+    rests = [after - before for before, after in pairwise(begun)]
     assert len(rests) == 3
     assert all(rest >= least for rest, least in zip(rests, [0.03, 0.09, 0.09], strict=True))
 

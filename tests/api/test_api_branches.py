@@ -103,11 +103,10 @@ def test_cases_nest(outer: bool, inner: bool, states: list[str]) -> None:
 
 
 def test_a_case_inside_a_case_over_a_task_of_the_branch() -> None:
-    with Flow("f") as f:
-        with case(give(False), True):
-            condition = give(True)
-            with case(condition, True):
-                within = give(2)
+    with Flow("f") as f, case(give(False), True):
+        condition = give(True)
+        with case(condition, True):
+            within = give(2)
 
     assert words(f.run(), [condition, within]) == ["Skipped", "Skipped"]
 
@@ -125,7 +124,7 @@ def test_mapped_tasks_inside_a_case() -> None:
 
 def test_an_error_inside_a_case_leaves_no_condition_behind() -> None:
     with Flow("f") as f:
-        with pytest.raises(ZeroDivisionError), case(give(1), 1):
+        with pytest.raises(ZeroDivisionError), case(give(1), 1):  # noqa: PT012 - the error comes after a task
             inside = give(2)
             1 / 0
         outside = give(3)
@@ -226,7 +225,9 @@ def test_merge_element_by_element() -> None:
 # -- switch and ifelse -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("chosen", "states"), [(1, ["Success", "Skipped"]), (2, ["Skipped", "Success"]), (3, ["Skipped"] * 2)])
+@pytest.mark.parametrize(
+    ("chosen", "states"), [(1, ["Success", "Skipped"]), (2, ["Skipped", "Success"]), (3, ["Skipped"] * 2)]
+)
 def test_switch_runs_the_branch_with_the_value(chosen: int, states: list[str]) -> None:
     with Flow("f") as f:
         condition = Parameter("c")
@@ -238,7 +239,9 @@ def test_switch_runs_the_branch_with_the_value(chosen: int, states: list[str]) -
     assert state.is_successful()
 
 
-@pytest.mark.parametrize(("value", "states"), [(5, ["Success", "Skipped"]), ([], ["Skipped", "Success"]), (None, ["Skipped", "Success"])])
+@pytest.mark.parametrize(
+    ("value", "states"), [(5, ["Success", "Skipped"]), ([], ["Skipped", "Success"]), (None, ["Skipped", "Success"])]
+)
 def test_ifelse_goes_by_truth(value: Any, states: list[str]) -> None:
     with Flow("f") as f:
         yes, no = give("yes"), give("no")

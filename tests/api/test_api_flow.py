@@ -141,7 +141,7 @@ def test_the_context_knows_the_open_flow_and_forgets_it() -> None:
 
 
 def test_an_error_inside_closes_the_flow_and_is_passed_on() -> None:
-    with pytest.raises(ZeroDivisionError), Flow("f"):
+    with pytest.raises(ZeroDivisionError), Flow("f"):  # noqa: PT012 - the error comes after a task
         Task(name="unused")
         1 / 0
 
@@ -150,7 +150,7 @@ def test_an_error_inside_closes_the_flow_and_is_passed_on() -> None:
 
 
 def test_tasks_that_were_made_but_not_used_are_told() -> None:
-    with pytest.warns(UserWarning, match="Tasks were created but not added to the flow 'f': lonely"), Flow("f") as f:
+    with pytest.warns(UserWarning, match="Tasks were created but not added to the flow 'f': lonely"), Flow("f") as f:  # noqa: PT031 - a block of two tasks
         Task(name="lonely")
         one()
 
@@ -240,7 +240,7 @@ def test_nothing_comes_before_a_parameter() -> None:
 @pytest.mark.parametrize(
     ("again", "error", "words"),
     [
-        ("x", ValueError, 'Argument "x" of task \'double\' has already been assigned'),
+        ("x", ValueError, "Argument \"x\" of task 'double' has already been assigned"),
         ("z", TypeError, "Task 'double' has no argument 'z'"),
     ],
 )
@@ -610,6 +610,27 @@ def test_replace_keeps_constants_of_the_call() -> None:
     f.replace(old, new := add.copy())
 
     assert f.run().result[new].result == 3
+
+
+def test_replace_by_a_list_of_tasks() -> None:
+    with Flow("f") as f:
+        made = task(lambda x: x)(source := one())
+        other = double(4)
+
+    f.replace(source, [other, 5])
+
+    assert f.run().result[made].result == [8, 5]
+
+
+def test_replace_by_a_task_of_the_flow_joins_them() -> None:
+    with Flow("f") as f:
+        before, kept = one(), one()
+        first, second = double(before), double(kept)
+
+    f.replace(before, kept)
+
+    assert len(f.tasks) == 3
+    assert set(f.upstream_tasks(first)) == set(f.upstream_tasks(second)) == {kept}
 
 
 def test_replacing_a_stranger_is_refused() -> None:

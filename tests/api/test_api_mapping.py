@@ -585,8 +585,7 @@ def test_apply_map_may_branch() -> None:
     def work(x: Task) -> Task:
         is_even = (x % 2).is_equal(0)
         with case(is_even, True):
-            made = double(x)
-        return made
+            return double(x)
 
     with Flow("f") as f:
         made = apply_map(work, numbers(4))

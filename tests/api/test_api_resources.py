@@ -86,7 +86,9 @@ def test_tasks_that_do_not_name_the_resource_run_inside_too(pool: Any, happened:
     ("how", "ends_well"),
     [("fail", False), ("skip", True), ("", True)],
 )
-def test_clean_up_runs_whatever_happened_inside(pool: Any, use: Any, happened: list[str], how: str, ends_well: bool) -> None:
+def test_clean_up_runs_whatever_happened_inside(
+    pool: Any, use: Any, happened: list[str], how: str, ends_well: bool
+) -> None:
     with Flow("f") as f, pool() as resource:
         use(resource, how)
         use(resource, "other")
@@ -99,7 +101,9 @@ def test_clean_up_runs_whatever_happened_inside(pool: Any, use: Any, happened: l
 
 
 @pytest.mark.parametrize("broken", ["init", "setup"])
-def test_what_was_not_set_up_is_neither_used_nor_cleaned_up(pool: Any, use: Any, happened: list[str], broken: str) -> None:
+def test_what_was_not_set_up_is_neither_used_nor_cleaned_up(
+    pool: Any, use: Any, happened: list[str], broken: str
+) -> None:
     with Flow("f") as f, pool(broken=broken) as resource:
         made = use(resource)
 
@@ -173,7 +177,10 @@ def test_options_of_the_three_tasks_can_be_given() -> None:
         def cleanup(self, resource: None) -> None: ...
 
     manager = resource_manager(
-        Pool, name="db", init_task_kwargs={"tags": ["i"]}, setup_task_kwargs={"tags": ["s"]},
+        Pool,
+        name="db",
+        init_task_kwargs={"tags": ["i"]},
+        setup_task_kwargs={"tags": ["s"]},
         cleanup_task_kwargs={"tags": ["c"]},
     )
     with Flow("f") as f, manager():

@@ -104,7 +104,12 @@ def test_a_signal_tells_its_message() -> None:
 
 @pytest.mark.parametrize(
     ("state", "signal"),
-    [(api.Failed(), signals.FAIL), (api.Skipped(), signals.SKIP), (api.Success(), signals.SUCCESS), (api.Looped(), signals.LOOP)],
+    [
+        (api.Failed(), signals.FAIL),
+        (api.Skipped(), signals.SKIP),
+        (api.Success(), signals.SUCCESS),
+        (api.Looped(), signals.LOOP),
+    ],
 )
 def test_the_signal_of_a_state_is_known(state: api.State, signal: type) -> None:
     assert signals.signal_from_state(state) is signal

@@ -413,7 +413,7 @@ def test_too_few_values_fail_the_one_that_is_missing() -> None:
         (lambda a, b: a >= 7, True),
         (lambda a, b: a < b, False),
         (lambda a, b: b <= a, True),
-        (lambda a, b: 8 > a, True),
+        (lambda a, b: 8 > a, True),  # noqa: SIM300 - that is the case
         (lambda a, b: a.is_equal(7), True),
         (lambda a, b: a.is_not_equal(b), True),
         (lambda a, b: a.not_(), False),

@@ -11,7 +11,7 @@ from notebook_flows import Edge, Flow, Task, signals, task, triggers
 from notebook_flows.core import state as api
 from notebook_flows.core.context import context
 
-ALL = "all_successful all_failed any_successful any_failed all_finished not_all_skipped manual_only".split()
+ALL = ["all_successful", "all_failed", "any_successful", "any_failed", "all_finished", "not_all_skipped", "manual_only"]
 S, F, K, P = "Success", "TriggerFailed", "Skipped", "Paused"
 
 
@@ -95,7 +95,10 @@ def test_some_failed_and_some_successful_take_numbers_and_shares(trigger: Any, r
 
 
 def test_a_trigger_that_says_no_says_why() -> None:
-    assert judged(triggers.all_failed, "ok").message == 'Trigger was "all_failed" but some of the upstream tasks succeeded.'
+    assert (
+        judged(triggers.all_failed, "ok").message
+        == 'Trigger was "all_failed" but some of the upstream tasks succeeded.'
+    )
     assert "bad" in str(judged(triggers.all_successful, "bad").message)
     assert "at_least=2" in str(judged(triggers.some_failed(at_least=2), "bad").message)
 
@@ -200,7 +203,12 @@ def test_a_built_in_trigger_may_be_called_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "trigger", [*(getattr(triggers, name) for name in ALL), triggers.some_failed(at_least=2), triggers.some_successful(at_most=0.5)],
+    "trigger",
+    [
+        *(getattr(triggers, name) for name in ALL),
+        triggers.some_failed(at_least=2),
+        triggers.some_successful(at_most=0.5),
+    ],
     ids=repr,
 )
 def test_triggers_travel_to_other_processes(trigger: Any) -> None:
@@ -218,7 +226,13 @@ def test_failures_go_down_and_all_failed_stops_them() -> None:
         last = Task(name="last").set_upstream(rescue)
 
     state = f.run()
-    assert [type(state.result[each]).__name__ for each in (first, second, third, rescue, last)] == ["Failed", F, F, S, S]
+    assert [type(state.result[each]).__name__ for each in (first, second, third, rescue, last)] == [
+        "Failed",
+        F,
+        F,
+        S,
+        S,
+    ]
     assert state.is_successful()
 
 

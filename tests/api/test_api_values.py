@@ -52,7 +52,9 @@ def test_a_parameter_has_the_value_of_the_run_or_its_default(parameter: Any, giv
 
 @pytest.mark.parametrize("parameter", [lambda: Parameter("p"), lambda: Parameter("p", default=1, required=True)])
 def test_a_required_parameter_has_to_be_given(parameter: Any) -> None:
-    with pytest.raises(ParameterError, match=r"did not receive the following required parameters: p.*flow.run\(p=...\)"):
+    with pytest.raises(
+        ParameterError, match=r"did not receive the following required parameters: p.*flow.run\(p=...\)"
+    ):
         run_with(parameter())
 
 
@@ -109,7 +111,7 @@ BERLIN = timezone(timedelta(hours=1))
         ("2021-01-31T08:00:00+01:00", datetime(2021, 1, 31, 8, tzinfo=BERLIN)),
         ("2021-01-31", datetime(2021, 1, 31, tzinfo=UTC)),
         ("2021-01-31T08:00", datetime(2021, 1, 31, 8, tzinfo=UTC)),
-        (datetime(2021, 1, 31), datetime(2021, 1, 31, tzinfo=UTC)),
+        (datetime(2021, 1, 31), datetime(2021, 1, 31, tzinfo=UTC)),  # noqa: DTZ001 - that is the case
         (datetime(2021, 1, 31, tzinfo=BERLIN), datetime(2021, 1, 31, tzinfo=BERLIN)),
         (None, None),
     ],

@@ -285,6 +285,20 @@ def test_a_long_task_does_not_keep_short_ones_waiting_behind_it(processes, tmp_p
     assert processes.outcome().ref == long
 
 
+def test_a_worker_that_has_given_everything_back_is_free(processes):
+    from collections import deque
+
+    worker = object.__new__(workers.WorkerProcess)
+    done, second, third = (processes.call(double, x=x) for x in range(3))
+    worker.batch, worker.link = deque([done, second, third]), done
+
+    worker.link_ended(goes_on=False)
+    back = worker.take_back({(second.ref, 1), (third.ref, 1)})
+
+    assert back == [second, third]
+    assert worker.link is None
+
+
 def test_a_cancelled_task_takes_what_it_has_started_with_it(processes, tmp_path):
     gate = fifo_in(tmp_path)
 

@@ -31,7 +31,9 @@ def golden(write: Callable[[], list[Event]]) -> Callable[[], list[Event]]:
     return write
 
 
-def events_of(flow: Flow, clock: FakeClock | None = None, log: MemoryEventLog | None = None, **more: Any) -> list[Event]:
+def events_of(
+    flow: Flow, clock: FakeClock | None = None, log: MemoryEventLog | None = None, **more: Any
+) -> list[Event]:
     time = clock or FakeClock()
     history = log or MemoryEventLog(clock=time)
     executor = InlineExecutor(2, seed=1, clock=time)

@@ -1,0 +1,10 @@
+"""Parameters."""
+
+from notebook_flows.prefect._lazy import lazy
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "notebook_flows.core.parameter": "Parameter DateTimeParameter no_default=NO_DEFAULT",
+    },
+)

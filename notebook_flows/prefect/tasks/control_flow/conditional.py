@@ -1,0 +1,10 @@
+"""Branches."""
+
+from notebook_flows.prefect._lazy import lazy
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "notebook_flows.core.conditional": "CompareValue Merge ifelse merge switch",
+    },
+)

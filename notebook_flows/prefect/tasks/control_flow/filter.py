@@ -1,0 +1,10 @@
+"""Lists without what is not wanted in them."""
+
+from notebook_flows.prefect._lazy import lazy
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "notebook_flows.core.conditional": "FilterTask",
+    },
+)

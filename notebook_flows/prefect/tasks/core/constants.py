@@ -1,0 +1,10 @@
+"""Fixed values as tasks."""
+
+from notebook_flows.prefect._lazy import lazy
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "notebook_flows.core.parameter": "Constant",
+    },
+)

@@ -1,0 +1,10 @@
+"""Tasks around functions."""
+
+from notebook_flows.prefect._lazy import lazy
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "notebook_flows.core.task": "FunctionTask",
+    },
+)

@@ -1,0 +1,10 @@
+"""Errors of tasks, let out."""
+
+from notebook_flows.prefect._lazy import lazy
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "notebook_flows.core.context": "raise_on_exception",
+    },
+)

@@ -1,0 +1,39 @@
+"""Commands that run as processes of their own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from select import select
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import subprocess
+
+ROOT = Path(__file__).parents[2]
+
+
+class Started(NamedTuple):
+    """A command that runs, whose task says by a byte in a pipe that it has begun."""
+
+    process: subprocess.Popen[str]
+    ready: int
+
+    def wait_until_begun(self) -> None:
+        assert select([self.ready], [], [], 20)[0], "it has not begun within 20 s"
+        assert os.read(self.ready, 1) == b"!"
+
+    def end(self) -> tuple[int, str]:
+        """The exit code, and what was said on stderr."""
+        _, said = self.process.communicate(timeout=20)
+        return self.process.returncode, said
+
+
+SAYS_READY = """
+import os, sys, time
+from notebook_flows import Flow, task
+
+def begun():
+    with open(os.environ["READY"], "wb", buffering=0) as pipe:
+        pipe.write(b"!")
+"""

@@ -1,0 +1,235 @@
+"""The commands that look at the history, and at the installation."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from notebook_flows import workspace
+from notebook_flows.cli import history
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from click.testing import Result
+
+    Command = Callable[..., Result]
+
+
+@pytest.fixture
+def two_runs(nf: Command, write: Callable[..., Path]) -> list[str]:
+    """The ids of a run that succeeded and, newer, one that failed."""
+    path = write("etl.py")
+    nf("run", path, "-q")
+    nf("run", path, "-q", "-p", "limit=1")
+    return [row.run_id for row in reversed(workspace.event_log().runs())]
+
+
+def test_runs_are_listed_newest_first(nf: Command, two_runs: list[str]) -> None:
+    result = nf("runs")
+
+    head, newest, oldest = result.stdout.splitlines()
+    assert head.split()[:6] == ["Run", "Flow", "State", "Started", "Took", "Tasks"]
+    assert newest.startswith(f"{two_runs[1][:8]}  etl   ✗ failed")
+    assert oldest.startswith(f"{two_runs[0][:8]}  etl   ✓ success")
+    assert not any(line.endswith(" ") for line in result.stdout.splitlines())
+
+
+def test_runs_as_json_have_all_that_is_known(nf: Command, two_runs: list[str]) -> None:
+    newest, oldest = json.loads(nf("runs", "--json").stdout)
+
+    assert (newest["run_id"], newest["state"]) == (two_runs[1], "failed")
+    assert newest["counts"]["failed"] == 2
+    assert newest["parameters"] == {"count": 3, "limit": 1}
+    assert datetime.fromisoformat(oldest["started"]).tzinfo == UTC
+    assert oldest["duration_s"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["--state", "failed"], [1]),
+        (["--state", "Success"], [0]),
+        (["--limit", "1"], [1]),
+        (["--limit", "0"], [1, 0]),
+        (["--since", "1h"], [1, 0]),
+        (["--since", "2999-01-01"], []),
+        (["--flow", "etl"], [1, 0]),
+        (["--flow", "other"], []),
+    ],
+)
+def test_runs_can_be_chosen(nf: Command, two_runs: list[str], arguments: list[str], found: list[int]) -> None:
+    listed = json.loads(nf("runs", "--json", *arguments).stdout)
+
+    assert [one["run_id"] for one in listed] == [two_runs[number] for number in found]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["runs", "--flow", "elt"], "No flow named 'elt' has run. Did you mean 'etl'?"),
+        (["runs", "--state", "faild"], "Did you mean 'failed'?"),
+        (["runs", "--since", "soon"], "'soon' is no moment"),
+        (["show", "ffffffffffffffff0"], "There is no run"),
+        (["logs", "latest", "laod"], "has no task 'laod'. Did you mean 'load'?"),
+        (["cancel", "zz"], "There is no run 'zz'."),
+        (["show", "latest", "--format", "png"], "png"),
+        (["rnu"], "There is no command 'rnu'. Did you mean 'run'?"),
+        (["etl.py"], "To run it: notebook-flows run etl.py"),
+    ],
+)
+def test_a_slip_is_told(nf: Command, two_runs: list[str], arguments: list[str], words: str) -> None:
+    result = nf(*arguments)
+
+    assert words in result.stderr
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+
+
+def test_where_nothing_has_run_that_is_said(nf: Command) -> None:
+    assert nf("runs").stderr == "There are no runs yet.\n"
+    assert nf("runs", "--json").stdout == "[]\n"
+    result = nf("logs", "latest")
+    assert (result.exit_code, result.stderr) == (2, "Error: There are no runs yet.\n")
+
+
+def test_logs_have_what_was_logged_and_how_a_task_failed(nf: Command, two_runs: list[str]) -> None:
+    assert "info    load  loads 3 rows" in nf("logs", two_runs[0][:8]).stdout
+    failed = nf("logs", "latest", "clean[2]").stdout
+    assert "error   clean[2]  ValueError: row 2 is too large" in failed
+    assert "Traceback (most recent call last):" in failed
+    assert "row 1 is too large" not in failed
+
+
+def test_logs_as_json_are_a_line_each(nf: Command, two_runs: list[str]) -> None:
+    lines = [json.loads(line) for line in nf("logs", "latest", "clean", "--json").stdout.splitlines()]
+
+    assert [line["index"] for line in lines] == [1, 2]
+    assert {line["level"] for line in lines} == {"error"}
+    assert lines[0]["message"].endswith("ValueError: row 1 is too large")
+
+
+def test_logs_below_the_level_are_left_out(nf: Command, two_runs: list[str]) -> None:
+    result = nf("logs", two_runs[0], "--level", "warning")
+
+    assert result.stdout == ""
+    assert "has logged nothing" in result.stderr
+
+
+def test_following_a_run_that_has_ended_ends(nf: Command, two_runs: list[str]) -> None:
+    result = nf("logs", "--follow", two_runs[0])
+
+    assert "loads 3 rows" in result.stdout
+    assert f"Run {two_runs[0][:8]} of 'etl' succeeded after" in result.stderr
+
+
+def test_a_run_is_shown_as_a_tree_with_states(nf: Command, two_runs: list[str]) -> None:
+    shown = nf("show", two_runs[1][:10]).stdout
+
+    assert "State       failed" in shown
+    assert "✗ clean" in shown
+    assert "2 failed, 1 success" in shown
+    assert "⊘ load" in shown
+    assert "✗ clean[1]  Error during execution of task: ValueError('row 1 is too large')" in shown
+
+
+def test_a_flow_is_shown_without_running(nf: Command, write: Callable[..., Path], own_history: Path) -> None:
+    path = write("etl.py")
+
+    assert "└─ load" in nf("show", path).stdout
+    assert nf("show", f"{path}:flow", "--format", "dot").stdout.startswith("digraph etl {")
+    assert not own_history.exists()
+
+
+def test_a_picture_is_written_in_the_format_of_its_name(nf: Command, two_runs: list[str], tmp_path: Path) -> None:
+    result = nf("show", "latest", "--output", "run.svg")
+
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert "<svg" in (tmp_path / "run.svg").read_text()
+
+
+def test_cancelling_what_has_ended_says_so(nf: Command, two_runs: list[str]) -> None:
+    result = nf("cancel", "latest")
+
+    assert result.exit_code == 0
+    assert result.stderr == f"Run {two_runs[1][:8]} of 'etl' has ended already: failed.\n"
+
+
+def test_the_doctor_finds_nothing_wrong_here(nf: Command, two_runs: list[str], own_history: Path) -> None:
+    result = nf("doctor", "--json")
+
+    findings: list[dict[str, Any]] = json.loads(result.stdout)
+    assert [one for one in findings if one["verdict"] == "broken"] == []
+    assert result.exit_code == 0
+    assert {"what": "History", "verdict": "ok", "told": "sound, 2 runs"} in findings
+    told = next(one["told"] for one in findings if one["what"] == "NOTEBOOK_FLOWS_STORE")
+    assert told == f"{own_history} (from the environment)"
+
+
+def test_the_doctor_finds_a_damaged_history(nf: Command, own_history: Path) -> None:
+    own_history.parent.mkdir()
+    own_history.write_bytes(b"no database at all" * 100)
+
+    result = nf("doctor")
+
+    assert result.exit_code == 1
+    assert "✗  History" in result.stdout
+    assert "Traceback" not in result.output
+
+
+def test_the_doctor_finds_a_setting_that_cannot_be_understood(nf: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTEBOOK_FLOWS_HISTORY", "of")
+
+    result = nf("doctor")
+
+    assert result.exit_code == 1
+    assert "NOTEBOOK_FLOWS_HISTORY is 'of'" in result.stdout
+
+
+def test_the_shell_completes_runs_and_states(two_runs: list[str]) -> None:
+    runs: Any = history.complete_run(None, None, two_runs[0][:2])  # type: ignore[arg-type] # it needs neither
+    states: Any = history.complete_state(None, None, "fa")  # type: ignore[arg-type]
+
+    assert two_runs[0][:8] in [item.value for item in runs]
+    assert [item.value for item in states] == ["failed"]
+
+
+def test_help_and_version_load_next_to_nothing() -> None:
+    code = (
+        "import sys\n"
+        "from notebook_flows.cli.app import app\n"
+        "for words in (['--version'], ['--help'], ['run', '--help'], ['runs', '--help']):\n"
+        "    app(words, standalone_mode=False)\n"
+        "heavy = {'rich', 'papermill', 'nbformat', 'nbclient', 'jupyter_client', 'graphviz', 'sqlite3', 'asyncio'}\n"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "notebook-flows 0." in done.stdout
+
+
+@pytest.mark.parametrize("name", ["run", "validate", "show", "params", "runs", "logs", "cancel", "doctor", "version"])
+def test_every_command_explains_itself(nf: Command, name: str) -> None:
+    result = nf(name, "--help")
+
+    assert result.exit_code == 0
+    assert "--debug" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_log_levels_stay_what_they_were(nf: Command, write: Callable[..., Path]) -> None:
+    before = logging.getLogger().handlers[:]
+
+    nf("run", write("etl.py"), "-q")
+
+    assert logging.getLogger().handlers == before

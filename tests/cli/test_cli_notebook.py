@@ -1,0 +1,111 @@
+"""Notebooks on the command line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+
+from notebook_flows import workspace
+from notebook_flows.cli.tracebacks import place_of
+from notebook_flows.core.lifecycle import S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cli_processes import Started
+    from click.testing import Result
+
+    Command = Callable[..., Result]
+
+CELLS = [
+    "count: int = 2  # how many\nname = 'x'",
+    "# Say it\nprint(name * count)",
+    "if count > 5:\n    raise ValueError(f'{count} is too large')",
+    "import os\nif count == 5:\n    os._exit(3)",
+]
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Path:
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    cells[0].metadata["tags"] = ["parameters"]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    path = tmp_path / "report.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    return path
+
+
+def test_its_parameters_are_listed_with_their_help(nf: Command, notebook: Path) -> None:
+    rows = json.loads(nf("params", notebook, "--json").stdout)
+
+    assert [(row["name"], row["kind"], row["default"], row["help"]) for row in rows] == [
+        ("count", "int", 2, "how many"),
+        ("name", "str", "x", ""),
+    ]
+    assert "how many" in nf("params", notebook).stdout
+
+
+def test_it_is_shown_and_validated_without_running(nf: Command, notebook: Path, own_history: Path) -> None:
+    assert "└─ 2 Say it" in nf("show", notebook).stdout
+    assert nf("validate", notebook).stdout == (
+        "Notebook 'report.ipynb' is valid: 4 cells to run, kernel python3, parameters: count, name.\n"
+    )
+    assert not own_history.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["report.ipynb", "-p", "cout=3"], "Did you mean 'count'?"),
+        (["report.ipynb", "-p", "count=many"], "is a whole number (int), not 'many'"),
+        (["report.ipynb", "-p", "count:=[1"], "A parameter is no JSON: '[1'"),
+        (["report.ipynb", "-k", "pyton3"], "Did you mean 'python3'?"),
+        (["report.ipynb", "-x", "threads"], "--executor is for flows; the cells of report.ipynb run in its kernel."),
+        (["reprot.ipynb"], "Did you mean 'report.ipynb'?"),
+    ],
+)
+def test_a_mistake_is_a_sentence_and_nothing_runs(
+    nf: Command, notebook: Path, arguments: list[str], words: str, own_history: Path
+) -> None:
+    result = nf("run", *arguments)
+
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not own_history.exists()
+
+
+@pytest.mark.parametrize(
+    ("count", "code", "state", "words"),
+    [
+        (2, 0, S.SUCCESS, "✓ report.ipynb succeeded after"),
+        (7, 1, S.FAILED, "ValueError: 7 is too large"),
+        (5, 3, S.CRASHED, "The kernel died in cell 5"),
+    ],
+)
+def test_it_runs_and_ends_with_the_true_exit_code(
+    start: Callable[..., Started], notebook: Path, count: int, code: int, state: S, words: str
+) -> None:
+    run = start("run", notebook, "-p", f"count={count}", "-o", "out.ipynb")
+
+    found, said = run.end()
+
+    assert (found, words in said) == (code, True), said
+    [row] = workspace.event_log().runs()
+    assert row.state is state
+    assert f"Output   out.ipynb\nHistory  {workspace.event_log().path}" in said
+    written = nbformat.read(notebook.with_name("out.ipynb"), as_version=4)
+    assert written.metadata.papermill.parameters == {"count": count}
+
+
+def test_the_place_of_an_error_is_found_in_ipythons_traceback() -> None:
+    text = (
+        "----\nValueError   Traceback (most recent call last)\nCell In[5], line 2\n      1 if n > 5:\n"
+        "----> 2     raise ValueError(n)\n\nCell In[1], line 9, in f(x)\n----> 9     g(x)\n\nValueError: 7"
+    )
+
+    assert place_of(text) == ("In [1], line 9, in f(x)", "g(x)")

@@ -1,0 +1,219 @@
+"""Runs that are stopped from outside, as real processes: Ctrl-C, SIGTERM, `cancel`, kill -9."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cli_processes import ROOT, SAYS_READY
+
+from notebook_flows import workspace
+from notebook_flows.core.lifecycle import S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cli_processes import Started
+    from click.testing import Result
+
+    Start = Callable[..., Started]
+
+SLEEPS = f"""{SAYS_READY}
+@task
+def sleeps():
+    begun()
+    time.sleep(60)
+
+@task
+def after(x): pass
+
+with Flow("sleeper") as flow: after(sleeps())
+"""
+
+STUBBORN = f"""{SAYS_READY}
+@task
+def stubborn():
+    while True:
+        try:
+            begun()
+            time.sleep(60)
+        except KeyboardInterrupt:
+            pass
+
+with Flow("stubborn") as flow: stubborn()
+"""
+
+LEAVES_A_THREAD = f"""{SAYS_READY}
+import threading
+
+@task
+def leaves():
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    begun()
+    time.sleep(60)
+
+with Flow("leaver") as flow: leaves()
+"""
+
+
+def only_run() -> Any:
+    [row] = workspace.event_log().runs()
+    return row
+
+
+@pytest.mark.parametrize("executor", ["local", "threads:2", "processes:1"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_cancels_the_run_records_it_and_ends_soon(
+    start: Start, write: Callable[..., Path], executor: str, number: int, code: int
+) -> None:
+    run = start("run", write("sleeper.py", SLEEPS), "-x", executor)
+    run.wait_until_begun()
+
+    sent_s = time.monotonic()
+    run.process.send_signal(number)
+    found, said = run.end()
+
+    assert found == code
+    assert time.monotonic() - sent_s < 5  # 2 s, and what a busy machine takes
+    assert "sleeper was cancelled after" in said
+    assert "Traceback" not in said
+    row = only_run()
+    assert row.state is S.CANCELLED
+    assert row.counts[S.CANCELLED] == 1
+
+
+def test_the_second_ctrl_c_ends_what_ignores_the_first(start: Start, write: Callable[..., Path]) -> None:
+    run = start("run", write("stubborn.py", STUBBORN))
+    run.wait_until_begun()
+    run.process.send_signal(signal.SIGINT)
+    run.wait_until_begun()  # it has swallowed the first
+    run.process.send_signal(signal.SIGINT)
+
+    code, said = run.end()
+
+    assert code == 130
+    assert "Ctrl-C again ends it at once." in said
+    assert only_run().state is S.CRASHED
+
+
+def test_threads_that_a_task_has_left_behind_do_not_hold_up_the_end(start: Start, write: Callable[..., Path]) -> None:
+    run = start("run", write("leaver.py", LEAVES_A_THREAD))
+    run.wait_until_begun()
+    run.process.send_signal(signal.SIGINT)
+
+    code, said = run.end()
+
+    assert code == 130
+    assert "leaver was cancelled" in said
+
+
+def test_sigterm_is_heard_where_ctrl_c_is_ignored(start: Start, write: Callable[..., Path]) -> None:
+    def ignore() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    run = start("run", write("sleeper.py", SLEEPS), preexec_fn=ignore)  # as a shell's `&` and nohup do
+    run.wait_until_begun()
+    run.process.send_signal(signal.SIGINT)
+    run.process.send_signal(signal.SIGTERM)
+
+    code, _ = run.end()
+
+    assert code == 143
+    assert only_run().state is S.CANCELLED
+
+
+@pytest.mark.parametrize("executor", ["local", "threads:2"])
+def test_another_process_can_cancel_a_run(
+    start: Start, nf: Callable[..., Result], write: Callable[..., Path], executor: str
+) -> None:
+    run = start("run", write("sleeper.py", SLEEPS), "-x", executor)
+    run.wait_until_begun()
+
+    cancelled = nf("cancel", "latest", "--wait")
+    code, said = run.end()
+
+    assert cancelled.exit_code == 0
+    assert "is asked to stop" in cancelled.stderr
+    assert "It has ended: cancelled." in cancelled.stderr
+    assert code == 6
+    assert "sleeper was cancelled" in said
+
+
+def test_a_run_that_lost_its_process_is_told_crashed(
+    start: Start, nf: Callable[..., Result], write: Callable[..., Path]
+) -> None:
+    run = start("run", write("sleeper.py", SLEEPS))
+    run.wait_until_begun()
+    run.process.kill()
+    run.process.wait()
+
+    result = nf("cancel", "latest")
+
+    assert result.exit_code == 0
+    assert "had lost its process: it is crashed now" in result.stderr
+    assert only_run().state is S.CRASHED
+
+
+def test_logs_can_be_followed_from_another_process(start: Start, write: Callable[..., Path], tmp_path: Path) -> None:
+    source = f"""{SAYS_READY}
+@task
+def talks(context):
+    context.logger.info("one")
+    begun()
+    os.read(os.open("go", os.O_RDONLY), 1)
+    context.logger.info("two")
+
+with Flow("talker") as flow: talks()
+"""
+    os.mkfifo(tmp_path / "go")
+    run = start("run", write("talker.py", source), "-q", "-x", "threads:1")
+    run.wait_until_begun()
+    follower = start("logs", "--follow", "latest", "--json")
+    assert follower.process.stdout is not None
+
+    first = json.loads(follower.process.stdout.readline())
+    (tmp_path / "go").write_text("!")
+    second = json.loads(follower.process.stdout.readline())
+    code, said = follower.end()
+
+    assert (first["message"], second["message"]) == ("one", "two")
+    assert code == 0
+    assert "of 'talker' succeeded after" in said
+    assert run.end() == (0, "")
+
+
+def test_a_terminal_is_left_as_it_was(write: Callable[..., Path]) -> None:
+    path = write(
+        "prints.py", "from notebook_flows import Flow, task\nwith Flow('f') as flow: task(lambda: print('hello'))()\n"
+    )
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "notebook_flows", "run", str(path)],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"},
+    )
+    os.close(slave)
+    shown = b""
+    try:
+        while chunk := os.read(master, 65536):
+            shown += chunk
+    except OSError:  # Linux tells the end of a terminal like this
+        pass
+    os.close(master)
+
+    assert process.wait(20) == 0
+    text = shown.decode()
+    assert "hello" in text
+    assert "f succeeded after" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+    assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l")  # the cursor is back
