@@ -224,7 +224,8 @@ def run_document(
     flow.terminal_state_handler = watch.judge
     run_id = flow_run_id or uuid.uuid4().hex
     try:
-        executor.prepare()
+        if document.nodes:
+            executor.prepare()
         state = _run_once(
             flow,
             dict(parameters),

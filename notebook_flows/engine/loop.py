@@ -344,7 +344,11 @@ class Engine:
                 f"Task {self.tasks[node].name!r} is mapped over lists of unequal lengths "
                 f"({', '.join(map(str, widths))}); the shortest counts."
             )
-            warnings.warn(message, stacklevel=2)
+            try:
+                warnings.warn(message, stacklevel=2)
+            except Warning as error:  # the user has made errors of warnings: then it is the task's
+                self._mark(node, S.FAILED, message, value=error)
+                return
             data["message"] = message
         self._record(self.clock.now_us(), Kind.EXPANDED, node, UNMAPPED, 0, 1, S.EXPANDED, data)
         self.ledger.values.extend([None] * width)
@@ -458,6 +462,8 @@ class Engine:
         if outcome.message:
             self.ledger.messages[number] = outcome.message
             data["message"] = outcome.message
+        else:
+            self.ledger.messages.pop(number, None)  # what an earlier attempt or round had to say
         if new is S.PAUSED and self._is_told_to_go_on(number):
             return
         if new is S.LOOPED:

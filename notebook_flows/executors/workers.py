@@ -208,7 +208,7 @@ class WorkerProcess:
         """What it has started and still runs, as psutil processes."""
         if not self.is_ready or not _may_have_children(self.pid):
             return []
-        import psutil  # type: ignore[import-untyped]
+        import psutil
 
         try:
             found: list[Any] = psutil.Process(self.pid).children(recursive=True)

@@ -99,7 +99,9 @@ class Kernel:
         self._log: IO[bytes] | None = None
         self._process: Any = None
         self._group: int | None = None
+        self._launching: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self._is_ready = False
         self._is_subscribed = asyncio.Event()
         self._info: asyncio.Future[dict[str, Any]] | None = None
         self._info_ids: set[str] = set()
@@ -112,7 +114,8 @@ class Kernel:
         """
         self.died = asyncio.get_running_loop().create_future()
         try:
-            await self._launch()
+            self._launching = asyncio.create_task(self._launch())
+            await asyncio.shield(self._launching)  # begun is begun: `close` has to know of the process
         except Exception as error:  # a command that is not there, a provisioner of somebody else's
             raise KernelStartError(self.name, f"could not be started: {error}.") from error
         self._watcher = asyncio.create_task(self._watch())
@@ -126,6 +129,7 @@ class Kernel:
             self._send(
                 "execute_request", {"code": _KEEP_ALL, "silent": True, "store_history": False, "allow_stdin": False}
             )
+        self._is_ready = True
         return info
 
     async def _launch(self) -> None:
@@ -258,10 +262,17 @@ class Kernel:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self.died), 1)
 
+    def _reaped(self) -> None:
+        """Take the ended process's exit code, so that no zombie stays."""
+        with contextlib.suppress(Exception):  # somebody else has done it
+            self._process.wait(1)
+
     async def close(self, *, at_once: bool) -> None:
         """End the process, and leave nothing behind."""
+        if self._launching is not None:
+            await asyncio.gather(self._launching, return_exceptions=True)
         try:
-            if at_once:
+            if at_once or not self._is_ready:
                 await self.kill()
             elif self._process is not None and not self.died.done():
                 with contextlib.suppress(Exception):  # killed below if it does not go
@@ -272,6 +283,8 @@ class Kernel:
                 await asyncio.gather(self._watcher, return_exceptions=True)
                 self._published.close()
                 self._replies.close()
+            if self._process is not None:
+                await asyncio.get_running_loop().run_in_executor(None, self._reaped)
             self._clean_up()
 
     def _clean_up(self) -> None:

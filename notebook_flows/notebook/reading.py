@@ -81,7 +81,7 @@ def _upgraded(known: dict[str, Any], major: int) -> NotebookNode:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what nbformat has to say about old files helps nobody
             old = nbformat.versions[major].to_notebook_json(known, minor=known.get("nbformat_minor", 0))
-            notebook = nbformat.convert(old, 4)
+            notebook = nbformat.from_dict(nbformat.convert(old, 4))
     else:
         notebook = nbformat.from_dict(known)
     if not isinstance(notebook.get("cells"), list):

@@ -56,6 +56,7 @@ def test_a_task_is_tried_as_often_as_it_says(
     state = run_of(flaky, executor, **options)
 
     assert (flaky.tries, state.is_successful()) == (tries, ends_well)
+    assert not ends_well or state.message == "Task run succeeded."
 
 
 @pytest.mark.parametrize(

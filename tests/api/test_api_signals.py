@@ -213,7 +213,9 @@ def test_a_retry_within_a_loop_still_has_the_loop_result() -> None:
             raise ValueError
         return so_far
 
-    assert run_of(step, max_retries=1, retry_delay=0)[1].result == 7
+    _, state = run_of(step, max_retries=1, retry_delay=0)
+
+    assert (state.result, state.message) == (7, "Task run succeeded.")
 
 
 def test_what_comes_after_a_loop_waits_for_its_last_round() -> None:

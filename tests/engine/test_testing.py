@@ -204,6 +204,7 @@ def test_a_schedule_runs_through_in_no_time() -> None:
 
 
 def test_cached_results_can_be_forgotten() -> None:
+    forget_cached_results()
     ran: list[int] = []
     with Flow("cached") as flow:
         task(lambda: ran.append(1), name="once a day", cache_for=timedelta(days=1))()
@@ -219,6 +220,7 @@ def test_cached_results_can_be_forgotten() -> None:
 
 
 def test_a_cached_result_expires_by_the_clock_of_the_test() -> None:
+    forget_cached_results()
     ran: list[int] = []
     clock = FakeClock()
     with Flow("cached") as flow:
