@@ -22,7 +22,6 @@ FlowError
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -156,5 +155,7 @@ class NoSuchRun(StoreError, LookupError):  # noqa: N818 - the sentence that peop
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The likely slip, as a sentence to append: `` Did you mean 'load'?``, or nothing."""
+    from difflib import get_close_matches  # here: it costs more to import than this whole module
+
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else ""

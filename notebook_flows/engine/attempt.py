@@ -151,7 +151,7 @@ def perform(call: Call) -> Outcome:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever a task raises, SystemExit too, is the task's outcome
-        return _failed(call, error, started_us)
+        return failed_outcome(call, error, started_us)
     finally:
         attempt_here.reset(token)
     return _new_outcome(
@@ -191,7 +191,7 @@ async def perform_async(call: Call) -> Outcome:
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise
     except BaseException as error:  # as in `perform`
-        return _failed(call, error, started_us)
+        return failed_outcome(call, error, started_us)
     finally:
         attempt_here.reset(token)
 
@@ -298,7 +298,7 @@ def handled(task: Any, old: api.State, new: api.State) -> api.State:
     return new
 
 
-def _failed(call: Call, error: BaseException, started_us: int) -> Outcome:
+def failed_outcome(call: Call, error: BaseException, started_us: int) -> Outcome:
     """The outcome of an attempt that raised."""
     proposed = _state_of(call, error)
     if proposed.is_looped():

@@ -10,7 +10,7 @@ from time import time_ns
 from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import S
-from notebook_flows.engine.attempt import TaskTimeout, _failed, perform_async
+from notebook_flows.engine.attempt import TaskTimeout, failed_outcome, perform_async
 from notebook_flows.engine.call import Outcome
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class CoroutineLane:
     def _time_out(self, call: Call, task: asyncio.Task[None], began_us: int) -> None:
         if self._open.pop((call.ref, call.attempt), None) is not None:
             self._deaf.append(call)
-            self._inbox.put(_failed(call, TaskTimeout(), began_us))
+            self._inbox.put(failed_outcome(call, TaskTimeout(), began_us))
             task.cancel()
 
     def _cancel(self, call: Call) -> None:

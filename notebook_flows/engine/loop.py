@@ -17,7 +17,6 @@ from notebook_flows.engine.arguments import Arguments, UnmappableError
 from notebook_flows.engine.attempt import handled
 from notebook_flows.engine.cache import RECENT
 from notebook_flows.engine.call import Call, Outcome, RunFacts, unwrapped
-from notebook_flows.engine.coroutines import CoroutineLane
 from notebook_flows.engine.inbox import WaitingInbox
 from notebook_flows.engine.interrupts import Interrupts
 from notebook_flows.errors import StoreError
@@ -28,11 +27,13 @@ if TYPE_CHECKING:
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.run import Run
     from notebook_flows.core.task import Task
+    from notebook_flows.engine.coroutines import CoroutineLane
     from notebook_flows.engine.ports import Executor, Observer, RunLog, WaitingClock
     from notebook_flows.engine.results import Ledger
 
 BACKLOG = 1024
-"""How many calls may wait in a thread executor; remote ones get no more than twice as many as they have workers."""
+BACKLOG_PER_WORKER = 64
+"""How many calls an executor may have at least, all in all and for each worker: enough to send them in batches."""
 LOOK_AROUND_S = 0.5
 """How long the engine sleeps at most before it looks for requests of other processes."""
 BATCH = 256
@@ -116,7 +117,7 @@ class Engine:
             return self.executor.workers
         if self.run.plan.fail_fast:
             return self.executor.workers  # what waits in an executor would start after a failure too
-        return self.executor.workers * 2 if self.executor.is_remote else max(BACKLOG, self.executor.workers * 2)
+        return max(BACKLOG, self.executor.workers * BACKLOG_PER_WORKER)
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 
@@ -263,6 +264,8 @@ class Engine:
         """Async tasks run side by side, and begin at once; they take no worker."""
         self._in_lane.add(call.ref)
         if self._lane is None:
+            from notebook_flows.engine.coroutines import CoroutineLane  # with asyncio, which few flows need
+
             self._lane = CoroutineLane(self._inbox, self.facts)
         self._show(call.ref, self.clock.now_us())
         self._lane.submit(call)

@@ -7,7 +7,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import S
-from notebook_flows.engine.attempt import TaskTimeout, _failed
+from notebook_flows.engine.attempt import TaskTimeout, failed_outcome
 from notebook_flows.engine.call import Outcome
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ def timed_out(call: Call, began_us: int) -> Outcome:
 
     The task's handlers run here, in the calling thread.
     """
-    return _failed(call, TaskTimeout(), began_us)
+    return failed_outcome(call, TaskTimeout(), began_us)
 
 
 def crashed(call: Call, problem: WorkerDied, began_us: int) -> Outcome:
     """The outcome of an attempt whose process has died: a retry, where its task has one left."""
     if call.task.retry_policy.attempts > call.attempt:
-        outcome = _failed(call, problem, began_us)
+        outcome = failed_outcome(call, problem, began_us)
         if outcome.state is S.RETRYING:
             return outcome
     return ended_without(call, S.CRASHED, str(problem), problem, began_us=began_us)

@@ -384,7 +384,7 @@ class Supervisor:
     def _hand_on(self, run_id: str, lines: list[tuple[Any, ...]]) -> None:
         """Log lines go where those of this process's own threads would go."""
         logs = sys.modules.get("notebook_flows.engine.logs")  # without it nobody listens
-        sink = logs._sinks.get(run_id) if logs is not None else None
+        sink = logs.sink_of(run_id) if logs is not None else None
         if sink is not None:
             sink([LogLine(*line) for line in lines])
 

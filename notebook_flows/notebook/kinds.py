@@ -253,7 +253,13 @@ def _read_none(text: str) -> None:
         raise UnfitError(f"is None, not {_shown(text)}")
 
 
-_READERS: dict[str, Callable[[str], Any]] = {"int": _read_int, "float": _read_float, "bool": _read_bool, "str": str, "None": _read_none}
+_READERS: dict[str, Callable[[str], Any]] = {
+    "int": _read_int,
+    "float": _read_float,
+    "bool": _read_bool,
+    "str": str,
+    "None": _read_none,
+}
 
 
 def _fit_int(value: Any, kind: Kind) -> int:

@@ -6,9 +6,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_FINAL, S
+from notebook_flows.engine.clock import SystemClock
 from notebook_flows.engine.ports import Request
 from notebook_flows.errors import NoSuchRun, StaleOwnerError, StoreError, did_you_mean
-from notebook_flows.engine.clock import SystemClock
 from notebook_flows.store.encoding import Batch, encode, state_of
 from notebook_flows.store.locks import this_process
 from notebook_flows.store.rows import LogRow, RunRow, TaskRunRow

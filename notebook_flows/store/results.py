@@ -61,7 +61,10 @@ class LocalResult:
     """
 
     def __init__(
-        self, dir: str | os.PathLike[str], location: str | None = None, serializer: Serializer | None = None  # noqa: A002 - as in Prefect 1
+        self,
+        dir: str | os.PathLike[str],
+        location: str | None = None,
+        serializer: Serializer | None = None,  # noqa: A002 - as in Prefect 1
     ) -> None:
         self.dir = Path(dir).expanduser().absolute()
         self.location = location
@@ -76,7 +79,9 @@ class LocalResult:
         root = self.dir.resolve()
         path = (root / location).resolve()
         if not path.is_relative_to(root):
-            raise StoreError(f"The result {location!r} would be written outside of {self.dir}. Take the `..` out of it.")
+            raise StoreError(
+                f"The result {location!r} would be written outside of {self.dir}. Take the `..` out of it."
+            )
         return path
 
     def exists(self, location: str) -> bool:
@@ -118,7 +123,7 @@ class LocalResult:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
-                os.replace(aside, path)
+                Path(aside).replace(path)
             except BaseException:
                 Path(aside).unlink(missing_ok=True)
                 raise

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from notebook_flows.engine.clock import SystemClock
 from notebook_flows.errors import StoreError, StoreUnavailable
 from notebook_flows.store import pruning, sweeping
 from notebook_flows.store.checking import problems_of, rebuild
-from notebook_flows.engine.clock import SystemClock
 from notebook_flows.store.connection import as_store_error, is_writable
 from notebook_flows.store.encoding import clean_text, to_json
 from notebook_flows.store.filesystem import make_private_folder, make_reserve

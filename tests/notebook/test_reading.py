@@ -25,7 +25,11 @@ VERSION_3 = {
     "nbformat_minor": 0,
     "worksheets": [{"cells": [{"cell_type": "heading", "level": 2, "source": ["A title"]}, OLD_CELL], "metadata": {}}],
 }
-VERSION_2 = {"metadata": {"name": "older"}, "nbformat": 2, "worksheets": [{"cells": [{**OLD_CELL, "input": ["x = 1", "x"]}]}]}
+VERSION_2 = {
+    "metadata": {"name": "older"},
+    "nbformat": 2,
+    "worksheets": [{"cells": [{**OLD_CELL, "input": ["x = 1", "x"]}]}],
+}
 
 
 @pytest.mark.parametrize("known", [VERSION_3, VERSION_2])
