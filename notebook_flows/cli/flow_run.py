@@ -69,7 +69,7 @@ def run_flow_of(target: Target, wishes: Wishes) -> Exit:
                 executor=None if wishes.executor is None else from_name(wishes.executor),
                 flow_run_id=run_id,
                 history=wishes.history,
-                observers=[watch, stops],
+                observers=[stops, watch],
             )
     except KeyboardInterrupt:
         stops.reason = stops.reason or Exit.INTERRUPTED

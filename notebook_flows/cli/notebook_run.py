@@ -65,7 +65,7 @@ def run_notebook_of(
                 timeout_s=wishes.timeout_s,
                 cell_timeout_s=cell_timeout_s,
                 history=wishes.history,
-                observers=[watch, stops],
+                observers=[stops, watch],
                 flow_run_id=run_id,
             )
     except KeyboardInterrupt:

@@ -45,7 +45,8 @@ class Stops:
         self._is_asked = is_asked
         self._says = says
         self._times = 0
-        self._before: Any = None
+        self._sigterm_before: Any = None
+        self._sigint_before: Any = None
         self._engine: Any = None
         self._run: Run | None = None
         self._over = threading.Event()
@@ -53,44 +54,54 @@ class Stops:
 
     def __enter__(self) -> Self:
         if self._is_main:
-            self._before = signal.signal(signal.SIGTERM, self._terminated)
+            self._sigterm_before = signal.signal(signal.SIGTERM, self._terminated)
+            self._sigint_before = signal.signal(signal.SIGINT, self._early)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
         if self._is_main:
-            signal.signal(signal.SIGTERM, self._before)
+            signal.signal(signal.SIGTERM, self._sigterm_before)
+            signal.signal(signal.SIGINT, self._sigint_before)
         if self._times:
             _leave_within(LEAVE_WITHIN_S, self.reason or Exit.INTERRUPTED)
 
     def __call__(self, run: Run, events: Sequence[Event]) -> None:
         """The run goes on."""
-        self._run = run
-        if self._engine is None and self._is_main:
-            handler = signal.getsignal(signal.SIGINT)
-            self._engine = handler
-            if callable(handler):  # SIG_IGN, as behind nohup, stays
-                signal.signal(signal.SIGINT, self._interrupted)
+        if self._run is None and self._is_main:
+            self._engine = signal.getsignal(signal.SIGINT)
+            signal.signal(signal.SIGINT, self._interrupted)
             if self._is_asked is not None:
                 threading.Thread(target=self._look, name="notebook-flows-cancel", daemon=True).start()
+        self._run = run
+
+    @property
+    def _ignores_ctrl_c(self) -> bool:
+        """Whether we were started like this, behind nohup or a shell's ``&``; SIGTERM is heard all the same."""
+        return self._sigint_before is signal.SIG_IGN
+
+    def _early(self, number: int, frame: Any) -> None:
+        """SIGINT before the engine has taken it over, or passed on by the engine to whom it found there."""
+        if self._times or not self._ignores_ctrl_c:
+            raise KeyboardInterrupt
 
     def _interrupted(self, number: int, frame: Any) -> None:
-        self._stop(Exit.INTERRUPTED, frame)
+        if not self._ignores_ctrl_c:
+            self._stop(Exit.INTERRUPTED, frame)
 
     def _terminated(self, number: int, frame: Any) -> None:
-        self._stop(self.reason or Exit.TERMINATED, frame)
+        self._stop(Exit.TERMINATED, frame)
 
     def _stop(self, reason: Exit, frame: Any) -> None:
+        """Pass it on to the engine, which stops between two of its steps: raised just anywhere, it would lose events."""
         self._times += 1
         self.reason = self.reason or reason
         if self._times == 1 and self._says is not None:
             self._says()
         if self._times == 2:
             _leave_within(FORCED_AFTER_S, self.reason, "\nEnded at once.\n")
-        if callable(self._engine):
-            self._engine(signal.SIGINT, frame)
-        else:
-            raise KeyboardInterrupt
+        handler = self._engine or signal.getsignal(signal.SIGINT)
+        handler(signal.SIGINT, frame)
 
     def _look(self) -> None:
         """Interrupt a task in the main thread that another process wants cancelled."""

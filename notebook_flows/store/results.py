@@ -62,9 +62,9 @@ class LocalResult:
 
     def __init__(
         self,
-        dir: str | os.PathLike[str],
+        dir: str | os.PathLike[str],  # noqa: A002 - as in Prefect 1
         location: str | None = None,
-        serializer: Serializer | None = None,  # noqa: A002 - as in Prefect 1
+        serializer: Serializer | None = None,
     ) -> None:
         self.dir = Path(dir).expanduser().absolute()
         self.location = location
