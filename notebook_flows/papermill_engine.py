@@ -51,7 +51,12 @@ def _engine_class() -> Any:
             one = Bridge(nb_man, kernel_name, options)
             if bridge is not None:
                 bridge.append(one)
-            one.raise_for(run_document(one.document, **one.arguments()))
+            run = None
+            try:
+                run = run_document(one.document, **one.arguments())
+            finally:
+                one.settle(run)
+            one.raise_for(run)
 
         @classmethod
         def nb_kernel_name(cls, nb: Any, name: str | None = None) -> str:

@@ -105,7 +105,7 @@ def run_notebook(
     Args:
         path: of the notebook; it is never changed.
         parameters: {name: text, or a value}: text is read by the type that the notebook declares; as
-            `notebook_flows.notebook.kinds.Text` also where it declares none.
+            `notebook_flows.notebook.values.Text` also where it declares none.
         output: the executed notebook; ``NAME-output.ipynb`` in the working directory unless given. May be a folder.
         kernel: the name of an installed kernel; the notebook's own, or ``python3``, unless given.
         cwd: the folder in which its code runs; the notebook's own unless given.
@@ -210,7 +210,7 @@ def run_document(
         document,
         kernel=kernel,
         cwd=cwd,
-        flood_file=_flood_files(output_path),
+        flood_file=_flood_files(output_path, number_of),
         on_output=None if on_output is None else lambda place, kind, text: on_output(number_of[place], kind, text),
         start_timeout_s=start_timeout_s or START_TIMEOUT_S,
     )
@@ -242,14 +242,14 @@ def run_document(
     return watch.told(flow, state, run_id, output_path, parameters)
 
 
-def _flood_files(output_path: Path | None) -> Callable[[int], Path | None]:
+def _flood_files(output_path: Path | None, number_of: Mapping[int, int]) -> Callable[[int], Path | None]:
     """The files for what cells print beyond all measure; those of an earlier run are removed."""
     if output_path is None:
         return lambda _: None
     target = output_path.resolve()
     for old in target.parent.glob(f"{glob.escape(target.stem)}.cell-*.log"):
         old.unlink(missing_ok=True)
-    return lambda place: target.with_name(f"{target.stem}.cell-{place + 1}.log")
+    return lambda place: target.with_name(f"{target.stem}.cell-{number_of[place]}.log")
 
 
 class _Watch:

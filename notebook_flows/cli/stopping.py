@@ -100,7 +100,7 @@ class Stops:
             self._says()
         if self._times == 2:
             _leave_within(FORCED_AFTER_S, self.reason, "\nEnded at once.\n")
-        handler = self._engine or signal.getsignal(signal.SIGINT)
+        handler: Any = self._engine or signal.getsignal(signal.SIGINT)
         handler(signal.SIGINT, frame)
 
     def _look(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,9 +14,11 @@ from nbclient.client import timestamp
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.call import Outcome
 from notebook_flows.engine.logs import sink_of
+from notebook_flows.notebook import endings
 from notebook_flows.notebook.document import SKIP_TAG, CellEnd
-from notebook_flows.notebook.errors import CellError
-from notebook_flows.notebook.kernel import SHUTDOWN_S, Kernel, KernelStartError, first_of
+from notebook_flows.notebook.ears import first_of
+from notebook_flows.notebook.endings import Ending, Judged
+from notebook_flows.notebook.kernel import SHUTDOWN_S, Kernel, KernelStartError
 from notebook_flows.notebook.outputs import CellOutputs, OutputClient
 from notebook_flows.notebook.streams import Lines
 
@@ -42,11 +43,7 @@ LAST_WORDS_S = 0.2
 """How long what a dead kernel has said may still be on its way."""
 SILENCE_S = 10.0
 """After its answer, how long a kernel may publish nothing, not even that it is done."""
-LONGEST_MESSAGE = 500
 ALLOWED_TAG = "raises-exception"
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_GROUP = re.compile(r"(?P<name>\w*ExceptionGroup): (?P<value>.*)")
-_GOOD_EXITS = frozenset({"", "0", "None"})
 
 
 @dataclass(kw_only=True)
@@ -83,7 +80,6 @@ class KernelExecutor:
 
     Attributes:
         exit_cell: the cell in which the notebook has ended itself, counted from 1; 0 if it has not.
-        is_dead: the kernel has died by itself.
         began_us: {place: when the cell began}.
         ends: {place: how the cell has ended}.
     """
@@ -105,7 +101,6 @@ class KernelExecutor:
     ) -> None:
         self.name = f"kernel({kernel})"
         self.exit_cell = 0
-        self.is_dead = False
         self.began_us: dict[int, int] = {}
         self.ends: dict[int, CellEnd] = {}
         self._document = document
@@ -251,7 +246,7 @@ class KernelExecutor:
             return self._ended(call, S.SKIPPED, f"It is tagged {SKIP_TAG!r}.", now_us)
         running = self._begin(call, task, cell, now_us)
         try:
-            return await self._until_end(running, task)
+            return await self._until_end(running)
         finally:
             self._running = None
             self._client.end(running.outputs)
@@ -271,28 +266,44 @@ class KernelExecutor:
         self._client.expect(running.outputs, running.message_id)
         return running
 
-    async def _until_end(self, running: _Running, task: CellTask) -> Outcome | None:
+    async def _until_end(self, running: _Running) -> Outcome | None:
         kernel = self._kernel
         assert kernel is not None
+        judged = self._judged(running)
         halt = asyncio.create_task(self._halt.wait())
         try:
             await first_of(running.idle, kernel.died, halt, timeout_s=running.call.timeout_s)
-            if not running.idle.done() and halt.done():
-                return await self._halted(running, task)
-            if not running.idle.done() and not kernel.died.done():
-                return await self._too_late(running, task)
-            if not running.reply.done():
-                if not kernel.died.done():
-                    await first_of(running.reply, kernel.died, timeout_s=REPLY_S)
-                else:
-                    await first_of(running.reply, timeout_s=LAST_WORDS_S)
         finally:
             halt.cancel()
-        if running.idle.done() and running.reply.done():
-            return self._answered(running, task, running.reply.result())
+        if not running.idle.done() and halt.done() and not halt.cancelled():
+            return await self._halted(running, judged)
+        if not running.idle.done() and not kernel.died.done():
+            was_interrupted = await self._interrupted(running)
+            ending = endings.too_late(judged, running.call.timeout_s or 0, was_interrupted=was_interrupted)
+            return self._told(running, ending)
         if kernel.died.done():
-            return await self._died(running, task, kernel)
-        return self._unanswered(running, task)
+            await asyncio.sleep(LAST_WORDS_S)
+        elif not running.reply.done():
+            await first_of(running.reply, kernel.died, timeout_s=REPLY_S)
+        if running.idle.done() and running.reply.done():
+            has_error, stderr = running.outputs.has_error, self._stderr_of(running)
+            return self._told(
+                running, endings.answered(judged, running.reply.result(), has_error=has_error, stderr=stderr)
+            )
+        if kernel.died.done():
+            ending = endings.died(judged, kernel.died.result(), kernel.last_words().strip())
+            self._broken = ending.message
+            return self._told(running, ending)
+        return self._told(running, endings.unanswered(judged, self._stderr_of(running)))
+
+    async def _halted(self, running: _Running, judged: Judged) -> Outcome | None:
+        """The run is being stopped, or this cell alone is cancelled."""
+        was_interrupted = await self._interrupted(running)
+        if self._cancelled != (running.call.ref, running.call.attempt) or self._at_once:
+            return None
+        self._cancelled = None
+        self._halt.clear()
+        return self._told(running, endings.cancelled(judged, was_interrupted=was_interrupted))
 
     def _idle(self, outputs: CellOutputs) -> None:
         running = self._running
@@ -328,49 +339,10 @@ class KernelExecutor:
 
     # -- how it ends -----------------------------------------------------------------------------------------------
 
-    def _answered(self, running: _Running, task: CellTask, reply: dict[str, Any]) -> Outcome:
-        call, began_us = running.call, running.began_us
-        if reply.get("status") == "ok":
-            if any(one.get("source") == "ask_exit" for one in reply.get("payload", ())):
-                self.exit_cell = task.number
-            return self._ended(call, S.SUCCESS, "", began_us)
-        name, value = str(reply.get("ename", "Error")), str(reply.get("evalue", ""))
-        if reply.get("status") == "aborted":
-            return self._ended(call, S.FAILED, f"{task.label} was not run: its kernel aborted it.", began_us)
-        if not running.outputs.has_error:
-            return self._unanswered(running, task)
-        if name == "SystemExit" and value in _GOOD_EXITS:
-            self.exit_cell = task.number
-            return self._ended(call, S.SUCCESS, "It ended the notebook.", began_us)
-        if self._is_allowed(task):
-            return self._ended(call, S.SUCCESS, f"It raised {name}, as it may.", began_us)
-        traceback = _COLOURS.sub("", "\n".join(map(str, reply.get("traceback", ()))))
-        error = CellError(self._document.input_path, task.number, name, _short(value), traceback)
-        if running.outputs.lines is not None:
-            running.outputs.lines.end()
-            running.outputs.lines.say(40, "error", traceback or f"{name}: {value}")
-        shown = f"{name}: {_short(value)}" if value else name
-        if name == "SystemExit":
-            shown = f"sys.exit({_short(value)})"
-        details = {"error": name, "traceback": traceback}
-        return self._ended(call, S.FAILED, f"{task.label} failed: {shown}", began_us, error, details)
-
-    def _is_allowed(self, task: CellTask) -> bool:
-        return ALLOWED_TAG in self._document.notebook.cells[task.place].metadata.tags
-
-    def _unanswered(self, running: _Running, task: CellTask) -> Outcome:
-        """It is done, and its kernel has not said how, or has repeated what it said of an earlier cell."""
-        told = _GROUP.search(self._stderr_of(running))
-        name = told["name"] if told else "UntoldError"
-        value = told["value"].strip() if told else "an exception that the kernel could not tell; see the output above"
-        if self._is_allowed(task):
-            return self._ended(running.call, S.SUCCESS, "It raised an exception, as it may.", running.began_us)
-        error = CellError(self._document.input_path, task.number, name, value)
-        output = {"output_type": "error", "ename": name, "evalue": value, "traceback": [f"{name}: {value}"]}
-        with self._document.lock:
-            self._document.notebook.cells[running.outputs.place].outputs.append(_as_node(output))
-        message = f"{task.label} failed: {name}: {value}"
-        return self._ended(running.call, S.FAILED, message, running.began_us, error, {"error": name})
+    def _judged(self, running: _Running) -> Judged:
+        task: Any = running.call.task
+        cell = self._document.notebook.cells[task.place]
+        return Judged(number=task.number, path=self._document.input_path, may_raise=ALLOWED_TAG in cell.metadata.tags)
 
     def _stderr_of(self, running: _Running) -> str:
         with self._document.lock:
@@ -378,33 +350,22 @@ class KernelExecutor:
             outputs = self._document.notebook.cells[running.outputs.place].outputs
             return "".join(one.text for one in outputs if one.output_type == "stream" and one.name == "stderr")
 
-    async def _died(self, running: _Running, task: CellTask, kernel: Kernel) -> Outcome:
-        await asyncio.sleep(LAST_WORDS_S)
-        self.is_dead = True
-        self._broken = f"The kernel died in {task.label[0].lower()}{task.label[1:]}: {kernel.died.result()}."
-        words = kernel.last_words().strip()
-        details = {"error": "DeadKernelError", **({"traceback": words} if words else {})}
-        if words and running.outputs.lines is not None:
-            running.outputs.lines.say(40, "kernel", words)
-        error = CellError(self._document.input_path, task.number, "DeadKernelError", kernel.died.result())
-        return self._ended(running.call, S.CRASHED, self._broken, running.began_us, error, details)
-
-    async def _too_late(self, running: _Running, task: CellTask) -> Outcome:
-        timeout_s = running.call.timeout_s
-        how = (
-            "was interrupted" if await self._interrupted(running) else "ignored the interrupt, so its kernel was killed"
+    def _told(self, running: _Running, ending: Ending) -> Outcome:
+        """The outcome for the engine, once the log and the outputs have what they lack."""
+        if ending.ends_notebook:
+            self.exit_cell = self._judged(running).number
+        lines = running.outputs.lines
+        if ending.log and lines is not None:
+            lines.end()
+            lines.say(40, "error", ending.log)
+        if ending.adds_error is not None:
+            name, value = ending.adds_error
+            output = {"output_type": "error", "ename": name, "evalue": value, "traceback": [f"{name}: {value}"]}
+            with self._document.lock:
+                self._document.notebook.cells[running.outputs.place].outputs.append(_as_node(output))
+        return self._ended(
+            running.call, ending.state, ending.message, running.began_us, ending.error, dict(ending.details) or None
         )
-        sentence = f"{task.label} took longer than its timeout of {timeout_s:g} s and {how}."
-        return self._ended(running.call, S.TIMED_OUT, sentence, running.began_us, TimeoutError(sentence))
-
-    async def _halted(self, running: _Running, task: CellTask) -> Outcome | None:
-        was_interrupted = await self._interrupted(running)
-        if self._cancelled != (running.call.ref, running.call.attempt) or self._at_once:
-            return None
-        self._cancelled = None
-        self._halt.clear()
-        how = "" if was_interrupted else "; it ignored the interrupt, so its kernel was killed"
-        return self._ended(running.call, S.CANCELLED, f"{task.label} was cancelled{how}.", running.began_us)
 
     async def _interrupted(self, running: _Running) -> bool:
         """Interrupt the cell; False: that was not enough, and its kernel was killed."""
@@ -437,11 +398,6 @@ class KernelExecutor:
         """Write the state of the widgets into the notebook."""
         with self._document.lock:
             self._client.set_widgets_metadata()
-
-
-def _short(text: str) -> str:
-    line = text.strip().split("\n", 1)[0]
-    return line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE]}..."
 
 
 def _as_node(known: Any) -> Any:

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from notebook_flows.notebook.ears import Ear, first_of
 from notebook_flows.notebook.errors import NotebookError, UnknownKernel
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ LOOK_EVERY_S = 0.1
 ASK_AGAIN_S = 0.1
 SHUTDOWN_S = 5.0
 """How long a kernel may take to end by itself: what its code has left to do at exit is done then."""
-MESSAGES_AT_ONCE = 100
 LONGEST_SOCKET_FOLDER = 80
 TOLD_OF_LOG = 2_000
 
@@ -78,8 +78,8 @@ class Kernel:
 
     died: asyncio.Future[str]
     client: BlockingKernelClient
-    _published: _Ear
-    _replies: _Ear
+    _published: Ear
+    _replies: Ear
     _context: Any
     _manager: AsyncKernelManager
 
@@ -119,8 +119,8 @@ class Kernel:
         except Exception as error:  # a command that is not there, a provisioner of somebody else's
             raise KernelStartError(self.name, f"could not be started: {error}.") from error
         self._watcher = asyncio.create_task(self._watch())
-        self._published = _Ear(self.client.iopub_channel, self._heard)
-        self._replies = _Ear(self.client.shell_channel, self._answered)
+        self._published = Ear(self.client.iopub_channel, self._heard)
+        self._replies = Ear(self.client.shell_channel, self._answered)
         try:
             info = await asyncio.wait_for(self._until_ready(), timeout_s)
         except TimeoutError:
@@ -299,59 +299,6 @@ class Kernel:
             self._log.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-
-
-class _Ear:
-    """Hears one channel on the running loop.
-
-    A ZeroMQ socket tells only once that it has something; whoever sends on it may take that sign away. So all there is
-    is read each time, and after each send as well.
-    """
-
-    def __init__(self, channel: Any, hear: Callable[[dict[str, Any]], None]) -> None:
-        import zmq
-
-        self._socket = channel.socket
-        self._session = channel.session
-        self._hear = hear
-        self._loop = asyncio.get_running_loop()
-        self._nothing = zmq.Again
-        self._at_once = zmq.NOBLOCK
-        self._handle = self._socket.getsockopt(zmq.FD)
-        self._is_due = False
-        self._loop.add_reader(self._handle, self.listen)
-
-    def listen_soon(self) -> None:
-        """Look whether something has come, as soon as what runs now is done."""
-        if not self._is_due:
-            self._is_due = True
-            self._loop.call_soon(self.listen)
-
-    def listen(self) -> None:
-        """Take what has come."""
-        self._is_due = False
-        for _ in range(MESSAGES_AT_ONCE):
-            if self._socket.closed:
-                return
-            try:
-                frames = self._socket.recv_multipart(self._at_once)
-            except self._nothing:
-                return
-            try:
-                message = self._session.deserialize(self._session.feed_identities(frames)[1])
-            except (ValueError, TypeError, KeyError, IndexError):
-                continue  # a wrong signature, broken JSON: no message of Jupyter's
-            self._hear(message)
-        self.listen_soon()
-
-    def close(self) -> None:
-        """Hear no more."""
-        self._loop.remove_reader(self._handle)
-
-
-async def first_of(*futures: asyncio.Future[Any], timeout_s: float | None = None) -> None:
-    """Wait until one of them is done, or the time is up."""
-    await asyncio.wait(futures, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
 
 
 def _socket_folder() -> Path:

@@ -127,16 +127,16 @@ class OutputClient(NotebookClient):
         cell = self._now
         assert cell is not None
         kind, content = msg["msg_type"], msg["content"]
+        if kind == "error":
+            cell.has_error = True
         if self.output_hook_stack[msg["parent_header"].get("msg_id")]:
             return super().output(outs, msg, display_id, cell_index)  # an Output widget takes it
         if kind == "stream":
             self._print(outs, cell, content["name"], content["text"])
             return None
-        if kind == "error":
-            cell.has_error = True
-        elif not self._has_room(outs, cell, content):
+        if kind != "error" and not self._has_room(outs, cell, content):
             return None
-        elif self._on_output is not None and kind == "execute_result":
+        if self._on_output is not None and kind == "execute_result":
             self._on_output(cell.place, "result", str(content["data"].get("text/plain", "")))
         return super().output(outs, msg, display_id, cell_index)
 

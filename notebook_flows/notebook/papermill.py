@@ -88,17 +88,27 @@ class Bridge:
             file.write(text)
             file.flush()
 
+    def settle(self, run: Any) -> None:
+        """Note what is true, before papermill concludes the notebook its own way.
+
+        Args:
+            run: how it ended; None where it was interrupted.
+        """
+        if run is None or not self._is_exception(run):
+            self._marked = list(self.document.notebook.cells)
+        self._unmark()  # papermill knows no cells without its metadata; an exception it marks itself
+        self._truth = self.statuses()
+
+    @staticmethod
+    def _is_exception(run: Any) -> bool:
+        return run.state is S.FAILED and isinstance(run.exception, CellError)
+
     def raise_for(self, run: Any) -> None:
         """Raise what papermill's own engine would, so that its command ends with the same code.
 
         An exception of a cell is raised by papermill itself, which finds it in the outputs.
         """
-        is_exception = run.state is S.FAILED and isinstance(run.exception, CellError)
-        if not is_exception:
-            self._marked = list(self.document.notebook.cells)
-        self._unmark()  # papermill knows no cells without its metadata; an exception it marks itself
-        self._truth = self.statuses()
-        if run.state is S.SUCCESS or is_exception:
+        if run.state is S.SUCCESS or self._is_exception(run):
             return
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
 

@@ -14,17 +14,10 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.core.secret import Secret
 from notebook_flows.errors import did_you_mean
 from notebook_flows.notebook.errors import NotebookParameterError
-from notebook_flows.notebook.kinds import (
-    UNKNOWN,
-    Kind,
-    UnfitError,
-    as_python,
-    fitted,
-    kind_from_node,
-    kind_from_text,
-    kind_of_value,
-)
+from notebook_flows.notebook.kinds import UNKNOWN, Kind, kind_from_node, kind_from_text, kind_of_value
+from notebook_flows.notebook.literals import as_python
 from notebook_flows.notebook.reading import read_notebook
+from notebook_flows.notebook.values import UnfitError, fitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

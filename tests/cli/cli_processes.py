@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from select import select
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
     import subprocess
 
 ROOT = Path(__file__).parents[2]
+
+
+def heed_ctrl_c() -> None:
+    """In a new process: as at a terminal, also where these tests run in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Started(NamedTuple):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 import pytest
-from cli_processes import ROOT, Started
+from cli_processes import ROOT, Started, heed_ctrl_c
 from click.testing import CliRunner
 
 from notebook_flows import workspace
@@ -109,6 +109,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
             stdin=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
+            preexec_fn=options.pop("preexec_fn", heed_ctrl_c),
             env={**os.environ, "READY": str(pipe), "PYTHONPATH": str(ROOT), **options.pop("env", {})},
             **options,
         )

@@ -116,19 +116,34 @@ def test_threads_that_a_task_has_left_behind_do_not_hold_up_the_end(start: Start
     assert "leaver was cancelled" in said
 
 
-def test_sigterm_is_heard_where_ctrl_c_is_ignored(start: Start, write: Callable[..., Path]) -> None:
-    def ignore() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+def ignore_ctrl_c() -> None:
+    """As a shell's `&`, and nohup, start a command."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    run = start("run", write("sleeper.py", SLEEPS), preexec_fn=ignore)  # as a shell's `&` and nohup do
+
+@pytest.mark.parametrize("executor", ["local", "threads:2"])
+def test_sigterm_is_heard_where_ctrl_c_is_ignored(start: Start, write: Callable[..., Path], executor: str) -> None:
+    run = start("run", write("sleeper.py", SLEEPS), "-x", executor, preexec_fn=ignore_ctrl_c)
     run.wait_until_begun()
-    run.process.send_signal(signal.SIGINT)
     run.process.send_signal(signal.SIGTERM)
 
     code, _ = run.end()
 
     assert code == 143
     assert only_run().state is S.CANCELLED
+
+
+def test_ctrl_c_stays_ignored_where_it_was(start: Start, write: Callable[..., Path], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "go")
+    waits = SLEEPS.replace("time.sleep(60)", "os.read(os.open('go', os.O_RDONLY), 1)")
+    run = start("run", write("waits.py", waits), preexec_fn=ignore_ctrl_c)
+    run.wait_until_begun()
+    run.process.send_signal(signal.SIGINT)
+    (tmp_path / "go").write_text("!")
+
+    code, _ = run.end()
+
+    assert code == 0
 
 
 @pytest.mark.parametrize("executor", ["local", "threads:2"])

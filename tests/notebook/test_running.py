@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import psutil
@@ -21,6 +19,9 @@ from notebook_flows.notebook import streams
 from notebook_flows.notebook.errors import CellError, NotebookError, OutputError, UnknownKernel
 from notebook_flows.running import NotebookRun, run_notebook
 from notebook_flows.workspace import event_log
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GOOD = (
     ("n: int = 1  # how many\nname = 'x'", ["parameters"]),
@@ -190,9 +191,9 @@ def test_a_flood_is_bounded_in_the_notebook_and_whole_beside_it(
 
     assert done.is_successful
     printed = texts(cells_of(tmp_path / "work-output.ipynb")[0])["stdout"]
-    assert "4.0 MB more were printed; all of it is in work-output.cell-2.log" in printed
-    assert [one.name for one in tmp_path.glob("*.log")] == ["work-output.cell-2.log"]
-    assert (tmp_path / "work-output.cell-2.log").stat().st_size == 5_000_000
+    assert "4.0 MB more were printed; all of it is in work-output.cell-1.log" in printed
+    assert [one.name for one in tmp_path.glob("*.log")] == ["work-output.cell-1.log"]
+    assert (tmp_path / "work-output.cell-1.log").stat().st_size == 5_000_000
     assert sum(len(line.message) for line in event_log().log_lines(done.run_id)) < 1_100_000
 
 
@@ -384,6 +385,20 @@ def test_papermill_keeps_its_exit_codes_and_we_the_truth(write: Any, tmp_path: P
     assert event_log().runs()[0].state is S.CRASHED
 
 
+def test_ctrl_c_under_papermill_is_told_as_it_was(write: Any, tmp_path: Path) -> None:
+    write("1", SLEEPER, "3")
+    command = ["-W", "ignore", "-m", "papermill", "--engine", "notebook_flows", "work.ipynb", "out.ipynb"]
+    process, kernel = started(tmp_path, *command)
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert has_ended_within(kernel, 1)
+    assert statuses(tmp_path / "out.ipynb") == ["completed", "failed", "pending"]
+    assert "Interrupted (Ctrl-C)." in nbformat.read(tmp_path / "out.ipynb", 4).cells[0].source
+
+
 @pytest.mark.parametrize("first", ["papermill", "notebook_flows.papermill_engine", "papermill.engines"])
 def test_papermill_finds_the_engine_whichever_is_imported_first(first: str) -> None:
     code = (
@@ -414,19 +429,15 @@ def test_eight_notebooks_run_side_by_side(write: Any, tmp_path: Path) -> None:
     assert len(event_log().runs()) == 3
 
 
-def test_nothing_of_ours_is_left_behind(write: Any) -> None:
-    before = set(Path(os.environ.get("TMPDIR", "/tmp")).glob("nbflows-*"))
+def test_nothing_of_ours_is_left_behind(write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from notebook_flows.notebook import kernel
+
+    folders: list[Path] = []
+    real = kernel._socket_folder
+    monkeypatch.setattr(kernel, "_socket_folder", lambda: folders.append(real()) or folders[-1])
 
     run_notebook(write("1 / 0"), history=False)
 
-    mine = {one for one in Path(os.environ.get("TMPDIR", "/tmp")).glob("nbflows-*") if one not in before}
-    assert not [one for one in mine if one.is_dir() and list(one.glob("kernel.log")) and _is_of_this_process(one)]
-    assert not [
-        child
-        for child in psutil.Process().children(recursive=True)
-        if "ipykernel_launcher" in " ".join(child.cmdline())
-    ]
-
-
-def _is_of_this_process(folder: Path) -> bool:
-    return any(str(folder) in " ".join(child.cmdline()) for child in psutil.Process().children(recursive=True))
+    assert [folder.exists() for folder in folders] == [False]
+    commands = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
+    assert not [command for command in commands if "ipykernel" in command]

@@ -1,0 +1,137 @@
+"""How a cell has ended, judged from what its kernel has said, or has not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core.lifecycle import S
+from notebook_flows.notebook.errors import CellError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONGEST_MESSAGE = 500
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_GROUP = re.compile(r"(?P<name>\w*ExceptionGroup): (?P<value>.*)")
+_GOOD_EXITS = frozenset({"", "0", "None"})
+_UNTOLD = ("UntoldError", "an exception that the kernel could not tell; see the output above")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """The cell as those who judge need to know it.
+
+    Attributes:
+        number: 1 for the first that runs.
+        path: of its notebook.
+        may_raise: it is tagged ``raises-exception``.
+    """
+
+    number: int
+    path: str
+    may_raise: bool = False
+
+    @property
+    def label(self) -> str:
+        """How sentences begin."""
+        return f"Cell {self.number}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """How a cell has ended.
+
+    Attributes:
+        error: what it raised, in words.
+        details: more for the event.
+        log: a line for the log, of level ERROR; empty: none.
+        ends_notebook: the cells after it are not to run.
+        adds_error: (name, value) of an exception that its outputs lack.
+    """
+
+    state: S
+    message: str = ""
+    error: Exception | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    log: str = ""
+    ends_notebook: bool = False
+    adds_error: tuple[str, str] | None = None
+
+
+def answered(cell: Judged, reply: Mapping[str, Any], *, has_error: bool, stderr: str) -> Ending:
+    """The kernel has answered.
+
+    Args:
+        cell: that has ended.
+        reply: the content of its ``execute_reply``.
+        has_error: its outputs show an exception.
+        stderr: what it has printed there.
+    """
+    status = reply.get("status")
+    if status == "ok":
+        leaves = any(one.get("source") == "ask_exit" for one in reply.get("payload", ()))
+        return Ending(state=S.SUCCESS, ends_notebook=leaves)
+    if status == "aborted":
+        return Ending(state=S.FAILED, message=f"{cell.label} was not run: its kernel aborted it.")
+    if not has_error:  # then the answer repeats what was said of an earlier cell
+        return unanswered(cell, stderr)
+    name, value = str(reply.get("ename", "Error")), str(reply.get("evalue", ""))
+    if name == "SystemExit" and value in _GOOD_EXITS:
+        return Ending(state=S.SUCCESS, message="It ended the notebook.", ends_notebook=True)
+    if cell.may_raise:
+        return Ending(state=S.SUCCESS, message=f"It raised {name}, as it may.")
+    traceback = _COLOURS.sub("", "\n".join(map(str, reply.get("traceback", ()))))
+    return _failed(cell, name, value, traceback)
+
+
+def unanswered(cell: Judged, stderr: str) -> Ending:
+    """The kernel is done with the cell, and has not said how: an exception group that nobody caught, most likely."""
+    if cell.may_raise:
+        return Ending(state=S.SUCCESS, message="It raised an exception, as it may.")
+    told = _GROUP.search(stderr)
+    name, value = (told["name"], told["value"].strip()) if told else _UNTOLD
+    return _failed(cell, name, value, "", adds_error=(name, value))
+
+
+def _failed(cell: Judged, name: str, value: str, traceback: str, adds_error: tuple[str, str] | None = None) -> Ending:
+    short = _short(value)
+    shown = f"sys.exit({short})" if name == "SystemExit" else f"{name}: {short}" if value else name
+    return Ending(
+        state=S.FAILED,
+        message=f"{cell.label} failed: {shown}",
+        error=CellError(cell.path, cell.number, name, short, traceback),
+        details={"error": name, **({"traceback": traceback} if traceback else {})},
+        log=traceback or f"{name}: {value}",
+        adds_error=adds_error,
+    )
+
+
+def died(cell: Judged, how: str, last_words: str) -> Ending:
+    """The kernel has died by itself."""
+    return Ending(
+        state=S.CRASHED,
+        message=f"The kernel died in cell {cell.number}: {how}.",
+        error=CellError(cell.path, cell.number, "DeadKernelError", how),
+        details={"error": "DeadKernelError", **({"traceback": last_words} if last_words else {})},
+        log=last_words,
+    )
+
+
+def too_late(cell: Judged, timeout_s: float, *, was_interrupted: bool) -> Ending:
+    """The cell's time was up."""
+    how = "was interrupted" if was_interrupted else "ignored the interrupt, so its kernel was killed"
+    sentence = f"{cell.label} took longer than its timeout of {timeout_s:g} s and {how}."
+    return Ending(state=S.TIMED_OUT, message=sentence, error=TimeoutError(sentence), log=sentence)
+
+
+def cancelled(cell: Judged, *, was_interrupted: bool) -> Ending:
+    """Somebody has cancelled the cell alone."""
+    how = "" if was_interrupted else "; it ignored the interrupt, so its kernel was killed"
+    return Ending(state=S.CANCELLED, message=f"{cell.label} was cancelled{how}.")
+
+
+def _short(text: str) -> str:
+    line = text.strip().split("\n", 1)[0]
+    return line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE]}..."
