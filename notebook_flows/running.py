@@ -105,7 +105,7 @@ def run_notebook(
     Args:
         path: of the notebook; it is never changed.
         parameters: {name: text, or a value}: text is read by the type that the notebook declares; as
-            `notebook_flows.notebook.values.Text` also where it declares none.
+            `notebook_flows.notebook.kinds.Text` also where it declares none.
         output: the executed notebook; ``NAME-output.ipynb`` in the working directory unless given. May be a folder.
         kernel: the name of an installed kernel; the notebook's own, or ``python3``, unless given.
         cwd: the folder in which its code runs; the notebook's own unless given.

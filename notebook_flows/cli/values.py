@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 
 
+_HAVE_AN_EMPTY_ONE = (int, float, bool, list, dict, tuple)
+
+
 class Given(NamedTuple):
     """What stood behind one ``-p``.
 
@@ -96,7 +99,10 @@ def _value(given: Given, parameter: Parameter | None) -> Any:
         return from_json(given.text)
     if parameter is None or isinstance(parameter, DateTimeParameter):
         return given.text
-    return converted(given.text, parameter.default)
+    default = parameter.default
+    if default is None and parameter.annotation in _HAVE_AN_EMPTY_ONE:
+        default = parameter.annotation()  # an empty one of its kind says as much as a default
+    return converted(given.text, default)
 
 
 def from_json(text: str) -> Any:

@@ -867,15 +867,21 @@ def flow(fn: Callable[..., Any] | None = None, /, *, name: str | None = None, **
 
     def build(function: Callable[..., Any]) -> Flow:
         import inspect
+        import typing
 
         built = Flow(name or function.__name__, **options)
         built.__doc__ = function.__doc__
+        try:
+            hints = typing.get_type_hints(function)
+        except Exception:  # a hint may name what exists only for type checkers; then it says nothing here
+            hints = {}
         with built:
             given = {}
             for p in inspect.signature(function).parameters.values():
                 if p.kind in {p.VAR_POSITIONAL, p.VAR_KEYWORD}:
                     raise ValueError(f"Flow {built.name!r}: {p} has no name that a run could set. Name each parameter.")
                 given[p.name] = Parameter(p.name) if p.default is p.empty else Parameter(p.name, default=p.default)
+                given[p.name].annotation = hints.get(p.name)
                 built.add_task(given[p.name])
             bound = inspect.signature(function).bind_partial()
             bound.arguments.update(given)

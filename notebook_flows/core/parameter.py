@@ -34,6 +34,9 @@ class Parameter(Task):
         default: its value where a run does not set it.
         required: True: each run has to set it, whatever the default. False: None without a default.
         tags: words to find it by.
+
+    Attributes:
+        annotation: its type, where ``@flow`` found one on the function's argument; command lines read by it.
     """
 
     _is_parameter: ClassVar[bool] = True
@@ -44,6 +47,7 @@ class Parameter(Task):
     ) -> None:
         if not name or not isinstance(name, str):
             raise ValueError(f"A parameter needs a name, not {name!r}.")
+        self.annotation: Any = None
         self.required = default is NO_DEFAULT if required is None else required
         self.default = None if default is NO_DEFAULT else default
         super().__init__(name=name, slug=name, tags=tags)

@@ -42,6 +42,7 @@ BATCH = 256
 _event = tuple.__new__
 _TASK = Kind.TASK
 _QUEUED, _RUNNING, _SUCCESS = S.QUEUED, S.RUNNING, S.SUCCESS
+_BEGUN = frozenset({S.RUNNING, S.RETRYING, S.LOOPED, S.EXPANDED})
 
 
 class Engine:
@@ -135,8 +136,10 @@ class Engine:
             try:
                 self.executor.start(self._inbox, self.facts)
                 self._loop(interrupts)
-            except KeyboardInterrupt:
-                self._stop(S.CANCELLED, "Interrupted (Ctrl-C).")
+            except KeyboardInterrupt as interrupt:
+                self._stop(S.CANCELLED, str(interrupt) or "Interrupted (Ctrl-C).")
+                if self._log_error is not None:
+                    interrupt.add_note(str(self._log_error))
                 raise
             except StoreError as error:
                 self._log_error = self._log_error or error
@@ -516,14 +519,14 @@ class Engine:
     def _hand_over(self) -> None:
         if self._events:
             events, self._events = self._events, []
-            if self._observers:
-                self._tell_observers(events)
             if self._log_error is None:
                 try:
                     self.log.append(events)
                 except StoreError as error:
                     self._log_error = error
                     self._stop(S.CRASHED, "The history cannot be written.")
+            if self._observers:
+                self._tell_observers(events)
 
     def _tell_observers(self, events: Sequence[Event]) -> None:
         for observer in tuple(self._observers):
@@ -540,6 +543,7 @@ class Engine:
         if not self.run.stopping and not IS_FINAL[self.run.run_state]:
             self._record_run(S.RUNNING, {"stopping": int(state), "message": reason})
             self._reason = reason
+            self._hand_over()  # so that others see that it is stopping, while tasks are still being stopped
         self._take_all()
         self._show_started()
         if self._lane is not None:
@@ -548,8 +552,10 @@ class Engine:
         still_running = self.executor.stop(cancel_running=True)
         self._take_all()
         for number, now in enumerate(self.run.state):
-            if now is S.QUEUED or now is S.RUNNING:
-                self._settle(number, S.CANCELLED if now is S.RUNNING else S.NOT_RUN, reason, None, None)
+            if now in _BEGUN:
+                self._settle(number, S.CANCELLED, reason, None, None)
+            elif now is S.QUEUED:
+                self._settle(number, S.NOT_RUN, reason, None, None)
         if still_running:
             warnings.warn(
                 f"These tasks cannot be stopped and go on in their threads: {', '.join(still_running)}. "

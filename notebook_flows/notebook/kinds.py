@@ -14,6 +14,15 @@ _ALIASES = {
 }  # fmt: skip
 
 
+class Text(str):
+    """A parameter's value as a person has typed it; read by the parameter's type, or guessed where that is unknown.
+
+    A plain string is read by the type too, and stays as it is where that is unknown.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
     """A type as it was declared.

@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.notebook.kinds import CONTAINERS, UNKNOWN, Kind
+from notebook_flows.notebook.kinds import CONTAINERS, UNKNOWN, Kind, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,15 +21,6 @@ _NUMBER = re.compile(
 )
 _PLAIN_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?", re.IGNORECASE)
-
-
-class Text(str):
-    """A parameter's value as a person has typed it; read by the parameter's type, or guessed where that is unknown.
-
-    A plain string is read by the type too, and stays as it is where that is unknown.
-    """
-
-    __slots__ = ()
 
 
 class UnfitError(ValueError):
@@ -243,6 +234,7 @@ def _listed(choices: tuple[Any, ...]) -> str:
 
 
 def shown(value: Any) -> str:
+    """The value as sentences show it."""
     try:
         text = repr(str(value)) if isinstance(value, str) else repr(value)
     except Exception:  # a repr of the user's own may fail

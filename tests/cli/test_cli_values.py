@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from notebook_flows import Flow, Parameter, Secret
+from notebook_flows import Flow, Parameter, Secret, flow
 from notebook_flows.cli.times import since
 from notebook_flows.cli.values import converted, given_from, values_for
 from notebook_flows.core.parameter import DateTimeParameter
@@ -164,3 +164,13 @@ def test_params_lists_kinds_and_defaults(nf: Callable[..., Any], write: Callable
     assert result.exit_code == 0
     assert '"name": "limit"' in result.stdout
     assert '"default": 10' in result.stdout
+
+
+def test_a_required_parameter_is_read_by_the_annotation_of_a_flow_function() -> None:
+    @flow
+    def nightly(days: int) -> None:
+        pass
+
+    values = values_for(nightly, given_from(["days=7"]))
+
+    assert values == {"days": 7}

@@ -10,10 +10,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from notebook_flows.core.secret import Secret
 from notebook_flows.notebook.errors import NotebookParameterError
-from notebook_flows.notebook.kinds import kind_from_text
+from notebook_flows.notebook.kinds import Text, kind_from_text
 from notebook_flows.notebook.literals import as_python
 from notebook_flows.notebook.parameters import declared_by, given_values, injected
-from notebook_flows.notebook.values import Text, UnfitError, fitted
+from notebook_flows.notebook.values import UnfitError, fitted
 
 CELL = """# Parameters
 rows: int = 100  # how many to read
