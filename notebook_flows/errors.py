@@ -11,7 +11,10 @@ FlowError
 │   ├── WorkerDied           the process of one task ended before its outcome arrived
 │   ├── RemoteError          a task's exception that could not travel, told in words
 │   └── NotTransferable      a value, error or function that cannot be pickled
-├── PictureError             a picture could not be laid out; defined in `views.layout`
+├── PictureError             a picture could not be laid out; in `views.layout`
+├── ScheduleError            a schedule that cannot be; with what derives from it in `schedule.errors`     (ValueError)
+├── SettingsError            a setting that cannot be understood; in `settings`                            (ValueError)
+├── NotebookError            a notebook that cannot be read or run; what derives from it in `notebook.errors`
 └── StoreError               the history cannot be read or written
     ├── StoreUnavailable     for the moment: disk full, read-only, locked, server away
     ├── StoreCorrupt         the file is damaged or is no history of ours

@@ -26,7 +26,7 @@ from notebook_flows.engine.attempt import handled
 from notebook_flows.engine.call import RunFacts
 from notebook_flows.engine.clock import SystemClock
 from notebook_flows.engine.logs import caught
-from notebook_flows.engine.loop import Engine
+from notebook_flows.engine.loop import PATIENCE_S, Engine
 from notebook_flows.engine.parameters import told, told_apart
 from notebook_flows.engine.ports import RunInfo
 from notebook_flows.engine.results import Ledger, TaskStates
@@ -109,7 +109,7 @@ def _forget_old_runs(histories: EventLog, clock: WaitingClock) -> None:
     """Once a day: let the history forget what is older than the settings want."""
     keep_days = settings_from().keep_days
     path = getattr(histories, "path", None)
-    if path is None or keep_days <= 0:
+    if path is None or keep_days <= 0 or not path.exists():
         return
     marker = path.with_name(f"{path.name}.pruned")
     if marker.exists() and clock.now_us() / 1e6 - marker.stat().st_mtime < DAY_S:
@@ -221,26 +221,31 @@ def _run_once(
         graph=known_graph,
         environment=environment(),
     )
+    keys_of_tasks = {flow._member(task): dict(keys) for task, keys in (task_contexts or {}).items()}
     histories = _log_for(history)
-    log = histories.begin(info)
     _forget_old_runs(histories, clock)
-    engine = Engine(
-        run=run,
-        flow=flow,
-        tasks=tasks,
-        facts=facts,
-        log=log,
-        executor=place,
-        clock=clock,
-        ledger=ledger,
-        timeout_s=flow.timeout,
-        ask=_ask_at_terminal(),
-        raise_errors=bool(_outer("raise_on_exception")),
-        task_contexts={flow._member(task): keys for task, keys in (task_contexts or {}).items()},
-        observers=observers,
-    )
-    with caught(run_id, log.add_log_lines):
-        engine.run_to_end(_first_event(info, plan))
+    log = histories.begin(info)
+    try:
+        engine = Engine(
+            run=run,
+            flow=flow,
+            tasks=tasks,
+            facts=facts,
+            log=log,
+            executor=place,
+            clock=clock,
+            ledger=ledger,
+            timeout_s=flow.timeout,
+            ask=_ask_at_terminal(),
+            raise_errors=bool(_outer("raise_on_exception")),
+            task_contexts=keys_of_tasks,
+            observers=observers,
+        )
+        with caught(run_id, log.add_log_lines):
+            engine.run_to_end(_first_event(info, plan))
+    except BaseException:
+        log.close(PATIENCE_S)  # the engine has done so, unless Ctrl-C came just before or after it
+        raise
     if engine.error_to_raise is not None:
         raise engine.error_to_raise
     assert engine.final_state is not None
@@ -276,10 +281,16 @@ def _presets(
             raise FlowError(f"task_states names task {task.name!r}, which is not in flow {flow.name!r}.")
         if isinstance(state, api.Resume):
             resumed.add(number)
-        elif state.is_finished() and not state.is_looped():
+        elif state.is_finished() and not state.is_looped() and not _has_more_to_do(state):
             presets[number] = api.event_state_of(state)
             known[number] = state
     return presets, frozenset(resumed), known
+
+
+def _has_more_to_do(state: api.State) -> bool:
+    """Whether a child of a mapped task gave no value: the task runs again, for it stands or falls as a whole."""
+    children: Sequence[Any] = state.map_states if isinstance(state, api.Mapped) else ()
+    return any(child is None or not child.is_successful() or child.is_skipped() for child in children)
 
 
 def _executor(chosen: Executor | str | None) -> Executor:
@@ -289,6 +300,9 @@ def _executor(chosen: Executor | str | None) -> Executor:
         return from_name(chosen or "local")
     if isinstance(chosen, type):
         raise FlowError(f"Give an executor, not its class: {chosen.__name__}().")
+    if hasattr(chosen, "for_run"):
+        own: Executor = chosen.for_run()  # the object may be in use by another run, or by the one around this one
+        return own
     return chosen
 
 
@@ -357,14 +371,21 @@ def _ask_at_terminal() -> Callable[[str], bool] | None:
     return ask
 
 
-@cache
 def environment() -> dict[str, Any]:
     """What is recorded of the machine with each run."""
+    try:
+        commit = git_commit(Path.cwd())
+    except OSError:  # the working directory is gone
+        commit = None
+    return {**_versions(), "git_commit": commit}
+
+
+@cache
+def _versions() -> Mapping[str, Any]:
     return {
         "notebook_flows": __version__,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "git_commit": git_commit(Path.cwd()),
     }
 
 
@@ -386,7 +407,7 @@ def git_commit(folder: Path) -> str | None:
                 return loose.read_text().strip()
             packed = (base / "packed-refs").read_text().splitlines()
             return next((line.split()[0] for line in packed if line.endswith(f" {name}")), None)
-        except OSError:
+        except (OSError, UnicodeDecodeError):
             continue
     return None
 

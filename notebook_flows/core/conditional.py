@@ -92,10 +92,7 @@ class case:  # noqa: N801 - reads as a statement: with case(...)
             return
         flow = next(iter(self._made.values()))
         condition = CompareValue(self.value, name=f"case({self.value})").bind(value=self.task, flow=flow)
-        for task in self._made:
-            above = (edge.upstream_task for edge in flow._into.get(task, ()))
-            if not any(upstream in self._made for upstream in above):
-                flow._connect(condition, task)
+        flow._put_behind(condition, self._made)
         if self._outer is not None:
             for task in self._made:
                 self._outer.add_task(task, flow)

@@ -18,8 +18,11 @@ class Context:
 
     In a task: ``flow_name``, ``flow_run_id``, ``flow_run_name``, ``parameters``, ``date``, ``today``, ``yesterday``,
     ``tomorrow`` (each also ``_nodash``), ``scheduled_start_time``, ``logger``, ``task_name``, ``task_full_name``,
-    ``task_slug``, ``task_tags``, ``task_run_count`` (the attempt, 1 for the first), ``map_index``,
-    ``task_loop_count``, ``task_loop_result``, ``upstream_states``. While a flow is built: ``flow``.
+    ``task_tags``, ``task_run_count`` (the attempt, 1 for the first), ``map_index``, ``task_loop_count``.
+    In some: ``task_loop_result`` from the second round on; ``task_run_name`` in tasks that have one;
+    ``upstream_states`` in those with an argument named ``context``; ``task_slug`` in those that have anything beyond
+    their function, such as that argument, a timeout, a handler or a target. A plain task is just called: it costs
+    nothing to prepare what it does not ask for. While a flow is built: ``flow``.
 
     >>> with context(colour="blue"):
     ...     context.colour

@@ -20,6 +20,7 @@ NOTHING: tuple[int, ...] = ()
 _new = tuple.__new__
 _PENDING = S.PENDING
 _NOT_NOW = frozenset({S.QUEUED, S.RUNNING, S.PAUSED})
+_CAN_CLEAN_UP = frozenset({S.PENDING, S.RETRYING, S.LOOPED})
 
 
 class Start(NamedTuple):
@@ -79,8 +80,13 @@ def decide(run: Run, *, room: int, now_us: int, in_segments: bool = False) -> li
         if run.resting.get(number) == due_us:
             del run.resting[number]
             heappush(run.frontier, key)
-    if not run.stopping and not (run.has_failed and run.plan.fail_fast):
-        _from_frontier(run, room, in_segments, commands)
+    if not run.stopping:
+        if not (run.has_failed and run.plan.fail_fast):
+            _from_frontier(run, room, in_segments, commands)
+        elif run.plan.cleanups and not run.in_flight:
+            steps = _clean_up(run, room)
+            if steps is not None:
+                return steps
     if not commands and not run.in_flight:
         end = _end_of(run, may_start=room > 0)
         if end is not None:
@@ -133,6 +139,59 @@ def _from_frontier(run: Run, room: int, in_segments: bool, commands: list[Comman
         if in_segments and number < size and plan.followers[number] != NO_FOLLOWER:
             then = _segment(run, number)
         commands.append(_new(Start, (number, then)))
+
+
+def _clean_up(run: Run, room: int) -> list[Command] | None:
+    """What the next clean-up needs, after a failure in a run with ``fail_fast``; None: nothing is left to clean up.
+
+    Nothing runs any more, and nothing but clean-ups will start. So whoever used the resource has ended, or will never
+    begin, and a clean-up waits for its set-up only. They go one after the other in the order of definition, in which
+    inner resources come before outer ones.
+    """
+    for node in sorted(run.plan.cleanups):
+        children = run.children.get(node)
+        if children is not None and run.state[node] is S.EXPANDED and not run.left[node]:
+            return [Mark(node, S.MAPPED, "")]
+        if children is None and node in run.plan.mapped:
+            if run.state[node] is S.PENDING and _can_expand(run, node):
+                return [Expand(node)]
+            continue
+        for index in range(1 if children is None else children.width):
+            number = node if children is None else children.first + index
+            if run.state[number] in _CAN_CLEAN_UP and _is_set_up(run, node, index):
+                return _start_clean_up(run, number, room)
+    return None
+
+
+def _start_clean_up(run: Run, number: int, room: int) -> list[Command]:
+    if number in run.resting:
+        return []
+    if room <= 0:
+        if not run.frontier:
+            heappush(run.frontier, run.key_of(number))  # so that it is seen that something is left to do
+        return []
+    run.queue(number)
+    return [Start(number)]
+
+
+def _can_expand(run: Run, node: int) -> bool:
+    """Whether it is known how many resources there were; it is not if a task that uses them was not mapped yet."""
+    return all(
+        one.upstream in run.children
+        or (IS_SUCCESSFUL[run.state[one.upstream]] and run.state[one.upstream] is not S.SKIPPED)
+        for one in run.plan.graph.inputs[node]
+        if one.is_mapped
+    )
+
+
+def _is_set_up(run: Run, node: int, index: int) -> bool:
+    for one in run.plan.graph.inputs[node]:
+        if one.key is not None:
+            above = run.children.get(one.upstream)
+            number = one.upstream if above is None or not one.is_mapped else above.first + index
+            if not IS_SUCCESSFUL[run.state[number]] or run.state[number] is S.SKIPPED:
+                return False
+    return True
 
 
 def _full_limit(run: Run, number: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableSet, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, KeysView, Mapping, MutableSet, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 from notebook_flows.core import building, doors
@@ -15,7 +15,7 @@ from notebook_flows.core.graph import Graph, order_of
 from notebook_flows.core.mapping import EdgeAnnotation, _check_elements, edge_from
 from notebook_flows.core.parameter import Constant, Parameter
 from notebook_flows.core.standins import settle
-from notebook_flows.core.task import Task, _failure_handler, _seconds
+from notebook_flows.core.task import Task, _at_least_one, _failure_handler, _seconds
 from notebook_flows.core.validation import compiled
 
 if TYPE_CHECKING:
@@ -25,6 +25,17 @@ if TYPE_CHECKING:
     from notebook_flows.core.state import State
 
 Handler = Callable[[Any, "State", "State"], "State | None"]
+_WRITTEN = (
+    "constants",
+    "_into",
+    "_calls",
+    "_stand_ins",
+    "_slug_owner",
+    "_named",
+    "_gated",
+    "_reference_tasks",
+)
+"""The attributes of a flow that are what was written: its tasks, its edges, and what is still to be settled."""
 
 
 class Schedule(Protocol):
@@ -55,8 +66,8 @@ class Flow:
         fail_fast: start nothing new once any task has failed.
         tag_limits: {tag: how many tasks with it may run at once}.
     Raises:
-        ValueError: an empty name.
-        TypeError: state_handlers is no list.
+        ValueError: an empty name; a timeout that is not positive and finite; a limit under 1.
+        TypeError: state_handlers is no list; a timeout or a limit is no number.
     """
 
     def __init__(
@@ -93,7 +104,10 @@ class Flow:
         self.terminal_state_handler = terminal_state_handler
         self.timeout = None if timeout is None else _seconds(timeout, f"timeout of flow {name!r}")
         self.fail_fast = fail_fast
-        self.tag_limits = dict(tag_limits or {})
+        self.tag_limits = {
+            tag: _at_least_one(limit, f"tag limit {tag!r} of flow {name!r}")
+            for tag, limit in dict(tag_limits or {}).items()
+        }
         self.constants: dict[Task, dict[str, Any]] = {}
         self._into: dict[Task, dict[Edge, None]] = {}
         self._derived: _Derived | None = None
@@ -101,10 +115,12 @@ class Flow:
         self._calls: dict[Task, list[Task]] = {}
         self._stand_ins: dict[Task, None] = {}
         self._named: list[tuple[Task | str, Task | str, bool]] = []
+        self._gated: dict[Task, list[tuple[Task, tuple[Task, ...]]]] = {}
         self._created: dict[Task, None] = {}
         self._reference_tasks: list[Task] | None = None
         self._open: list[tuple[Token[Flow | None], Any]] = []
         self._whole: set[Edge] | None = None  # inside `apply_map`: the edges that are marked unmapped
+        self._around: tuple[Container[Task], ...] = ()  # inside `apply_map`: the tasks outside of it
         for task in tasks or ():
             self.add_task(task)
         for edge in edges or ():
@@ -251,6 +267,27 @@ class Flow:
         into[downstream][edge] = None
         self._derived = None
 
+    def _put_behind(self, gate: Task, made: Iterable[Task], besides: frozenset[Task] = frozenset()) -> None:
+        """Let those tasks of a block that wait for none of it wait for its gate.
+
+        An original in the block may stand for a call outside of it, which is not the block's. If that call is known,
+        the original counts as outside; if it is still to come, `settle` needs what is noted here.
+        """
+        inside = dict.fromkeys(task for task in made if task in self._into and not self._is_elsewhere(task))
+        for task in inside:
+            above = {edge.upstream_task for edge in self._into[task]}
+            if not above & besides and not any(self._member(upstream) in inside for upstream in above):
+                self._connect(gate, task)
+        behind: dict[Task, list[Task]] = {task: [] for task in inside if task in self._stand_ins}
+        for task in inside if behind else ():
+            for original in dict.fromkeys(edge[0] for edge in self._into[task] if edge[0] in behind):
+                behind[original].append(task)
+        for original, tasks in behind.items():
+            self._gated.setdefault(original, []).append((gate, tuple(tasks)))
+
+    def _is_elsewhere(self, task: Task) -> bool:
+        return task in self._stand_ins and (bool(self._calls.get(task)) or any(task in one for one in self._around))
+
     def _connect(self, upstream: Task, downstream: Task, key: str | None = None, mapped: bool = False) -> None:
         self._insert(Edge(upstream, downstream, key, mapped))
 
@@ -369,9 +406,16 @@ class Flow:
             mine = {p.name: p for p in self.parameters()}
             same = {p: mine[p.name] for p in flow.parameters() if p.name in mine}
         references = list(self.reference_tasks()) if merge_reference_tasks else None
+        flow = flow.copy()
+        settle(flow)
         for task in flow._into:
-            if task not in same:
+            if task in same:
+                continue
+            if task not in flow._stand_ins:
                 self.add_task(task)
+            elif task not in self._into:
+                self._add(task)
+                self._stand_ins[task] = None
         for edge in flow.edges:
             ends = (
                 same.get(edge.upstream_task, edge.upstream_task),
@@ -384,19 +428,52 @@ class Flow:
         for origin, calls in flow._calls.items():
             mine_too = self._calls.setdefault(origin, [])
             mine_too.extend(call for call in calls if call not in mine_too)
+        self._take_over_unsettled(flow, same)
         if references is not None:
-            self.set_reference_tasks(dict.fromkeys([*references, *flow.reference_tasks()]))
+            theirs = (same.get(task, task) for task in flow.reference_tasks())
+            self.set_reference_tasks(dict.fromkeys([*references, *theirs]))
         if validate:
             self.validate()
+
+    def _take_over_unsettled(self, other: Flow, same: Mapping[Task, Task]) -> None:
+        """Take over the names that another flow waits for, and what its blocks know of its stand-ins."""
+        for upstream, downstream, mapped in other._named:
+            above = upstream if isinstance(upstream, str) else same.get(upstream, upstream)
+            below = downstream if isinstance(downstream, str) else same.get(downstream, downstream)
+            self._named.append((above, below, mapped))
+        for original, gates in other._gated.items():
+            self._gated.setdefault(original, []).extend(gates)
+        self._derived = None
 
     def replace(self, old: Task, new: Any, validate: bool = True) -> None:
         """Put another task, or a constant, in the place of one.
 
         Raises:
-            ValueError: the old task is not in the flow.
+            ValueError: the old task is not in the flow, or the new one would wait for itself; nothing is changed then.
+            FlowValidationError: the flow could not run with it; nothing is changed.
         """
         settle(self)
-        old = self._must_have(old)
+        changed = self.copy()
+        block = building.open_block.get()
+        token = building.open_block.set(None)  # the block hears of what is new when it is certain
+        try:
+            changed._replace(changed._must_have(old), new)
+            if validate:
+                changed.validate()
+        finally:
+            building.open_block.reset(token)
+        fresh = [task for task in changed._into if task not in self._into]
+        self._become(changed)
+        for task in fresh:
+            if block is not None and task._joins_blocks:
+                block.add_task(task, self)
+
+    def _become(self, changed: Flow) -> None:
+        """Take over the tasks and edges of a changed copy, all at once, for another thread may be reading."""
+        now = changed.__dict__
+        self.__dict__.update({key: now[key] for key in _WRITTEN}, _derived=changed._derived)
+
+    def _replace(self, old: Task, new: Any) -> None:
         fresh = self._as_task(new)
         edges = [*self.edges_to(old), *self.edges_from(old)]
         place = list(self._into).index(old)
@@ -411,7 +488,7 @@ class Flow:
             downstream = fresh if edge.downstream_task is old else edge.downstream_task
             self._insert(Edge(upstream, downstream, edge.key, edge.mapped, edge.flattened))
         if old in self.constants:
-            self.constants[fresh] = self.constants.pop(old)
+            self.constants[fresh] = {**self.constants.pop(old), **self.constants.get(fresh, {})}
         order = [task for task in self._into if task is not fresh]
         order.insert(place, fresh)
         self._into = {task: self._into[task] for task in order}
@@ -419,39 +496,41 @@ class Flow:
             self._reference_tasks = [fresh if task is old else task for task in self._reference_tasks]
         if old._origin in self._calls:
             calls = self._calls[old._origin]
-            calls[:] = [fresh if call is old else call for call in calls]
+            calls[:] = dict.fromkeys(fresh if call is old else call for call in calls)
         self._derived = None
-        if validate:
-            self.validate()
 
     def copy(self) -> Flow:
         """A flow of its own with the same tasks."""
         new = object.__new__(type(self))
-        new.__dict__.update(self.__dict__)
-        new.constants = {task: dict(given) for task, given in self.constants.items()}
-        new._into = {task: dict(edges) for task, edges in self._into.items()}
-        new._calls = {origin: list(calls) for origin, calls in self._calls.items()}
-        new._stand_ins = dict(self._stand_ins)
-        new._slug_owner = dict(self._slug_owner)
-        new._named = list(self._named)
+        new.__dict__.update(self.__dict__)  # all at once: from here on, another thread may settle the flow itself
+        new.constants = {task: dict(given) for task, given in new.constants.items()}
+        new._into = {task: dict(edges) for task, edges in new._into.items()}
+        new._calls = {origin: list(calls) for origin, calls in new._calls.items()}
+        new._stand_ins = dict(new._stand_ins)
+        new._slug_owner = dict(new._slug_owner)
+        new._named = list(new._named)
+        new._gated = {original: list(gates) for original, gates in new._gated.items()}
         new._created = {}
-        new._reference_tasks = None if self._reference_tasks is None else list(self._reference_tasks)
-        new.state_handlers = list(self.state_handlers)
+        new._reference_tasks = None if new._reference_tasks is None else list(new._reference_tasks)
+        new.state_handlers = list(new.state_handlers)
         new._open = []
         new._derived = None
         return new
 
-    def _take_over_mapped(self, inner: Flow, given: Mapping[Task, EdgeAnnotation]) -> None:
+    def _take_over_mapped(self, inner: Flow, given: Mapping[Task, EdgeAnnotation], twins: Mapping[Task, Task]) -> None:
         """Take over what a function made inside `apply_map`, mapped.
 
         Values of tasks from outside that the function did not get as arguments are mapped over too, as in Prefect 1,
         unless they are marked `unmapped`; parameters and constants stay whole, and so does what is only waited for.
+        Twins stand for an argument that was given more than once, each with a mark of its own.
         """
         made = dict.fromkeys(
             task for task in inner._into if task not in given and task not in self._into and task not in self._calls
         )
         for task in made:
-            self.add_task(task)
+            self._add(task)
+            if task in inner._stand_ins:
+                self._stand_ins[task] = None
         steps = dict.fromkeys(task for task in made if not isinstance(task, (Constant, Parameter)))
         for task in steps:
             task.is_mapped = True
@@ -468,18 +547,18 @@ class Flow:
                 else:
                     is_mapped = upstream in made or edge.key is not None
                 flattened = edge.flattened or (mark is not None and mark.flattened)
-                self._insert(Edge(upstream, task, edge.key, is_mapped, flattened))
+                self._insert(Edge(twins.get(upstream, upstream), task, edge.key, is_mapped, flattened))
             if not any(edge.upstream_task in steps for edge in above):
                 used = {edge.upstream_task for edge in above}
                 for argument, mark in given.items():
                     if argument not in used:
-                        self._insert(Edge(argument, task, None, bool(mark.mapped), mark.flattened))
+                        self._insert(Edge(twins.get(argument, argument), task, None, bool(mark.mapped), mark.flattened))
         for task, constants in inner.constants.items():
             for key, value in constants.items():
                 self._set_constant(task, key, value)
         for origin, calls in inner._calls.items():
             self._calls.setdefault(origin, []).extend(calls)
-        self._named.extend(inner._named)
+        self._take_over_unsettled(inner, twins)
 
     # -- what is in it -------------------------------------------------------------------------------------------------
 
@@ -534,9 +613,10 @@ class Flow:
         return slugs
 
     def _derive(self) -> _Derived:
-        if self._derived is None:
-            self._derived = _Derived()
-        return self._derived
+        derived = self._derived
+        if derived is None:
+            derived = self._derived = _Derived()
+        return derived
 
     def _outgoing(self) -> dict[Task, dict[Edge, None]]:
         derived = self._derive()

@@ -9,7 +9,7 @@ from notebook_flows.core.edge import Edge
 from notebook_flows.core.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from notebook_flows.core.flow import Flow
 
@@ -56,7 +56,8 @@ class flatten(EdgeAnnotation):  # noqa: N801 - as in Prefect 1
 def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **kwargs: Any) -> Any:
     """Map a function that calls tasks: every task that it makes is mapped over the given arguments.
 
-    Tasks in it that use none of the mapped arguments wait for them too, so that all have the same width.
+    Tasks in it that use none of the mapped arguments wait for them too, so that all have the same width. A task that is
+    given twice, as in ``apply_map(f, x, unmapped(x))``, has a mark of its own in each place.
 
     Returns:
         What the function returns, tasks or a collection of them.
@@ -72,6 +73,7 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **
 
         raise NoActiveFlowError(getattr(func, "__name__", "apply_map"))
     given: dict[Task, EdgeAnnotation] = {}
+    twins: dict[Task, Task] = {}
 
     def stand_in(argument: Any) -> Task:
         mark = argument if isinstance(argument, EdgeAnnotation) else mapped(argument)
@@ -83,6 +85,13 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **
             _check_elements(found.value, "apply_map", mark.mapped)
         if found not in outer._into:
             outer._add(found)
+        before = given.get(found)
+        if before is not None and (before.mapped, before.flattened) != (mark.mapped, mark.flattened):
+            twin = found._clone()  # the function tells by it which of the two arguments it uses
+            twin.__dict__.pop("slug", None)
+            twins[twin] = found
+            given[twin] = mark
+            return twin
         given[found] = mark
         return found
 
@@ -90,6 +99,7 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **
     named = {key: stand_in(argument) for key, argument in kwargs.items()}
     inner = FlowClass(f"{outer.name}.apply_map")
     inner._whole = set()
+    inner._around = (*outer._around, outer._into, outer._calls, given)
     token = building.in_apply_map.set(True)
     block = building.open_block.set(None)  # a `case` around it hears of the tasks when the outer flow takes them over
     try:
@@ -98,7 +108,17 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **
     finally:
         building.open_block.reset(block)
         building.in_apply_map.reset(token)
-    outer._take_over_mapped(inner, given)
+    outer._take_over_mapped(inner, given, twins)
+    return _without_twins(made, twins) if twins else made
+
+
+def _without_twins(made: Any, twins: Mapping[Task, Task]) -> Any:
+    if isinstance(made, Task):
+        return twins.get(made, made)
+    if type(made) is dict:
+        return {key: _without_twins(one, twins) for key, one in made.items()}
+    if type(made) in {list, tuple, set}:
+        return type(made)(_without_twins(one, twins) for one in made)
     return made
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.core.graph import Graph, Input
 from notebook_flows.core.lifecycle import S
 from notebook_flows.core.triggers import Counts, Trigger, Verdict, all_successful
+from notebook_flows.errors import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +19,28 @@ if TYPE_CHECKING:
 _NO_GRAPH: Mapping[str, Any] = {"names": (), "slugs": (), "edges": {"from": (), "to": (), "keys": (), "flags": {}}}
 LONGEST_SEGMENT = 64
 NO_FOLLOWER = -1
+LONGEST_RUN_ID = 64
+
+
+def checked_run_id(text: Any) -> str:
+    """The id of a run, if it can be one; it becomes part of file names and addresses.
+
+    >>> checked_run_id("nightly-2021.01.31")
+    'nightly-2021.01.31'
+
+    Raises:
+        ParameterError: it is no text of 1 to 64 letters, digits, ``.``, ``_`` and ``-``, or begins with a dot.
+    """
+    is_fit = isinstance(text, str) and 0 < len(text) <= LONGEST_RUN_ID and text.isascii() and text[0] != "."
+    if not is_fit or not text.translate(_PUNCTUATION).isalnum():
+        raise ParameterError(
+            f"flow_run_id is {text!r}; it must be a text of 1 to {LONGEST_RUN_ID} letters, digits, '.', '_' and '-', "
+            "and not begin with a dot."
+        )
+    return str(text)
+
+
+_PUNCTUATION = str.maketrans("._-", "000")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +63,8 @@ class Plan:
         references: the tasks that decide how the run ends.
         limits: {task: the limits that it counts for}.
         limit_sizes: how many may run at once, for each limit.
-        fail_fast: start nothing new after a failure.
+        fail_fast: start nothing new after a failure, but the clean-ups.
+        cleanups: the tasks that clean up after a resource; needed where ``fail_fast`` is.
     """
 
     graph: Graph
@@ -58,6 +82,7 @@ class Plan:
     limits: Mapping[int, Sequence[int]] = field(default_factory=dict)
     limit_sizes: Sequence[int] = ()
     fail_fast: bool = False
+    cleanups: frozenset[int] = frozenset()
 
 
 def planned(
@@ -107,13 +132,15 @@ def planned(
         plain=plain,
         mapped=graph.mapped,
         lanes=lanes_of(graph, graph.mapped),
-        followers=_followers(tasks, graph, plain, limits),
+        # in a segment, tasks would go on after a failure elsewhere
+        followers=[NO_FOLLOWER] * len(tasks) if flow.fail_fast else _followers(tasks, graph, plain, limits),
         presets=presets,
         resumed=resumed,
         references=references,
         limits={number: found for number, found in limits.items() if found},
         limit_sizes=limit_sizes,
         fail_fast=flow.fail_fast,
+        cleanups=_cleanups(tasks) if flow.fail_fast else frozenset(),
     )
 
 
@@ -140,6 +167,12 @@ def _terminal(tasks: Sequence[Task], graph: Graph) -> list[int]:
         if not isinstance(tasks[number], helpers)
         and (not after or all(isinstance(tasks[one], ResourceCleanupTask) for one in after))
     ]
+
+
+def _cleanups(tasks: Sequence[Task]) -> frozenset[int]:
+    from notebook_flows.core.resource import ResourceCleanupTask
+
+    return frozenset(number for number, task in enumerate(tasks) if isinstance(task, ResourceCleanupTask))
 
 
 def is_plain(task: Task) -> bool:

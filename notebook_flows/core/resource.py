@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 
 class ResourceCleanupTask(Task):
-    """Cleans up: runs whenever the set-up succeeded; never decides how the flow ends."""
+    """Cleans up: runs whenever the set-up succeeded; never decides how the flow ends.
+
+    After a failure in a flow with ``fail_fast``, nothing but clean-ups starts: once nothing runs any more, those of the
+    resources that are up, one after the other, inner resources before outer ones, and whatever their trigger says. In a
+    map they can be told only if every task that uses the resource was mapped by then. A flow that is cancelled, or takes
+    longer than its timeout, is over at once: there, nothing is cleaned up.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("checkpoint", False)
@@ -128,12 +134,10 @@ class ResourceBlock:
             return
         flow = self._flow
         inside = self._made
-        is_up = {self.init_task, self.setup_task}
-        for task in inside:
-            above = {edge.upstream_task for edge in flow._into[task]}
-            if not above & (inside.keys() | is_up):
-                flow._connect(self.setup_task, task)
-        last = [task for task in inside if not any(e.downstream_task in inside for e in flow.edges_from(task))]
+        flow._put_behind(self.setup_task, inside, besides=frozenset({self.init_task, self.setup_task}))
+        outgoing = flow._outgoing()
+        own = dict.fromkeys(task for task in inside if task in flow._into and not flow._is_elsewhere(task))
+        last = [task for task in own if not any(edge.downstream_task in own for edge in outgoing[task])]
         self.cleanup_task.bind(self.init_task, self.setup_task, upstream_tasks=last, flow=flow)
         if self._outer is not None:
             for task in (self.init_task, self.setup_task, *inside, self.cleanup_task):

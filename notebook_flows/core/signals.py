@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from notebook_flows.core import state as api
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
 
 class Signal(BaseException):
@@ -65,11 +65,17 @@ class SKIP(Signal):
 
 
 class RETRY(Signal):
-    """Try again at ``start_time`` (now, unless given), whatever ``max_retries`` says."""
+    """Try again, whatever ``max_retries`` says: at ``start_time``, or after it if it is a timedelta; now unless given.
+
+    Raises:
+        TypeError: ``start_time`` is neither a datetime nor a timedelta.
+    """
 
     state_class = api.Retrying
 
-    def __init__(self, message: str | None = None, *args: Any, start_time: datetime | None = None, **more: Any) -> None:
+    def __init__(
+        self, message: str | None = None, *args: Any, start_time: datetime | timedelta | None = None, **more: Any
+    ) -> None:
         super().__init__(message, *args, start_time=start_time, **more)
 
 

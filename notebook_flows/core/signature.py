@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,8 @@ class Signature:
         required: those without a default; ``context`` is not among them, for the run gives it.
         takes_any_name: the function has ``**kwargs``.
         wants_context: it has an argument named ``context``.
-        is_async: it is a coroutine function.
+        is_async: it is a coroutine function, or a ``partial`` of one, or an object whose ``__call__`` is one.
+        wraps_async: it is none, but `functools.wraps` one: what it returns may have to be awaited, or was already.
         tuple_size: k if it says that it returns ``tuple[a, b, ...]`` of k, else None.
     """
 
@@ -37,6 +39,7 @@ class Signature:
     wants_context: bool
     is_async: bool
     tuple_size: int | None
+    wraps_async: bool = False
 
 
 _known: WeakKeyDictionary[Any, Signature] = WeakKeyDictionary()
@@ -99,9 +102,23 @@ def _read(function: Callable[..., Any]) -> Signature:
         required=frozenset(p.name for p in named if p.default is p.empty and p.name != CONTEXT_ARGUMENT),
         takes_any_name=inspect.Parameter.VAR_KEYWORD in kinds,
         wants_context=CONTEXT_ARGUMENT in parameters,
-        is_async=inspect.iscoroutinefunction(function),
+        is_async=_is_async(function),
         tuple_size=_tuple_size(function),
+        wraps_async=not _is_async(function) and hasattr(function, "__wrapped__") and _is_async(_innermost(function)),
     )
+
+
+def _is_async(function: Any) -> bool:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 - which kind of call it is, not whether there is one
+
+
+def _innermost(function: Any) -> Any:
+    try:
+        return inspect.unwrap(function)
+    except ValueError:  # it wraps itself
+        return function
 
 
 def _tuple_size(function: Callable[..., Any]) -> int | None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from notebook_flows.core import building
 from notebook_flows.core.edge import Edge
 from notebook_flows.errors import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.task import Task
 
@@ -17,41 +20,81 @@ def settle(flow: Flow) -> list[str]:
 
     An original task that came into the flow only as an end of an edge means its one call. Without a call it means
     itself; with several it is unclear. What is unclear stays as it is, so that a later call may settle it.
+
+    Cost: O(tasks + edges) if there is anything to settle, else O(1). Two threads that run a flow for the first time at
+    once may both settle it: each works on a copy, and what it puts in place, at once, is the same.
     """
-    problems = _settle_names(flow)
-    for original in list(flow._stand_ins):
-        calls = flow._calls.get(original)
-        if not calls or original not in flow._into:
+    if not flow._stand_ins and not flow._named:
+        return []
+    settled = flow.copy()
+    block = building.open_block.set(None)  # what is settled was named outside of the block that may be open now
+    try:
+        problems = _settle_names(settled)
+    finally:
+        building.open_block.reset(block)
+    calls_of = {}
+    for original in settled._stand_ins:
+        calls = settled._calls.get(original)
+        if not calls or original not in settled._into:
             continue
         if len(calls) == 1:
-            _become(flow, original, calls[0])
+            calls_of[original] = calls[0]
         else:
             listed = ", ".join(repr(flow.slugs[call]) for call in calls)
             problems.append(
                 f"Task {original.name!r} is used in a dependency, but it was called {len(calls)} times ({listed}). "
                 "Keep the value of the call that you mean in a variable and use that."
             )
+    if calls_of:
+        _replace_by_calls(settled, calls_of)
+    if calls_of or len(settled._named) < len(flow._named):
+        settled._derived = None
+        flow._become(settled)
     return problems
 
 
-def _become(flow: Flow, original: Task, call: Task) -> None:
-    """Let the call have the original's edges and arguments, and the original go."""
-    incoming = flow._into[original]
-    outgoing = list(flow._outgoing()[original])
-    given = flow.constants.pop(original, {})
-    for edge in incoming:
-        flow._insert(_moved(edge, upstream=edge.upstream_task, downstream=call))
-    for edge in outgoing:
-        after = call if edge.downstream_task is original else edge.downstream_task
-        flow._into[edge.downstream_task].pop(edge, None)
-        flow._insert(_moved(edge, upstream=call, downstream=after))
-    for key, value in given.items():
-        flow._set_constant(call, key, value)
-    del flow._into[original]
-    del flow._stand_ins[original]
+def _replace_by_calls(flow: Flow, calls_of: Mapping[Task, Task]) -> None:
+    """Let each call have its original's edges and arguments, and the originals go."""
+    _open_gates(flow, calls_of)
+    into = flow._into
+    for task, edges in into.items():
+        if any(edge[0] in calls_of for edge in edges):
+            into[task] = dict.fromkeys(
+                _moved(edge, upstream=calls_of.get(edge[0], edge[0]), downstream=task) for edge in edges
+            )
+    for original, call in calls_of.items():
+        incoming = into.pop(original)
+        into.setdefault(call, {}).update(
+            dict.fromkeys(_moved(edge, upstream=edge[0], downstream=call) for edge in incoming)
+        )
+        for key, value in flow.constants.pop(original, {}).items():
+            flow._set_constant(call, key, value)
+        del flow._stand_ins[original]
     if flow._reference_tasks is not None:
-        flow._reference_tasks = list(dict.fromkeys(call if t is original else t for t in flow._reference_tasks))
-    flow._derived = None
+        flow._reference_tasks = list(dict.fromkeys(calls_of.get(task, task) for task in flow._reference_tasks))
+
+
+def _open_gates(flow: Flow, calls_of: Mapping[Task, Task]) -> None:
+    """What stands for a call outside of a block leaves the block; what waits for it in there waits for the gate now."""
+    left = list(calls_of)
+    seen: set[tuple[Task, Task]] = set()
+    while left:
+        original = left.pop()
+        into = flow._into[original]
+        for gate, behind in flow._gated.get(original, ()):
+            opened = [edge for edge in into if edge[0] is gate and edge[2] is None]
+            if not opened or (original, gate) in seen:
+                continue
+            seen.add((original, gate))
+            for task in (task for task in behind if task in flow._into):
+                for edge in opened:
+                    flow._insert(_moved(edge, upstream=gate, downstream=task))
+                if task in calls_of:  # it leaves the block as well
+                    left.append(task)
+            for edge in opened:
+                del into[edge]
+    for original in calls_of:
+        flow._gated.pop(original, None)
 
 
 def _moved(edge: Edge, *, upstream: Task, downstream: Task) -> Edge:

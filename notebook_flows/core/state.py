@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,6 @@ from notebook_flows.core.lifecycle import S, facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
 
 class State:
@@ -33,7 +33,7 @@ class State:
         self.message = str(message) if message is not None else None
         self._result = result
         self.context = dict(context or {})
-        self.cached_inputs = dict(cached_inputs or {})
+        self.cached_inputs: Mapping[str, Any] = dict(cached_inputs or {})
 
     @property
     def result(self) -> Any:
@@ -141,10 +141,21 @@ class Pending(State):
 
 
 class Scheduled(Pending):
-    """Will be tried at ``start_time``."""
+    """Will be tried at ``start_time``: a datetime, or a timedelta from when the state is reached; None: at once.
 
-    def __init__(self, message: str | None = None, *, start_time: datetime | None = None, **more: Any) -> None:
+    Raises:
+        TypeError: ``start_time`` is something else, such as a number, which could be either.
+    """
+
+    def __init__(
+        self, message: str | None = None, *, start_time: datetime | timedelta | None = None, **more: Any
+    ) -> None:
         super().__init__(message, **more)
+        if start_time is not None and not isinstance(start_time, (datetime, timedelta)):
+            raise TypeError(
+                f"start_time is a datetime or a timedelta, not of type {type(start_time).__name__!r}. "
+                "To rest for some seconds: start_time=timedelta(seconds=...)."
+            )
         self.start_time = start_time
 
 
@@ -208,7 +219,7 @@ class Cached(Success):
         **more: Any,
     ) -> None:
         super().__init__(message, **more)
-        self.cached_parameters = dict(cached_parameters or {})
+        self.cached_parameters: Mapping[str, Any] = dict(cached_parameters or {})
         self.cached_result_expiration = cached_result_expiration
 
 

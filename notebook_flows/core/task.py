@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
 from notebook_flows.core import doors
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 type_of_trigger = Trigger | Callable[[Mapping[Any, Any]], bool]
 type_of_delay = timedelta | float | Sequence[timedelta | float]
 NO_RETRY = RetryPolicy()
+LONGEST_S = timedelta.max.total_seconds()
 
 
 class Task:
@@ -135,7 +137,7 @@ class Task:
             ("result", result),
             ("target", target),
             ("task_run_name", task_run_name),
-            ("map_limit", map_limit),
+            ("map_limit", None if map_limit is None else _at_least_one(map_limit, f"map_limit of task {self.name!r}")),
         ):
             if value is not None:
                 setattr(self, attribute, value)
@@ -163,10 +165,18 @@ class Task:
         retry_on: type[BaseException] | Iterable[type[BaseException]] | None,
         jitter: float,
     ) -> None:
-        if not max_retries and retry_delay is None and retry_on is None:
+        if max_retries is None and retry_delay is None and retry_on is None and not jitter:
             return
+        if max_retries is not None and type(max_retries) is not int:
+            raise TypeError(f"max_retries of task {self.name!r} is a whole number, not {max_retries!r}.")
         if (max_retries or 0) < 0:
             raise ValueError(f"max_retries of task {self.name!r} is {max_retries}; it must be 0 or more.")
+        if isinstance(jitter, bool) or not isinstance(jitter, (int, float)):
+            raise TypeError(f"retry_jitter of task {self.name!r} is a number, such as 0.2, not {jitter!r}.")
+        if not 0 <= jitter < inf:
+            raise ValueError(f"retry_jitter of task {self.name!r} is {jitter!r}; it must be 0 or more, and finite.")
+        if not max_retries and retry_delay is None and retry_on is None:
+            return
         if max_retries and retry_delay is None:
             raise ValueError(f"Task {self.name!r} has max_retries={max_retries}; say how long to rest: retry_delay=...")
         if retry_delay is not None and not max_retries:
@@ -331,6 +341,8 @@ class Task:
                 self.retry_policy = NO_RETRY
         if "timeout" in task_args and self.timeout is not None:
             self.timeout = _seconds(self.timeout, f"timeout of task {self.name!r}")
+        if "map_limit" in task_args and self.map_limit is not None:
+            _at_least_one(self.map_limit, f"map_limit of task {self.name!r}")
 
     # -- order ---------------------------------------------------------------------------------------------------------
 
@@ -575,6 +587,16 @@ def _seconds(value: Any, what: str, *, zero_allowed: bool = False) -> float:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise TypeError(f"The {what} is a timedelta or a number of seconds, not {value!r}.")
-    if seconds < 0 or (seconds == 0 and not zero_allowed):
-        raise ValueError(f"The {what} is {value!r}; it must be positive.")
+    if not 0 <= seconds < LONGEST_S or (seconds == 0 and not zero_allowed):
+        raise ValueError(
+            f"The {what} is {value!r}; it must be {'0 or more' if zero_allowed else 'positive'}, and finite."
+        )
     return float(seconds)
+
+
+def _at_least_one(value: Any, what: str) -> int:
+    if type(value) is not int:
+        raise TypeError(f"The {what} is a whole number, not {value!r}.")
+    if value < 1:
+        raise ValueError(f"The {what} is {value}; it must be 1 or more.")
+    return value

@@ -25,8 +25,9 @@ def compiled(flow: Flow) -> Graph:
     Raises:
         FlowValidationError: with every problem of the flow.
     """
-    if flow._derived is not None and flow._derived.graph is not None:
-        return flow._derived.graph
+    derived = flow._derived
+    if derived is not None and derived.graph is not None:
+        return derived.graph
     problems = settle(flow)
     with no_collection():
         graph = _checked_graph(flow, problems)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_FAILED, S
+from notebook_flows.engine.attempt import LONGEST_MESSAGE, bounded, is_for_others, short
 
 if TYPE_CHECKING:
     from notebook_flows.core.edge import Edge
@@ -138,10 +139,12 @@ class Arguments:
                 raise UnmappableError(f"There is nothing to map over: {name!r} failed.", S.UPSTREAM_FAILED)
             try:
                 widths.append(len(self._checked(self._elements(one.upstream, is_flattened=one.is_flattened))))
-            except Exception as error:
+            except BaseException as error:  # ``__len__`` and ``__getitem__`` are the user's
+                if is_for_others(error):
+                    raise
                 raise UnmappableError(
                     f"At least one upstream state has an unmappable result. That of {name!r} has no elements to be "
-                    f"taken by number ({error}).",
+                    f"taken by number ({_said(error)}).",
                     S.FAILED,
                 ) from error
         return min(widths), widths
@@ -173,3 +176,10 @@ class Arguments:
             is_known = named.setdefault(task.name, task) is task
             states[task.name if is_known else self._flow.slugs[task]] = state
         return states
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return bounded(str(error), LONGEST_MESSAGE)
+    except Exception:  # a text of the user's own may fail
+        return short(error)

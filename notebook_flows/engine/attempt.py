@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import random
 import signal
 import threading
 import time
 import traceback
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
+from contextvars import copy_context
+from datetime import datetime, timedelta
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import signals, state as api
@@ -16,7 +21,7 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.call import Outcome, Pickled, unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from notebook_flows.core.task import Task
     from notebook_flows.engine.call import Call
@@ -25,9 +30,67 @@ UNKNOWN = NotImplemented
 _SUCCESS = S.SUCCESS
 _new_outcome = tuple.__new__
 
+LONGEST_MESSAGE = 8_192
+LONGEST_TRACEBACK = 65_536
+"""How many characters of an error the history keeps."""
+LATEST_US = 253_402_300_800_000_000
+"""The end of the year 9999, in microseconds since 1970."""
+
+_forks = 0
+"""How many forks this process is away from the one that has imported us."""
+
+
+def _forked() -> None:
+    global _forks
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forked)
+
 
 class TaskTimeout(BaseException):
-    """Raised inside a task whose time is up; a BaseException, so that the task's ``except Exception`` lets it through."""
+    """Raised inside a task whose time is up; a BaseException, so that the task's ``except Exception`` lets it through.
+
+    Attributes:
+        owner: the attempt whose time is up; it may have run a flow whose task it is that was hit. None: whoever raised it.
+    """
+
+    def __init__(self, *args: object, owner: Attempt | None = None) -> None:
+        super().__init__(*args)
+        self.owner = owner
+
+
+def is_for_others(error: BaseException, here: Attempt | None = None) -> bool:
+    """Whether whoever runs the user's code must let it pass: Ctrl-C, or the timeout of a task around this one.
+
+    Args:
+        error: what came out of the user's code.
+        here: the attempt that the code belongs to; None where no timeout is on, as in handlers and validators.
+    """
+    if isinstance(error, TaskTimeout):
+        return error.owner is not None and error.owner is not here
+    return isinstance(error, KeyboardInterrupt)
+
+
+def short(error: BaseException) -> str:
+    """The error in short, whatever its own ``__repr__`` does."""
+    try:
+        return bounded(repr(error), LONGEST_MESSAGE)
+    except Exception:  # a repr of the user's own may fail; its type still says something
+        return type(error).__name__
+
+
+def bounded(text: str, longest: int) -> str:
+    """The text, or its beginning and its end.
+
+    >>> bounded("abcdefgh", 4)
+    'ab ... (4 characters left out) ... gh'
+    """
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    return f"{text[:half]} ... ({len(text) - 2 * half} characters left out) ... {text[-half:]}"
 
 
 class Attempt:
@@ -61,7 +124,7 @@ class Attempt:
 
     def context_keys(self) -> dict[str, Any]:
         """All keys with their values."""
-        own = {key: make(self.call) for key, make in _OWN_KEYS.items()}
+        own = {key: value for key, make in _OWN_KEYS.items() if (value := make(self.call)) is not UNKNOWN}
         return {**self.call.facts.context, **(self.call.context or {}), **own}
 
 
@@ -103,8 +166,6 @@ class TaskContext:
 
 
 def _logger(_: Call) -> Any:
-    import logging
-
     from notebook_flows.engine.logs import TASK_LOGGER
 
     return logging.getLogger(TASK_LOGGER)
@@ -122,7 +183,7 @@ _OWN_KEYS: dict[str, Any] = {
     "attempt": lambda call: call.attempt,
     "map_index": lambda call: call.index if call.index >= 0 else None,
     "task_loop_count": lambda call: call.loop,
-    "upstream_states": lambda call: call.upstream_states or {},
+    "upstream_states": lambda call: UNKNOWN if call.upstream_states is None else call.upstream_states,
     "logger": _logger,
 }
 
@@ -134,8 +195,12 @@ def perform(call: Call) -> Outcome:
 
     Raises:
         KeyboardInterrupt: it was interrupted; whoever called decides what that means.
+        TaskTimeout: of a task around this one: the time of the attempt that runs this flow is up.
+        BaseException: in a process that the task has forked: it must not go on as a second engine.
     """
-    token = attempt_here.set(Attempt(call))
+    attempt = Attempt(call)
+    forks = _forks
+    token = attempt_here.set(attempt)
     started_us = time.time_ns() // 1000
     try:
         arguments = call.arguments
@@ -146,11 +211,15 @@ def perform(call: Call) -> Outcome:
         if call.gathered:
             arguments = _loaded(call)
         if not call.is_plain:
-            return _with_all(call, arguments, started_us)
+            return _with_all(call, arguments, started_us, attempt)
         value = call.task.run(**arguments)
+        if forks != _forks or type(value) is CoroutineType:
+            value = _unexpected(call, value, forks)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever a task raises, SystemExit too, is the task's outcome
+        if forks != _forks or is_for_others(error, attempt):
+            raise
         return failed_outcome(call, error, started_us)
     finally:
         attempt_here.reset(token)
@@ -164,20 +233,20 @@ async def perform_async(call: Call) -> Outcome:
 
     Raises:
         asyncio.CancelledError: it was cancelled.
+        TaskTimeout: as `perform`.
+        BaseException: as `perform`.
     """
     import asyncio
 
     attempt = Attempt(call)
+    forks = _forks
     token = attempt_here.set(attempt)
     started_us = time.time_ns() // 1000
     try:
         arguments = _loaded(call)
-        replaced = _announced(call)
-        if replaced is not None:
-            return _outcome(call, replaced, started_us)
-        found = _from_target(call)
-        if found is not None:
-            return _outcome(call, _handled(call, api.Running(), found), started_us)
+        ended = _before(call, started_us)
+        if ended is not None:
+            return ended
         _give_context(call, arguments)
         try:
             with _printed(attempt) if call.task.log_stdout else nullcontext():
@@ -187,13 +256,61 @@ async def perform_async(call: Call) -> Outcome:
             if call.timeout_s and time.time_ns() // 1000 - started_us >= call.timeout_s * 1e6:
                 raise TaskTimeout from error
             raise
-        return _outcome(call, _handled(call, api.Running(), _kept(call, value)), started_us)
+        if forks != _forks or type(value) is CoroutineType:
+            value = _unexpected(call, value, forks)
+        return _settled(call, _kept(call, value), started_us)
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise
     except BaseException as error:  # as in `perform`
+        if forks != _forks or is_for_others(error, attempt):
+            raise
         return failed_outcome(call, error, started_us)
     finally:
         attempt_here.reset(token)
+
+
+def _unexpected(call: Call, value: Any, forks: int) -> Any:
+    """What is to be made of a task that came back in a process of its own, or with a coroutine."""
+    if forks != _forks:
+        raise SystemExit(
+            f"A process that task {call.task.name!r} has forked came back from it; it ends here, for the run goes on in "
+            "the process that it began in. Let the child end with os._exit()."
+        )
+    if call.task._signature.wraps_async:
+        return _awaited(value)
+    value.close()
+    raise TypeError(
+        f"Task {call.task.name!r} returned a coroutine, which nobody would await. Make its function `async def`, or "
+        "await it there."
+    )
+
+
+def _awaited(awaitable: Awaitable[Any]) -> Any:
+    """What it gives, on an event loop of its own; beside the loop that runs here, if one does, as in a kernel."""
+    import asyncio
+
+    async def wait() -> Any:
+        return await awaitable
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(wait())
+    ended: list[tuple[Any, BaseException | None]] = []
+
+    def work() -> None:
+        try:
+            ended.append((asyncio.run(wait()), None))
+        except BaseException as error:  # raised again where it is waited for
+            ended.append((None, error))
+
+    thread = threading.Thread(target=copy_context().run, args=(work,), name="notebook-flows-await", daemon=True)
+    thread.start()
+    thread.join()
+    value, error = ended[0]
+    if error is not None:
+        raise error
+    return value
 
 
 def _loaded(call: Call) -> dict[str, Any]:
@@ -204,34 +321,49 @@ def _loaded(call: Call) -> dict[str, Any]:
     }
 
 
-def _with_all(call: Call, arguments: dict[str, Any], started_us: int) -> Outcome:
+def _with_all(call: Call, arguments: dict[str, Any], started_us: int, attempt: Attempt) -> Outcome:
     """The attempt with all that a task may ask for: handlers, timeout, context, captured prints, target."""
     task = call.task
+    forks = _forks
+    ended = _before(call, started_us)
+    if ended is not None:
+        return ended
+    arguments = dict(arguments)
+    _give_context(call, arguments)
+
+    def run() -> Any:
+        value = task.run(**arguments)
+        if call.is_async:
+            value = _awaited(value)
+        return _unexpected(call, value, forks) if forks != _forks or type(value) is CoroutineType else value
+
+    with _printed(attempt) if task.log_stdout else nullcontext():
+        value = _in_time(call.timeout_s, attempt, run)
+    return _settled(call, _kept(call, value), started_us)
+
+
+def _before(call: Call, started_us: int) -> Outcome | None:
+    """What comes before the task's own code; the outcome, if that is all: its handlers said so, or its target exists."""
+    _give_name(call)
     replaced = _announced(call)
     if replaced is not None:
         return _outcome(call, replaced, started_us)
     found = _from_target(call)
-    if found is not None:
-        return _outcome(call, _handled(call, api.Running(), found), started_us)
-    arguments = dict(arguments)
-    _give_context(call, arguments)
-    attempt = context_attempt()
-    with _printed(attempt) if task.log_stdout else nullcontext(), _timer(call.timeout_s):
-        if call.is_async:
-            import asyncio
-
-            value = asyncio.run(task.run(**arguments))
-        else:
-            value = task.run(**arguments)
-    return _outcome(call, _handled(call, api.Running(), _kept(call, value)), started_us)
+    return None if found is None else _settled(call, found, started_us)
 
 
-def context_attempt() -> Attempt:
-    """The attempt that runs here."""
-    from notebook_flows.core.context import current_attempt
-
-    found: Attempt = current_attempt()
-    return found
+def _give_name(call: Call) -> None:
+    """Fill in ``task_run_name``; a name that cannot be made harms nobody."""
+    template = call.task.task_run_name
+    if template is None:
+        return
+    keys = {**context.to_dict(), **call.arguments}
+    try:
+        name = str(template(**keys) if callable(template) else template.format(**keys))
+    except Exception:  # what only shows the run must not end it
+        _logger(call).warning("The task_run_name of %r cannot be made.", call.task.name, exc_info=True)
+        return
+    call.context = {**(call.context or {}), "task_run_name": bounded(name, LONGEST_MESSAGE)}
 
 
 def _printed(attempt: Attempt) -> Any:
@@ -245,26 +377,81 @@ def _give_context(call: Call, arguments: dict[str, Any]) -> None:
         arguments["context"] = TaskContext(context.to_dict())
 
 
-@contextmanager
-def _timer(timeout_s: float | None) -> Iterator[None]:
-    """Raise `TaskTimeout` in this thread when the time is up; only the main thread can."""
+def _in_time(timeout_s: float | None, owner: Attempt, run: Callable[[], Any]) -> Any:
+    """What ``run()`` gives, with `TaskTimeout` raised in it when the time is up; only the main thread can.
+
+    No context manager: a signal may be handled on the way into its ``__exit__``, which then would not run.
+    """
     if timeout_s is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(*_: Any) -> None:
-        raise TaskTimeout
-
-    handler_before = signal.signal(signal.SIGALRM, ring)
-    left_before, _ = signal.setitimer(signal.ITIMER_REAL, timeout_s)
-    begun = time.monotonic()
+        return run()
+    alarm = _Alarm(timeout_s, owner)
     try:
-        yield
+        try:
+            alarm.begin()
+            return run()
+        finally:
+            alarm.is_over = True  # first of all: from now on it rings no more
     finally:
+        alarm.is_over = True  # it may have rung just before the line above, but it rings once
+        alarm.end()
+
+
+class _Alarm:
+    """Stands for SIGALRM and its timer during one attempt; the alarm that was set before goes on meanwhile.
+
+    Attributes:
+        is_over: it does nothing more.
+    """
+
+    def __init__(self, timeout_s: float, owner: Attempt) -> None:
+        self.is_over = False
+        self._timeout_s = timeout_s
+        self._owner = owner
+        self._due_s: float | None = None
+        self._outer_due_s: float | None = None
+        self._outer_every_s = 0.0
+        self._before: Any = signal.getsignal(signal.SIGALRM)
+
+    def begin(self) -> None:
+        """From now on it may ring."""
+        signal.signal(signal.SIGALRM, self._ring)
+        now_s = time.monotonic()
+        left_s, self._outer_every_s = signal.setitimer(signal.ITIMER_REAL, self._timeout_s)
+        if left_s:
+            self._outer_due_s = now_s + left_s
+        self._due_s = now_s + self._timeout_s
+        if left_s and left_s < self._timeout_s:
+            signal.setitimer(signal.ITIMER_REAL, left_s)
+
+    def end(self) -> None:
+        """Put back what was there before, with what is left of its time."""
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler_before)
-        if left_before:  # a flow within a task that has a timeout itself: its timer goes on
-            signal.setitimer(signal.ITIMER_REAL, max(left_before - (time.monotonic() - begun), 1e-6))
+        signal.signal(signal.SIGALRM, self._before)
+        if self._outer_due_s is not None:
+            left_s = max(self._outer_due_s - time.monotonic(), 1e-6)
+            signal.setitimer(signal.ITIMER_REAL, left_s, self._outer_every_s)
+
+    def _ring(self, number: int, frame: Any) -> None:
+        if self.is_over:
+            return
+        now_s = time.monotonic()
+        if self._due_s is None:  # not set yet: it is the one before us that rings
+            self._ring_before(number, frame)
+        elif self._outer_due_s is not None and self._outer_due_s <= now_s:
+            self._outer_due_s = now_s + self._outer_every_s if self._outer_every_s else None
+            next_s = self._due_s if self._outer_due_s is None else min(self._due_s, self._outer_due_s)
+            signal.setitimer(signal.ITIMER_REAL, max(next_s - now_s, 1e-6))
+            self._ring_before(number, frame)
+        else:
+            self.is_over = True
+            raise TaskTimeout(owner=self._owner)
+
+    def _ring_before(self, number: int, frame: Any) -> None:
+        if callable(self._before):
+            self._before(number, frame)
+        elif self._before == signal.SIG_DFL:  # then the process was to be ended
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.raise_signal(number)
 
 
 # -- states and handlers ---------------------------------------------------------------------------------------------------
@@ -286,13 +473,16 @@ def _handled(call: Call, old: api.State, new: api.State) -> api.State:
 
 def handled(task: Any, old: api.State, new: api.State) -> api.State:
     """The state after these handlers have seen the change; one that raises makes it a failure."""
+    forks = _forks
     for handler in task.state_handlers:
         try:
             replaced = handler(task, old, new)
         except signals.Signal as signal_:
             return signal_.state
-        except Exception as error:
-            return api.Failed(f"Exception raised while calling state handlers: {error!r}", result=error)
+        except BaseException as error:  # SystemExit too: a handler ends no run
+            if forks != _forks or is_for_others(error):
+                raise
+            return api.Failed(f"Exception raised while calling state handlers: {short(error)}", result=error)
         if isinstance(replaced, api.State):
             new = replaced
     return new
@@ -304,20 +494,46 @@ def failed_outcome(call: Call, error: BaseException, started_us: int) -> Outcome
     if proposed.is_looped():
         assert isinstance(proposed, api.Looped)
         proposed.loop_count = call.loop
+    return _settled(call, proposed, started_us, error)
+
+
+def _settled(call: Call, proposed: api.State, started_us: int, error: BaseException | None = None) -> Outcome:
+    """The outcome, once the handlers have seen the state; a failure, theirs too, is tried again if a retry is left."""
     state = proposed if call.is_plain else _handled(call, api.Running(), proposed)
-    kind = "TimeoutError" if isinstance(error, TaskTimeout) else type(error).__name__
-    details = {"error": kind, "traceback": _told(error)} if state.is_failed() else None
+    if not state.is_failed():
+        return _outcome(call, state, started_us, None, proposed)
+    if error is None and isinstance(state.result, BaseException):
+        error = state.result
+    details: dict[str, Any] = {}
+    if error is not None:
+        kind = "TimeoutError" if isinstance(error, TaskTimeout) else type(error).__name__
+        details = {"error": kind, "traceback": _told(error)}
     policy = call.task.retry_policy
-    if state.is_failed() and policy.attempts > call.attempt and _worth_a_retry(call.task, state.result):
+    if policy.attempts > call.attempt and _worth_a_retry(call.task, state.result):
         delay = policy.delay_after(call.attempt, luck=random.random())  # noqa: S311 - spreads retries, guards nothing
         assert delay is not None
-        retrying = api.Retrying(message=state.message, result=state.result, run_count=call.attempt)
+        retrying = api.Retrying(message=state.message, result=state.result, run_count=call.attempt, start_time=delay)
         state = retrying if call.is_plain else _handled(call, state, retrying)
         if state is retrying:
-            rest_us = round(delay.total_seconds() * 1e6)
-            known = {**(details or {}), "due_us": time.time_ns() // 1000 + rest_us, "rest_us": rest_us}
-            return _outcome(call, state, started_us, known)
+            return _outcome(call, state, started_us, details)
     return _outcome(call, state, started_us, details, proposed)
+
+
+def retry_details(state: api.State) -> dict[str, Any]:
+    """When a state that rests goes on, as its event carries it.
+
+    Returns:
+        ``due_us``, microseconds since 1970, 0 for at once; and ``rest_us`` where it was said how long to rest.
+    """
+    start = getattr(state, "start_time", None)
+    if isinstance(start, timedelta):
+        rest_us = min(max(round(start.total_seconds() * 1e6), 0), LATEST_US)
+        return {"due_us": min(time.time_ns() // 1000 + rest_us, LATEST_US), "rest_us": rest_us}
+    try:
+        due_us = int(start.timestamp() * 1e6) if isinstance(start, datetime) else 0
+    except (ValueError, OverflowError, OSError):  # a time too early or too late for this machine, or none: NaT
+        due_us = 0
+    return {"due_us": due_us}
 
 
 def _worth_a_retry(task: Task, error: Any) -> bool:
@@ -328,18 +544,9 @@ def _state_of(call: Call, error: BaseException) -> api.State:
     if isinstance(error, signals.Signal):
         return error.state
     if isinstance(error, TaskTimeout):
-        from datetime import timedelta
-
         message = f"Timed out after {timedelta(seconds=call.timeout_s or 0)}."
         return api.TimedOut(message, result=TimeoutError(message))
-    return api.Failed(f"Error during execution of task: {_short(error)}", result=error)
-
-
-def _short(error: BaseException) -> str:
-    try:
-        return repr(error)
-    except Exception:  # a repr of the user's own may fail; its type still says something
-        return type(error).__name__
+    return api.Failed(f"Error during execution of task: {short(error)}", result=error)
 
 
 def _told(error: BaseException) -> str:
@@ -350,7 +557,12 @@ def _told(error: BaseException) -> str:
     if isinstance(error, TaskTimeout):  # where the task was when its time was up; not our own frame, nor our own error
         where = "".join(traceback.format_tb(trace)[:-1])
         return f"Traceback (most recent call last):\n{where}TimeoutError: its time was up\n"
-    return "".join(traceback.format_exception(type(error), error, trace))
+    try:
+        text = "".join(traceback.format_exception(type(error), error, trace))
+    except Exception:  # its own ``__str__``, or its fields, may be anything
+        where = "".join(traceback.format_tb(trace))
+        text = f"Traceback (most recent call last):\n{where}{short(error)}\n"
+    return bounded(text, LONGEST_TRACEBACK)
 
 
 def _outcome(
@@ -365,15 +577,16 @@ def _outcome(
     known = dict(details or {})
     if proposed is not state:
         known["proposed"] = type(proposed).__name__
-    if event_state is S.RETRYING and "due_us" not in known:
-        start = getattr(state, "start_time", None)
-        known["due_us"] = int(start.timestamp() * 1e6) if start is not None else 0
+    if event_state is S.RETRYING:
+        known.update(retry_details(state))
+    if call.task.task_run_name is not None and call.context is not None and "task_run_name" in call.context:
+        known["run_name"] = call.context["task_run_name"]
     return Outcome(
         call.ref,
         call.attempt,
         event_state,
         state.result,
-        state.message or "",
+        bounded(str(state.message or ""), LONGEST_MESSAGE),
         started_us,
         time.time_ns() // 1000,
         known or None,
@@ -381,6 +594,9 @@ def _outcome(
 
 
 # -- results that are files --------------------------------------------------------------------------------------------
+
+
+_ARGUMENTS_OF_WRITE = frozenset({"self", "value", "location"})
 
 
 def _location(call: Call) -> str | None:
@@ -408,7 +624,9 @@ def _kept(call: Call, value: Any) -> api.State:
     """Success, once the value is written where the task wants it."""
     location = _location(call)
     results = _results_of(call)
-    wants_file = location is not None or call.task.result is not None
+    keeps_all = getattr(call.facts, "keeps_results", False)  # the flow itself has a result, as default of its tasks
+    wants_file = location is not None or call.task.result is not None or keeps_all
     if wants_file and results is not None and call.task.checkpoint is not False and value is not None:
-        results.write(value, location, **context.to_dict())
+        keys = {key: value for key, value in context.to_dict().items() if key not in _ARGUMENTS_OF_WRITE}
+        results.write(value, location, **keys)
     return api.Success(result=value)

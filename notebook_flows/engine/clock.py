@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import threading
+    from notebook_flows.engine.bell import Bell
 
 
 class SystemClock:
@@ -24,6 +24,6 @@ class SystemClock:
         """Wait; Ctrl-C ends it."""
         time.sleep(seconds)
 
-    def wait(self, bell: threading.Event, until_s: float | None, *, look_s: float) -> None:
+    def wait(self, bell: Bell, until_s: float | None, *, look_s: float) -> None:
         """Wait until the bell rings or the time has come."""
         bell.wait(look_s if until_s is None else min(until_s, look_s))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from typing import TYPE_CHECKING
+
+from notebook_flows.engine.bell import Bell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ class WaitingInbox:
     def __init__(self) -> None:
         self._arrived: deque[Outcome] = deque()
         self._sleeps = False
-        self._bell = threading.Event()
+        self._bell = Bell()
 
     def put(self, outcome: Outcome) -> None:
         """Hand one outcome over, and wake the engine."""
@@ -53,7 +54,7 @@ class WaitingInbox:
         """The same while nothing is under way, by a clock that may be one of a test's."""
         self._sleep(lambda bell: clock.wait(bell, until_s, look_s=look_s))
 
-    def _sleep(self, wait: Callable[[threading.Event], object]) -> None:
+    def _sleep(self, wait: Callable[[Bell], object]) -> None:
         self._sleeps = True
         try:
             if not self._arrived:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class Interrupts:
     """Stands for SIGINT while a run is on, in the main thread; elsewhere nothing changes.
 
     Attributes:
-        in_user_code: the engine has gone into a task, where Ctrl-C is raised at once.
-        asked: Ctrl-C was pressed while the engine was at work; it stops at its next step.
+        in_user_code: the engine has gone into a task or a handler, where Ctrl-C is raised at once.
+        asked: Ctrl-C was pressed; the engine stops at its next step, and raises when all is recorded.
+        is_winding_up: the end is being recorded, in bounded time: Ctrl-C only sets ``asked``.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self.in_user_code = False
         self.asked = False
+        self.is_winding_up = False
         self._wake = wake
         self._before: Any = None
         self._is_set = False
@@ -37,10 +40,20 @@ class Interrupts:
         if self._is_set:
             signal.signal(signal.SIGINT, self._before)
 
+    @contextmanager
+    def user_code(self) -> Iterator[None]:
+        """Inside, the user's code runs in the engine's thread."""
+        was_in = self.in_user_code
+        self.in_user_code = True
+        try:
+            yield
+        finally:
+            self.in_user_code = was_in
+
     def _interrupted(self, number: int, frame: Any) -> None:
-        if self.in_user_code or self.asked:
-            self.asked = True
-            self._before(number, frame)  # Python's own raises KeyboardInterrupt; somebody else's does what they want
-            return
+        again = self.asked
         self.asked = True
-        self._wake()
+        if self.in_user_code or (again and not self.is_winding_up):
+            self._before(number, frame)  # Python's own raises KeyboardInterrupt; somebody else's does what they want
+        else:
+            self._wake()

@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 import time
+from collections import deque
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from notebook_flows.core.context import current_attempt
 from notebook_flows.engine.call import LogLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 TASK_LOGGER = "notebook_flows.task"
 LONGEST_LINE = 65_536
@@ -26,27 +27,50 @@ _sinks: dict[str, Callable[[Sequence[LogLine]], None]] = {}
 _lock = threading.Lock()
 
 
-class _Catcher(logging.Handler):
-    """Hands the records of a task to its run; stands on the root logger while any run is on."""
+class _Ear:
+    """Hears every record on its way to the handlers, while any run is on, and hands those of tasks to their runs.
 
-    def emit(self, record: logging.LogRecord) -> None:
-        attempt = current_attempt()
-        sink = _sinks.get(attempt.run_id) if attempt is not None else None
-        if sink is not None:
-            try:
-                message = record.getMessage()
-                if record.exc_info:
-                    message = f"{message}\n{logging.Formatter().formatException(record.exc_info)}"
-            except Exception:  # a wrong %-format in user code: logging's own way of telling it
-                self.handleError(record)
-                return
-            sink([_line(int(record.created * 1e6), record.levelno, record.name, message, attempt)])
-        others = [handler for handler in logging.getLogger().handlers if handler is not self]
-        if not others and logging.lastResort is not None and record.levelno >= logging.lastResort.level:
-            logging.lastResort.handle(record)  # what Python does where no handler stands; ours must not change that
+    It is no handler: so ``logging.basicConfig`` in a task still does what it says, Python's last resort still speaks
+    exactly where no handler stands, and loggers that do not propagate are heard too. Whoever has put something of
+    their own over it meanwhile keeps that: then this one stays below, and is deaf.
+    """
+
+    def __init__(self) -> None:
+        self._is_on = True
+        before = logging.Logger.callHandlers
+
+        def call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
+            if self._is_on:
+                _catch(record)
+            before(logger, record)
+
+        self._before = before
+        self._mine = call_handlers
+        logging.Logger.callHandlers = call_handlers  # type: ignore[method-assign, assignment] # the one place all records pass
+
+    def end(self) -> None:
+        """Hear nothing more."""
+        self._is_on = False
+        if logging.Logger.callHandlers is self._mine:
+            logging.Logger.callHandlers = self._before  # type: ignore[method-assign] # as above
 
 
-_catcher = _Catcher(level=logging.NOTSET)
+_ears: list[_Ear] = []
+"""The one that hears, while any run is on."""
+
+
+def _catch(record: logging.LogRecord) -> None:
+    attempt = current_attempt()
+    sink = _sinks.get(attempt.run_id) if attempt is not None else None
+    if sink is None:
+        return
+    try:
+        message = record.getMessage()
+        if record.exc_info:
+            message = f"{message}\n{logging.Formatter().formatException(record.exc_info)}"
+    except Exception:  # a wrong %-format in user code: the handlers tell it in logging's own way
+        message = record.msg if isinstance(record.msg, str) else f"a message of type {type(record.msg).__name__!r}"
+    sink([_line(int(record.created * 1e6), record.levelno, record.name, message, attempt)])
 
 
 def _line(at_us: int, level: int, logger: str, message: str, attempt: Any) -> LogLine:
@@ -64,11 +88,10 @@ def sink_of(run_id: str) -> Callable[[Sequence[LogLine]], None] | None:
 @contextmanager
 def caught(run_id: str, sink: Callable[[Sequence[LogLine]], None]) -> Iterator[None]:
     """While inside, what tasks of this run log goes to the sink, from any thread."""
-    root = logging.getLogger()
     task_logger = logging.getLogger(TASK_LOGGER)
     with _lock:
         if not _sinks:
-            root.addHandler(_catcher)
+            _ears.append(_Ear())
             if task_logger.level == logging.NOTSET:
                 task_logger.setLevel(logging.INFO)
         _sinks[run_id] = sink
@@ -80,7 +103,9 @@ def caught(run_id: str, sink: Callable[[Sequence[LogLine]], None]) -> Iterator[N
             for key in [key for key in _progress_told if key[0] == run_id]:
                 del _progress_told[key]
             if not _sinks:
-                root.removeHandler(_catcher)
+                _ears.pop().end()
+                while isinstance(sys.stdout, _Router):  # somebody's redirect_stdout has put it back
+                    sys.stdout = sys.stdout.original
 
 
 class _Router:
@@ -94,10 +119,21 @@ class _Router:
         attempt = current_attempt()
         if attempt is not None and attempt.printed is not None:
             attempt.printed.add(text)
+        if not self.users and sys.stdout is self:  # a redirect_stdout, begun meanwhile, has put it back after its end
+            sys.stdout = self.original
         return self.original.write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write one after the other."""
+        for line in lines:
+            self.write(line)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.original, name)
+
+
+_kept_alive: deque[_Router] = deque(maxlen=64)
+"""The latest ones: ``print`` in Python 3.11 crashes if the ``sys.stdout`` that it writes to vanishes meanwhile."""
 
 
 class Printed:
@@ -131,6 +167,7 @@ def printed_by(attempt: Any) -> Iterator[None]:
     with _lock:
         if not isinstance(sys.stdout, _Router):
             sys.stdout = _Router(sys.stdout)
+            _kept_alive.append(sys.stdout)
         router: Any = sys.stdout
         router.users += 1
     attempt.printed = Printed(attempt)

@@ -14,7 +14,7 @@ from notebook_flows.core.decide import Command, End, Expand, Judge, Mark, Start,
 from notebook_flows.core.events import RUN_ITSELF, UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.engine.arguments import Arguments, UnmappableError
-from notebook_flows.engine.attempt import handled
+from notebook_flows.engine.attempt import handled, retry_details, short
 from notebook_flows.engine.cache import RECENT
 from notebook_flows.engine.call import Call, Outcome, RunFacts, unwrapped
 from notebook_flows.engine.inbox import WaitingInbox
@@ -37,6 +37,9 @@ BACKLOG_PER_WORKER = 64
 LOOK_AROUND_S = 0.5
 """How long the engine sleeps at most before it looks for requests of other processes."""
 BATCH = 256
+PATIENCE_S = 0.7
+"""How long an interrupted run waits for its last commit; threads may have taken a second before."""
+INTERRUPTED = "Interrupted (Ctrl-C)."
 
 # looked up once: see `core.run`
 _event = tuple.__new__
@@ -94,10 +97,14 @@ class Engine:
         self.task_contexts = task_contexts or {}
         self._observers = list(observers)
         self.error_to_raise: BaseException | None = None
+        self.final_state: api.State | None = None
         self._plain = run.plan.plain
         self._size = len(tasks)
         self._arguments = Arguments(run, flow, tasks, ledger, is_remote=executor.is_remote)
         self._inbox = WaitingInbox()
+        self._interrupts = Interrupts(self._inbox.wake)
+        self._reason = ""
+        self._flow_was_asked = False
         self._lane: CoroutineLane | None = None
         self._events: list[Event] = []
         self._handed_out: dict[int, None] = {}
@@ -131,31 +138,33 @@ class Engine:
             KeyboardInterrupt: Ctrl-C; until then all is recorded.
             StoreError: the history gave up; what ran until then is in the spool that the message names.
         """
-        self._record_run(S.RUNNING, first)
-        with Interrupts(self._inbox.wake) as interrupts:
+        problem: BaseException | None = None
+        with self._interrupts as interrupts:
             try:
+                self._record_run(S.RUNNING, first)
                 self.executor.start(self._inbox, self.facts)
-                self._loop(interrupts)
-            except KeyboardInterrupt as interrupt:
-                self._stop(S.CANCELLED, str(interrupt) or "Interrupted (Ctrl-C).")
-                if self._log_error is not None:
-                    interrupt.add_note(str(self._log_error))
-                raise
-            except StoreError as error:
-                self._log_error = self._log_error or error
-                self._stop(S.CRASHED, "The history cannot be written.")
-            finally:
-                self._wind_up()
+                self._loop()
+            except BaseException as error:  # whatever it is: the end is recorded first, then it goes on its way
+                problem = error
+            interrupts.is_winding_up = True
+            problem = self._wound_up(problem)
+        if problem is None and interrupts.asked:
+            problem = KeyboardInterrupt(INTERRUPTED)  # pressed when there was nothing left to stop
+        if problem is not None:
+            if self._log_error is not None and problem is not self._log_error:
+                problem.add_note(str(self._log_error))
+            raise problem
         if self._log_error is not None:
             raise self._log_error
 
-    def _loop(self, interrupts: Interrupts) -> None:
+    def _loop(self) -> None:
+        interrupts = self._interrupts
         run, inbox, log, clock = self.run, self._inbox, self.log, self.clock
         most, in_segments, works_here = self._most_in_flight, self._in_segments, self._works_here
         in_lane = self._in_lane
         while True:
             if interrupts.asked:
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt(INTERRUPTED)
             room = most - run.in_flight + len(in_lane) if log.may_start() else 0
             now_us = clock.now_us() if run.due else 0
             commands = decide(run, room=room, now_us=now_us, in_segments=in_segments)
@@ -164,7 +173,7 @@ class Engine:
             if run.is_over:
                 return
             if works_here and run.in_flight > len(in_lane):
-                self._work_here(interrupts)
+                self._work_here()
             elif not commands:  # else what they have led to, such as the children of a mapped task, comes first
                 self._wait_for_outcomes()
             outcome = inbox.take()
@@ -175,8 +184,9 @@ class Engine:
                 outcome = inbox.take() if taken < BATCH else None
             self._look_around()
 
-    def _work_here(self, interrupts: Interrupts) -> None:
+    def _work_here(self) -> None:
         """Let the executor make one attempt in this thread."""
+        interrupts = self._interrupts
         self._hand_over()
         interrupts.in_user_code = True
         try:
@@ -242,7 +252,7 @@ class Engine:
             if task.cache_for is not None and self._from_cache(number, task, call):
                 return
         except Exception as error:  # an element that cannot be taken, bytes that do not load: the task's own failure
-            self._mark(number, S.FAILED, f"Its arguments could not be made: {error!r}", value=error)
+            self._mark(number, S.FAILED, f"Its arguments could not be made: {short(error)}", value=error)
             return
         if command.then:
             self._add_segment(call, command.then)
@@ -323,13 +333,13 @@ class Engine:
         task = self.tasks[node]
         assert callable(task.trigger)
         try:
-            with context(self.facts.context):
+            with context(self.facts.context), self._interrupts.user_code():
                 allowed = task.trigger(self._arguments.upstream_states(number))
         except signals.Signal as signal:
             self._mark_state(number, signal.state)
             return
         except Exception as error:
-            message = f"Unexpected error while checking the trigger of task {task.name!r}: {error!r}"
+            message = f"Unexpected error while checking the trigger of task {task.name!r}: {short(error)}"
             self._mark(number, S.UPSTREAM_FAILED, message, value=error)
             return
         if allowed:
@@ -365,7 +375,7 @@ class Engine:
         task = self.tasks[node]
         if task.state_handlers and state is not S.MAPPED:
             proposed = api.class_of(state)(message=reason, result=value)
-            with context(self.facts.context):
+            with context(self.facts.context), self._interrupts.user_code():
                 settled = handled(task, api.Pending(), proposed)
             if settled is not proposed:
                 self._mark_state(number, settled, proposed=type(proposed).__name__)
@@ -377,6 +387,8 @@ class Engine:
         state, event_state = api.ending_of(state)
         if event_state is S.PAUSED and self._is_told_to_go_on(number):
             return
+        if event_state is S.RETRYING:
+            more = {**(more or {}), **retry_details(state)}
         self._settle(number, event_state, state.message or "", state.result, more)
 
     def _settle(self, number: int, state: S, message: str, value: Any, more: Mapping[str, Any] | None) -> None:
@@ -398,7 +410,9 @@ class Engine:
             return False
         node, index = self.run.place_of(number)
         self._hand_over()
-        if not self.ask(self.tasks[node].name):
+        with self._interrupts.user_code():
+            goes_on = self.ask(self.tasks[node].name)
+        if not goes_on:
             return False
         self._record(self.clock.now_us(), Kind.TASK, node, index, self.run.attempt[number], 1, S.PAUSED, None)
         self._record(self.clock.now_us(), Kind.VERDICT, node, index, 0, 1, S.READY, {"may_run": True, "by": "person"})
@@ -547,21 +561,39 @@ class Engine:
         self._take_all()
         self._show_started()
         if self._lane is not None:
-            self._lane.stop(cancel_running=True)
+            self._lane.begin_stop(cancel_running=True)  # it and the executor take their time together
+        still_running = list(self.executor.stop(cancel_running=True))
+        if self._lane is not None:
+            still_running += self._lane.stop(cancel_running=True)
             self._lane = None
-        still_running = self.executor.stop(cancel_running=True)
         self._take_all()
+        self._settle_all(reason)
+        self._name_still_running(still_running)
+
+    def _settle_all(self, reason: str) -> None:
+        """Give whatever has begun, and will not go on, its end."""
+        if not self.run.stopping or self.run.is_over:
+            return
         for number, now in enumerate(self.run.state):
             if now in _BEGUN:
-                self._settle(number, S.CANCELLED, reason, None, None)
+                self._settle(number, S.CANCELLED, reason or self._reason, None, None)
             elif now is S.QUEUED:
-                self._settle(number, S.NOT_RUN, reason, None, None)
-        if still_running:
-            warnings.warn(
-                f"These tasks cannot be stopped and go on in their threads: {', '.join(still_running)}. "
-                "Their results will be dropped.",
-                stacklevel=2,
+                self._settle(number, S.NOT_RUN, reason or self._reason, None, None)
+
+    def _name_still_running(self, tasks: Sequence[str]) -> None:
+        if tasks:
+            message = (
+                f"These tasks cannot be stopped and go on in their threads: {', '.join(tasks)}. "
+                "Their results will be dropped."
             )
+            self._warn(message)
+
+    @staticmethod
+    def _warn(message: str) -> None:
+        try:
+            warnings.warn(message, stacklevel=2)
+        except Warning:  # the user has made errors of warnings; nobody is there to take this one
+            logging.getLogger(__name__).warning(message)
 
     def _take_all(self) -> None:
         """Take all that has arrived, but not the word of an executor that has dropped what it had not begun."""
@@ -570,8 +602,6 @@ class Engine:
             if outcome.state is not S.CANCELLED or self.run.state[outcome.ref] is _RUNNING:
                 self._take(outcome)
             outcome = self._inbox.take()
-
-    _reason: str = ""
 
     def _end(self, command: End) -> None:
         message = command.reason or self._reason
@@ -583,38 +613,63 @@ class Engine:
         self.final_state = settled
         self._record_run(event_state, data)
 
-    final_state: api.State | None = None
-
     def _judged_by_flow(self, proposed: api.State) -> api.State:
-        """The final state after the flow's own handlers have seen it."""
+        """The final state after the flow's own handlers have seen it; they are asked once."""
         flow = self.flow
-        if not flow.state_handlers and flow.terminal_state_handler is None:
+        if self._flow_was_asked or not (flow.state_handlers or flow.terminal_state_handler):
             return proposed
+        self._flow_was_asked = True
         settled = proposed
-        with context(self.facts.context):
+        with context(self.facts.context), self._interrupts.user_code():
             if flow.terminal_state_handler is not None:
-                references = {self.tasks[node]: self.ledger.state(node) for node in self.run.plan.references}
                 try:
-                    replaced = flow.terminal_state_handler(flow, settled, set(references.values()))
-                except Exception as error:
-                    message = f"Exception raised while calling the terminal state handler: {error!r}"
+                    references = {self.ledger.state(node) for node in self.run.plan.references}
+                    replaced = flow.terminal_state_handler(flow, settled, references)
+                except signals.Signal as signal:
+                    replaced = signal.state
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # as in `handled`
+                    message = f"Exception raised while calling the terminal state handler: {short(error)}"
                     replaced = api.Failed(message, result=error)
                 settled = replaced if isinstance(replaced, api.State) else settled
             return handled(flow, api.Running(), settled)
 
-    def _wind_up(self) -> None:
-        """Whatever happened: the executor ends, the end is recorded, the log is flushed."""
-        if self._lane is not None:
-            self._lane.stop(cancel_running=True)
-        if not IS_FINAL[self.run.run_state] and self.run.run_state is not S.PAUSED:
-            if not self.run.stopping:  # an error of our own, on its way up
-                self._stop(S.CRASHED, "The engine itself failed.")
-            assert self.run.stopping is not None
-            self._end(End(self.run.stopping, ""))
-        else:
-            self.executor.stop(cancel_running=False)
+    def _wound_up(self, problem: BaseException | None) -> BaseException | None:
+        """Whatever has happened: what runs is stopped, the end is recorded, the log is closed.
+
+        Returns:
+            What is to be raised, if anything.
+        """
+        try:
+            if isinstance(problem, StoreError):
+                self._log_error = self._log_error or problem
+                problem = None
+                self._stop(S.CRASHED, "The history cannot be written.")
+            elif isinstance(problem, KeyboardInterrupt):
+                self._stop(S.CANCELLED, str(problem) or INTERRUPTED)
+            elif problem is not None:
+                self._stop(S.CRASHED, f"The engine itself failed: {short(problem)}")
+            self._settle_all("")  # if stopping was interrupted itself
+            if not self.run.is_over:
+                self._end(End(self.run.stopping or S.CRASHED, ""))
+        except BaseException as error:  # also Ctrl-C in a handler of the flow
+            problem = problem or error
+            if not self.run.is_over:
+                self._end(End(self.run.stopping or S.CANCELLED, self._reason or INTERRUPTED))
+        finally:
+            self._close(is_interrupted=isinstance(problem, KeyboardInterrupt) or self._interrupts.asked)
+        return problem
+
+    def _close(self, *, is_interrupted: bool) -> None:
+        try:
+            if self._lane is not None:
+                self._lane.stop(cancel_running=True)
+            self._name_still_running(self.executor.stop(cancel_running=False))
+        except Exception:  # an executor of the user's own, say; the end is recorded all the same
+            logging.getLogger(__name__).exception("The executor %s did not stop well.", self.executor.name)
         self._hand_over()
         try:
-            self.log.close()
+            self.log.close(PATIENCE_S if is_interrupted else None)
         except StoreError as error:
             self._log_error = self._log_error or error

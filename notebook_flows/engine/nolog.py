@@ -32,7 +32,7 @@ class NoRunLog:
         """Nobody can ask: no other process knows of this run."""
         return ()
 
-    def close(self) -> None:
+    def close(self, patience_s: float | None = None) -> None:
         """Nothing to give up."""
 
 

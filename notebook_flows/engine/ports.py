@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Mapping, Sequence
 
     from notebook_flows.core.events import Event
     from notebook_flows.core.run import Run
+    from notebook_flows.engine.bell import Bell
     from notebook_flows.engine.call import Call, LogLine, Outcome, RunFacts
 
 
@@ -30,7 +30,7 @@ class WaitingClock(Clock, Protocol):
     def sleep_s(self, seconds: float) -> None:
         """Wait; Ctrl-C ends it."""
 
-    def wait(self, bell: threading.Event, until_s: float | None, *, look_s: float) -> None:
+    def wait(self, bell: Bell, until_s: float | None, *, look_s: float) -> None:
         """Wait until the bell rings or the time has come, while nothing is under way; return too early, if you like.
 
         Args:
@@ -108,8 +108,15 @@ class RunLog(Protocol):
     def requests(self) -> Sequence[Request]:
         """What other processes have asked since the last call. Cheap: looks at most twice a second."""
 
-    def close(self) -> None:
-        """Flush, and give the ownership up."""
+    def close(self, patience_s: float | None = None) -> None:
+        """Flush, and give the ownership up.
+
+        Args:
+            patience_s: wait so long at most, for somebody waits for the prompt; the rest is committed in the
+                background, and the ownership given up then.
+        Raises:
+            StoreError: not everything is committed, or not yet.
+        """
 
 
 class EventLog(Protocol):

@@ -44,7 +44,7 @@ class Ledger:
             inside = range(children.first, children.first + children.width)
             return api.Mapped(message=message, map_states=[self.state(child) for child in inside])
         if cls is api.Mapped:
-            values = self.values[number] or []
+            values = self.value(number) or []
             return api.Mapped(message=message, map_states=[api.Success(result=value) for value in values])
         if message is None and event_state is S.SUCCESS:
             message = "Task run succeeded."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from notebook_flows.executors.calls import number_of_cpus
@@ -29,7 +30,7 @@ class ProcessExecutor:
     is_remote = True
     takes_segments = True
 
-    _supervisor: Supervisor
+    _supervisor: Supervisor | None = None
 
     def __init__(self, workers: int | None = None) -> None:
         if workers is not None and workers < 1:
@@ -37,12 +38,20 @@ class ProcessExecutor:
         self.workers = workers or number_of_cpus()
         self.name = f"processes({self.workers})"
 
+    def for_run(self) -> ProcessExecutor:
+        """An executor like this one, for one run: others may go on at the same time."""
+        own = copy(self)
+        own._supervisor = None
+        return own
+
     def start(self, inbox: Inbox, facts: RunFacts) -> None:
         """Be ready for calls."""
+        self._supervisor = None  # should the new one fail to start, `stop` has nothing to do
         self._supervisor = Supervisor(inbox, self.workers)
 
     def submit(self, call: Call) -> None:
         """Take one call over; never blocks."""
+        assert self._supervisor is not None, "start it first"
         self._supervisor.submit(call)
 
     def work(self) -> bool:
@@ -51,9 +60,10 @@ class ProcessExecutor:
 
     def cancel(self, ref: int, attempt: int) -> bool:
         """End one attempt as CANCELLED; if it runs, its process is killed."""
-        return self._supervisor.cancel(ref, attempt)
+        return self._supervisor is not None and self._supervisor.cancel(ref, attempt)
 
     def stop(self, *, cancel_running: bool) -> Sequence[str]:
         """End all workers, and all that they have started; nothing runs on."""
-        self._supervisor.stop(cancel_running=cancel_running)
+        if self._supervisor is not None:
+            self._supervisor.stop(cancel_running=cancel_running)
         return ()

@@ -18,7 +18,7 @@ from notebook_flows.executors.frames import BIG
 from notebook_flows.executors.pickles import PROTOCOL, dumps, is_importable, is_run_of_task, run_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from notebook_flows.engine.call import Call
 
@@ -45,10 +45,26 @@ class Thing(NamedTuple):
         yield self
 
 
-class Shelf:
-    """Makes things of objects, once per object, and keeps the latest."""
+class Setting(NamedTuple):
+    """What surrounds all attempts of one run.
 
-    def __init__(self) -> None:
+    Attributes:
+        keys: of the ``with context(...)`` blocks around `Flow.run`; None without any.
+    """
+
+    facts: RunFacts
+    keys: Mapping[str, Any] | None
+
+
+class Shelf:
+    """Makes things of objects, once per object, and keeps the latest.
+
+    Args:
+        keys: those of `Setting`; what cannot be pickled is left out.
+    """
+
+    def __init__(self, keys: Mapping[str, Any] | None = None) -> None:
+        self._keys = keys
         self._numbers = itertools.count(1)
         self._kept: OrderedDict[Any, tuple[Any, Thing]] = OrderedDict()
         self._bytes = 0
@@ -102,7 +118,8 @@ class Shelf:
         elif isinstance(value, (type, FunctionType, Signature)):
             thing = Thing(next(self._numbers), dumps(value))
         elif isinstance(value, RunFacts):
-            thing = Thing(next(self._numbers), dumps(_sendable(value)))
+            keys = self._keys and {key: one for key, one in self._keys.items() if _can_be_sent(one)}
+            thing = Thing(next(self._numbers), dumps(Setting(_sendable(value), keys)))
         else:
             data, needs = self._dumps(value)
             thing = Thing(next(self._numbers), data, tuple(needs.values()))
@@ -237,7 +254,7 @@ def forget(numbers: list[int]) -> None:
 
 
 def recalled(number: int) -> Any:
-    """The function, class or task with this number."""
+    """The function, class, task or setting with this number."""
     thing = _known[number]
     if type(thing) is _Unread:
         thing = _known[number] = pickle.loads(thing.data)

@@ -11,6 +11,7 @@ from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.core.context import _layers
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.call import LogLine, Outcome, Pickled
 from notebook_flows.errors import ExecutorError, NotTransferable, WorkerDied
@@ -56,18 +57,23 @@ class Supervisor:
         self._orders: deque[Callable[[], None]] = deque()
         self._workers: list[WorkerProcess] = []
         self._idle: list[WorkerProcess] = []
-        self._shelf = Shelf()
+        self._shelf = Shelf(_layers.get())
         self._nursery: Nursery | None = None
         self._each_s: float | None = None
         self._failed_starts = 0
         self._sent_again: Call | None = None
         self._has_ended = False
         self._wants_calls = False
-        self._selector = DefaultSelector()
         self._bell, self._button = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._selector.register(self._bell, EVENT_READ, self._hear_bell)
-        self._thread = threading.Thread(target=self._run, name="notebook-flows-processes", daemon=True)
-        self._thread.start()
+        try:
+            self._selector = DefaultSelector()
+            self._selector.register(self._bell, EVENT_READ, self._hear_bell)
+            self._thread = threading.Thread(target=self._run, name="notebook-flows-processes", daemon=True)
+            self._thread.start()
+        except BaseException:  # no more file descriptors, or threads: nobody will call `stop`
+            os.close(self._bell)
+            os.close(self._button)
+            raise
 
     # -- in the engine's thread ----------------------------------------------------------------------------------------
 

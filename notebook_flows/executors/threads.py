@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from contextvars import copy_context
+from copy import copy
 from queue import Empty, SimpleQueue
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from notebook_flows.engine.call import Call, Outcome, RunFacts
     from notebook_flows.engine.ports import Inbox
 
-STOPPING_S = 1.0
-"""How long `stop` waits for threads whose task may still end by itself."""
+STOPPING_S = 0.7
+"""How long `stop` waits for threads whose task may still end by itself; with the lane of async tasks less than 2 s."""
 
 
 class ThreadExecutor:
@@ -37,7 +38,7 @@ class ThreadExecutor:
     is_remote = False
     takes_segments = True
 
-    _crew: _Crew
+    _crew: _Crew | None = None
 
     def __init__(self, workers: int | None = None) -> None:
         if workers is not None and workers < 1:
@@ -45,12 +46,19 @@ class ThreadExecutor:
         self.workers = workers or min(32, number_of_cpus() + 4)
         self.name = f"threads({self.workers})"
 
+    def for_run(self) -> ThreadExecutor:
+        """An executor like this one, for one run: others may go on at the same time."""
+        own = copy(self)
+        own._crew = None
+        return own
+
     def start(self, inbox: Inbox, facts: RunFacts) -> None:
         """Be ready for calls."""
         self._crew = _Crew(inbox, self.workers)
 
     def submit(self, call: Call) -> None:
         """Take one call over; never blocks."""
+        assert self._crew is not None, "start it first"
         self._crew.submit(call)
 
     def work(self) -> bool:
@@ -59,11 +67,11 @@ class ThreadExecutor:
 
     def cancel(self, ref: int, attempt: int) -> bool:
         """End one attempt as CANCELLED; if its code runs already, it runs on unheard."""
-        return self._crew.cancel(ref, attempt)
+        return self._crew is not None and self._crew.cancel(ref, attempt)
 
     def stop(self, *, cancel_running: bool) -> Sequence[str]:
-        """End, within 2 s; the names of the tasks whose code still runs."""
-        return self._crew.stop(cancel_running)
+        """End, within a second; the names of the tasks whose code still runs, also of those that were given up before."""
+        return () if self._crew is None else self._crew.stop(cancel_running)
 
 
 class _Worker(threading.Thread):
@@ -138,17 +146,21 @@ class _Crew:
         while (call := get()) is not None:
             self._follow(me, call)
             me.call = call = None  # holds no values while it waits
-            if me.is_lost:
+            if me.is_lost and self._is_given_up(me):
                 return
+
+    def _is_given_up(self, me: _Worker) -> bool:
+        with self._hiring:  # whoever looks whether it is lost may still change his mind
+            return me.is_lost
 
     def _follow(self, me: _Worker, head: Call) -> None:
         """Run one call and, while all goes well, the rest of its segment."""
         call: Call | None = head
         while call is not None:
             key = (call.ref, call.attempt)
+            me.call = call  # first, so that whoever cancels it from now on finds it here
             if self._open.get(key) is not call:  # cancelled while it waited
                 return
-            me.call = call
             if call.timeout_s is not None:
                 self._limit(me, call.timeout_s)
             try:
@@ -190,7 +202,7 @@ class _Crew:
             if due_s > now_s:
                 next_s = due_s if next_s is None else min(next_s, due_s)
             elif worker.due_s == due_s and self._open.pop((call.ref, call.attempt), None) is not None:
-                self._replace(worker)
+                self._lose(worker, call)
                 self._forget(call.then)
                 self._report_timeout(call, worker.began_us)
         return next_s
@@ -205,8 +217,20 @@ class _Crew:
 
         threading.Thread(target=report, name="notebook-flows-handlers", daemon=True).start()
 
+    def _lose(self, worker: _Worker, call: Call) -> None:
+        """Put another thread in the place of a worker that is at a call that nobody waits for any more.
+
+        First it is marked, then we look whether it is still at that call: then it takes no other. If its task has
+        ended just now, it stays.
+        """
+        with self._hiring:
+            worker.is_lost = True
+            if worker.call is not call:
+                worker.is_lost = False
+                return
+        self._replace(worker)
+
     def _replace(self, worker: _Worker) -> None:
-        worker.is_lost = True
         with self._hiring:
             if worker in self._workers:
                 self._workers.remove(worker)
@@ -220,7 +244,7 @@ class _Crew:
             return False
         for worker in tuple(self._workers):
             if worker.call is call:
-                self._replace(worker)
+                self._lose(worker, call)
         self._forget(call.then)
         self._inbox.put(ended_without(call, S.CANCELLED, "Cancelled."))
         return True
@@ -246,7 +270,8 @@ class _Crew:
             self._watch.end()
         until_s = monotonic() + STOPPING_S
         for worker in self._workers:
-            worker.join(max(0.0, until_s - monotonic()))
+            if worker.ident is not None:  # else the watch is just about to start it
+                worker.join(max(0.0, until_s - monotonic()))
 
     def _drop_all(self) -> None:
         try:

@@ -13,6 +13,7 @@ from select import select
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.core.context import _layers
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import perform
 from notebook_flows.engine.call import Call, Outcome, Pickled, unwrapped
@@ -216,12 +217,13 @@ def _call_from(body: bytes) -> Call:
         ref, attempt, task_key, task, arguments, facts, loop, index, gathered, is_plain, context, upstream_states,
         timeout_s, is_async, passes_to,
     ) in reversed(pickle.loads(body)):  # fmt: skip
+        setting = shelf.recalled(facts)
         call = Call(
             ref=ref,
             task_key=task_key,
             task=shelf.recalled(task) if type(task) is int else task,
             arguments=arguments,
-            facts=shelf.recalled(facts),
+            facts=setting.facts,
             attempt=attempt,
             loop=loop,
             index=index,
@@ -235,6 +237,7 @@ def _call_from(body: bytes) -> Call:
             passes_to=passes_to,
         )
     assert call is not None
+    _layers.set(setting.keys)
     return call
 
 

@@ -103,7 +103,7 @@ class MemoryRunLog:
             self._requests_seen += len(found)
         return found
 
-    def close(self) -> None:
+    def close(self, patience_s: float | None = None) -> None:
         """Give the ownership up."""
         with self._guard:
             if not self._closed:

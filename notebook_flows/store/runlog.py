@@ -44,6 +44,7 @@ class SqliteRunLog:
         self._clock = clock
         self._error: StoreError | None = None
         self._closed = False
+        self._closes_itself = False
         self._ended = False
         self._next_seq = 1
         self._events: list[Event] = []
@@ -121,14 +122,26 @@ class SqliteRunLog:
             raise StoreUnavailable(f"{outage.error} What has ended so far is recorded.")
         return False
 
-    def flush(self) -> None:
-        """Return when everything appended so far is committed."""
+    def flush(self, patience_s: float | None = None) -> None:
+        """Return when everything appended so far is committed.
+
+        Raises:
+            StoreUnavailable: not so within the given time.
+            StoreError: it never will be.
+        """
         last_seq = self._next_seq - 1
         with self._writer.progress:
             last_line = self._lines_committed + len(self._lines)
-        self._wait_until(lambda: self._committed_seq >= last_seq and self._lines_committed >= last_line)
+        is_done = self._wait_until(
+            lambda: self._committed_seq >= last_seq and self._lines_committed >= last_line, patience_s
+        )
         if self._error is not None:
             raise self._error
+        if not is_done:
+            raise StoreUnavailable(
+                f"The history {self._writer.path} is slow or locked: the end of run {self.run_id} is written as soon "
+                "as it can be."
+            )
 
     def requests(self) -> Sequence[Request]:
         """What other processes have asked since the last call; looks at most twice a second."""
@@ -144,25 +157,34 @@ class SqliteRunLog:
             self._request_seen = found[-1].number
         return found
 
-    def close(self) -> None:
-        """Flush, and give the ownership up."""
+    def close(self, patience_s: float | None = None) -> None:
+        """Flush, and give the ownership up; what is not committed in the given time is left to the writer."""
         if self._closed:
             return
+        self._closed = True
+        is_left_to_writer = False
         try:
-            self.flush()
+            self.flush(patience_s)
+        except StoreUnavailable:
+            is_left_to_writer = self._error is None
+            raise
         finally:
-            self._closed = True
             self._reader.close()
-            self._writer.abandon(self)
-            self._lock.release(remove=self._ended)  # a free lock that is still there means: dead, take it over
+            if is_left_to_writer:
+                self._closes_itself = True
+            else:
+                self._give_up()
 
-    def _wait_until(self, is_so: Callable[[], bool]) -> None:
+    def _give_up(self) -> None:
+        self._writer.abandon(self)
+        self._lock.release(remove=self._ended)  # a free lock that is still there means: dead, take it over
+
+    def _wait_until(self, is_so: Callable[[], bool], patience_s: float | None = None) -> bool:
         if is_so() or self._error is not None:
-            return
+            return True
         with self._writer.progress:
             self._writer.hurry()
-            while not is_so() and self._error is None:
-                self._writer.progress.wait()
+            return self._writer.progress.wait_for(lambda: is_so() or self._error is not None, patience_s)
 
     # What the writer's thread calls
 
@@ -218,6 +240,8 @@ class SqliteRunLog:
         if count:
             self._lines_committed += count
             del self._lines[:count]
+        if self._closes_itself and not self._events and not self._lines:
+            self._give_up()
 
     def fail(self, error: StoreError) -> None:
         """Refuse everything from now on."""

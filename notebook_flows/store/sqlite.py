@@ -16,7 +16,7 @@ from notebook_flows.store.locks import lock_of_run, this_process
 from notebook_flows.store.reader import Reader, find_run
 from notebook_flows.store.runlog import SqliteRunLog
 from notebook_flows.store.writer import Writer, writer_of
-from notebook_flows.store.writing import insert_run
+from notebook_flows.store.writing import forget_unbegun, insert_run
 
 if TYPE_CHECKING:
     import os
@@ -82,9 +82,11 @@ class SqliteEventLog:
                 )
             now_us = self._clock.now_us()
             log.run_no = writer.call(lambda connection: insert_run(connection, info, this_process(), now_us))
-        except BaseException:
+        except BaseException as error:
             writer.abandon(log)
             lock.release()  # its file stays: if the row was written all the same, the next sweep finds it dead
+            if not isinstance(error, Exception):  # Ctrl-C: the row may be on its way, for a run that never begins
+                writer.later(lambda connection: forget_unbegun(connection, info.run_id))
             raise
         return log
 

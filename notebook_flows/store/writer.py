@@ -13,7 +13,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from notebook_flows.errors import StoreError
+from notebook_flows.errors import StoreError, StoreUnavailable
 from notebook_flows.store.checkpoint import checkpoint_if_due
 from notebook_flows.store.connection import as_store_error, identity_of, open_for_writing, transaction
 from notebook_flows.store.outage import Outage
@@ -84,14 +84,19 @@ class Writer:
         Raises:
             StoreError: the history cannot be written; or what the function raised.
         """
-        job = _Job(function)
-        with self.progress:
-            self._jobs.append(job)
-        self.hurry()
+        job = self.later(function)
         job.done.wait()
         if job.error is not None:
             raise job.error
         return job.result  # type: ignore[no-any-return]  # T, by way of the job
+
+    def later(self, function: Callable[[sqlite3.Connection], Any]) -> _Job:
+        """Run the function in a transaction soon, after those that were asked for before; nobody waits."""
+        job = _Job(function)
+        with self.progress:
+            self._jobs.append(job)
+        self.hurry()
+        return job
 
     def adopt(self, log: SqliteRunLog) -> None:
         """From now on look into the queues of this run."""
@@ -119,8 +124,18 @@ class Writer:
     def _start(self) -> None:
         with self.progress:
             if self._thread is None and (self._logs or self._jobs):
-                self._thread = threading.Thread(target=self._work, name="notebook_flows history", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._work, name="notebook_flows history", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:  # no more threads for this process
+                    jobs, self._jobs = self._jobs, []
+                    refusal = StoreUnavailable(f"The history {self.path} cannot be written: {error}.")
+                    for job in jobs:
+                        job.finish(error=refusal)
+                    for log in self._logs:
+                        log.fail(refusal)
+                    return
+                self._thread = thread
 
     def is_stuck(self) -> bool:
         """Whether a commit has been under way for longer than commits take: locked, or the disk hangs."""

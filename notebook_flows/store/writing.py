@@ -99,6 +99,14 @@ def insert_run(connection: sqlite3.Connection, info: RunInfo, owner: Owner, crea
     return run_no
 
 
+def forget_unbegun(connection: sqlite3.Connection, run_id: str) -> None:
+    """Take the row of a run away whose first event never came."""
+    row = connection.execute("SELECT run_no FROM run WHERE run_id = ? AND last_seq = 0", (run_id,)).fetchone()
+    if row is not None:
+        connection.execute("DELETE FROM slugs WHERE run_no = ?", row)
+        connection.execute("DELETE FROM run WHERE run_no = ?", row)
+
+
 def write_batch(connection: sqlite3.Connection, run_no: int, owner_epoch: int, batch: Batch) -> None:
     """Write a batch that goes on where the run's history ends, within the caller's transaction.
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from notebook_flows.engine.bell import Bell
 
 BEGINNING = datetime(2021, 1, 1, tzinfo=UTC)
 """When a fake clock begins, unless told otherwise."""
@@ -34,7 +38,7 @@ class FakeClock:
         self._elapsed_us = 0
         self._turns_itself = turns_itself
         self._turned = threading.Condition()
-        self._bells: list[threading.Event] = []
+        self._bells: list[Bell] = []
 
     def now(self) -> datetime:
         """The time, aware, in UTC."""
@@ -85,7 +89,7 @@ class FakeClock:
         with self._turned:
             self._turned.wait_for(lambda: self._elapsed_us >= until_us)
 
-    def wait(self, bell: threading.Event, until_s: float | None, *, look_s: float) -> None:
+    def wait(self, bell: Bell, until_s: float | None, *, look_s: float) -> None:
         """Let the time come, unless the bell has been rung; or wait until somebody turns the clock or rings."""
         if not self._turns_itself:
             with self._turned:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from random import Random
 from time import time_ns
 from typing import TYPE_CHECKING
@@ -68,6 +69,13 @@ class InlineExecutor:
         self._waiting: list[Call] = []
         self._held_back: deque[Outcome] = deque()
 
+    def for_run(self) -> InlineExecutor:
+        """An executor for one run, which adds to the same ``performed`` and shares its luck with this one."""
+        own = copy(self)
+        own._waiting = []
+        own._held_back = deque()
+        return own
+
     def start(self, inbox: Inbox, facts: RunFacts) -> None:
         """Be ready for calls."""
         self._waiting.clear()
@@ -120,6 +128,8 @@ class InlineExecutor:
 
     def stop(self, *, cancel_running: bool) -> Sequence[str]:
         """Drop what waits; hand over what was held back."""
+        if not (self._held_back or self._waiting):  # it may never have started
+            return ()
         self._inbox.put_many(list(self._held_back))
         now_us = self._now_us()
         self._inbox.put_many([_cancelled(call, "The run has stopped.", now_us) for call in self._waiting])

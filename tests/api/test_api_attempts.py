@@ -12,6 +12,8 @@ import pytest
 
 from notebook_flows import Flow, ThreadExecutor, signals, task
 from notebook_flows.core.context import context
+from notebook_flows.store.memory import MemoryEventLog
+from notebook_flows.workspace import surroundings
 
 if TYPE_CHECKING:
     from notebook_flows.core import state as api
@@ -313,6 +315,49 @@ def test_fail_fast_starts_nothing_new_after_a_failure() -> None:
     assert state.result[failed].is_failed()
     assert type(state.result[later]).__name__ == "NotRun"
     assert ran == []
+
+
+def test_after_a_failure_fail_fast_starts_no_link_of_a_chain_either() -> None:
+    ran: list[int] = []
+    has_failed = threading.Event()
+
+    @task
+    def bad() -> None:
+        has_failed.set()
+        raise ValueError
+
+    @task
+    def link(x: int) -> int:
+        ran.append(x)
+        has_failed.wait(5)
+        time.sleep(0.05)
+        return x + 1
+
+    with Flow("f", fail_fast=True) as f:
+        last = link(0)
+        for _ in range(9):
+            last = link(last)
+        bad()
+
+    assert f.run(executor=ThreadExecutor(2)).is_failed()
+    assert ran == [0]
+
+
+def test_a_task_that_waits_for_its_retry_when_the_flow_runs_out_of_time_is_cancelled_everywhere() -> None:
+    @task(max_retries=3, retry_delay=60)
+    def flaky() -> None:
+        raise ValueError
+
+    log = MemoryEventLog()
+    with Flow("f", timeout=0.2) as f:
+        made = flaky()
+
+    with surroundings(log, None):
+        state = f.run()
+
+    recorded = [row.state.name for row in log.task_runs(state.context["flow_run_id"])]
+    assert (type(state.result[made]).__name__, recorded) == ("Cancelled", ["CANCELLED"])
+    assert type(state).__name__ == "TimedOut"
 
 
 def test_without_fail_fast_what_does_not_depend_on_it_goes_on() -> None:

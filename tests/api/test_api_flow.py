@@ -55,6 +55,24 @@ def test_state_handlers_are_a_list() -> None:
         Flow("f", state_handlers=lambda *_: None)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"tag_limits": {"db": 0}}, ValueError, "tag limit 'db' of flow 'etl' is 0; it must be 1 or more"),
+        ({"tag_limits": {"db": "2"}}, TypeError, "tag limit 'db' of flow 'etl' is a whole number, not '2'"),
+        ({"tag_limits": {"db": 1.5}}, TypeError, "not 1.5"),
+        ({"tag_limits": {"db": True}}, TypeError, "not True"),
+        ({"timeout": float("nan")}, ValueError, "timeout of flow 'etl' is nan; it must be positive, and finite"),
+        ({"timeout": float("inf")}, ValueError, "finite"),
+        ({"timeout": 0}, ValueError, "positive"),
+        ({"timeout": "long"}, TypeError, "timeout of flow 'etl'"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(options: dict[str, Any], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        Flow("etl", **options)
+
+
 def test_a_flow_can_be_made_of_tasks_edges_and_reference_tasks() -> None:
     a, b, c = named("a", "b", "c")
 
@@ -650,6 +668,83 @@ def test_replace_checks_unless_told_not_to() -> None:
 
     f, middle = build()
     f.replace(middle, one.copy(), validate=False)
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_a_replacement_that_would_wait_for_itself_changes_nothing(as_list: bool) -> None:
+    with Flow("f") as f:
+        first = one()
+        middle = double(first)
+        add(middle)
+    before = f.copy()
+
+    with pytest.raises(ValueError, match="can not connect a task to itself"):
+        f.replace(first if as_list else middle, [first, 5] if as_list else first)
+
+    assert f == before
+    assert names(f.tasks) == ["one", "double", "add"]
+    assert f.run().is_successful()
+
+
+def test_a_replacement_that_the_flow_could_not_run_with_changes_nothing() -> None:
+    with Flow("f") as f:
+        middle = double(one())
+
+    with pytest.raises(FlowValidationError):
+        f.replace(middle, one.copy())
+
+    assert names(f.tasks) == ["one", "double"]
+
+
+def test_replace_by_a_task_of_the_flow_keeps_the_constants_that_this_has() -> None:
+    with Flow("f") as f:
+        old, kept = add(1, 2), add(3, 4)
+
+    f.replace(old, kept)
+
+    assert f.run().result[kept].result == 7
+
+
+def test_update_leaves_names_and_stand_ins_of_the_other_flow_as_they_are() -> None:
+    other = Flow("other")
+    waits = add(1, flow=other)
+    other.set_dependencies(waits, upstream_tasks=["double", one])
+    double(5, flow=other)
+    one(flow=other)
+    before = (list(other._into), list(other._named), list(other._stand_ins))
+
+    f = Flow("f")
+    f.update(other)
+
+    assert (list(other._into), other._named, list(other._stand_ins)) == before
+    f.validate()
+    other.validate()
+    assert names(f.tasks) == names(other.tasks) == ["add", "double", "one"]
+    assert set(names(f.upstream_tasks(waits))) == {"double", "one"}
+
+
+def test_names_and_originals_of_a_flow_may_be_settled_by_the_one_that_takes_it_over() -> None:
+    other = Flow("other")
+    waits = add(1, flow=other)
+    other.set_dependencies(waits, upstream_tasks=["double", one])
+    f = Flow("f")
+    made, called = double(5, flow=f), one(flow=f)
+
+    f.update(other)
+
+    f.validate()
+    assert set(f.upstream_tasks(waits)) == {made, called}
+    with pytest.raises(FlowValidationError, match="'double', which is no task"):
+        other.validate()
+
+
+def test_a_merged_parameter_may_be_a_reference_task() -> None:
+    f = Flow("f", tasks=[mine := Parameter("p", default=1)])
+    theirs = Parameter("p", default=2)
+
+    f.update(Flow("other", tasks=[theirs]), merge_parameters=True, merge_reference_tasks=True)
+
+    assert list(f.reference_tasks()) == [mine]
 
 
 def test_a_copy_has_its_own_sets_and_the_same_tasks() -> None:

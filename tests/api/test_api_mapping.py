@@ -22,7 +22,7 @@ from notebook_flows import (
     unmapped,
 )
 from notebook_flows.core.context import context
-from notebook_flows.core.state import Mapped
+from notebook_flows.core.state import Cancelled, Mapped, Pending, Skipped, Success
 from notebook_flows.errors import TaskCallError
 
 
@@ -49,6 +49,11 @@ def total(xs: list[int]) -> int:
 @task
 def give(x: Any) -> Any:
     return x
+
+
+@task
+def pair(x: Any, y: Any) -> tuple[Any, Any]:
+    return x, y
 
 
 @task
@@ -686,3 +691,80 @@ def test_apply_map_needs_a_flow_and_can_be_given_one() -> None:
 def test_apply_map_over_what_has_no_elements_is_refused() -> None:
     with Flow("f"), pytest.raises(TypeError, match="cannot be mapped over 5"):
         apply_map(lambda x: double(x), 5)
+
+
+def test_one_task_given_twice_to_apply_map_has_a_mark_in_each_place() -> None:
+    def work(x: Task, y: Task) -> tuple[Task, Task]:
+        return pair(x, y), y
+
+    with Flow("f") as f:
+        given = numbers(2)
+        (first, back), (second, _) = apply_map(work, given, unmapped(given)), apply_map(work, unmapped(given), given)
+
+    state = f.run()
+    assert back is given
+    assert state.result[first].result == [(1, [1, 2]), (2, [1, 2])]
+    assert state.result[second].result == [([1, 2], 1), ([1, 2], 2)]
+    assert [each.name for each in f.tasks] == ["numbers", "pair", "pair"]
+
+
+def test_a_parameter_given_twice_to_apply_map_has_a_mark_in_each_place() -> None:
+    with Flow("f") as f:
+        p = Parameter("p", default=[1, 2])
+        made = apply_map(lambda x, many: give([x, many]), p, many=unmapped(p))
+
+    assert f.run().result[made].result == [[1, [1, 2]], [2, [1, 2]]]
+
+
+@pytest.mark.parametrize("is_outside", [False, True], ids=["the argument", "a task from outside"])
+def test_a_case_in_apply_map_is_about_what_is_made_in_it_and_not_what_is_named_in_it(is_outside: bool) -> None:
+    with Flow("f") as f:
+        condition, given, outside = numbers(), numbers(), numbers()
+
+        def work(c: Task, x: Task) -> Task:
+            with case(c, 2):
+                return double(outside if is_outside else x)
+
+        made = apply_map(work, condition, given)
+
+    state = f.run()
+    assert words(state.result[made].map_states) == ["Skipped", "Success", "Skipped"]
+    assert not f.edges_to(given)
+    assert not f.edges_to(outside)
+
+
+# -- restarts --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_mapped_task_with_a_child_that_failed_runs_again_after_a_restart() -> None:
+    with Flow("f") as f:
+        tried = fail_at_two.map([1, 2, 3])
+        made = give.map(tried)
+    before = f.run()
+
+    again = f.run(task_states={tried: before.result[tried]})
+
+    assert words(again.result[tried].map_states) == ["Success", "Failed", "Success"]
+    assert words(again.result[made].map_states) == ["Success", "TriggerFailed", "Success"]
+    assert again.is_failed()
+
+
+@pytest.mark.parametrize("left", [Pending(), Skipped(), Cancelled(), None], ids=repr)
+def test_a_mapped_state_with_a_child_that_gave_no_value_is_no_preset(left: Any) -> None:
+    with Flow("f") as f:
+        made = double.map([1, 2])
+
+    state = f.run(task_states={made: Mapped(map_states=[Success(result="kept"), left])})
+
+    assert state.result[made].result == [2, 4]
+
+
+def test_a_mapped_state_whose_children_were_all_successful_is_kept() -> None:
+    with Flow("f") as f:
+        made = fail_at_two.map([1, 2])
+        after = double.map(made)
+
+    state = f.run(task_states={made: Mapped(map_states=[Success(result=10), Success(result=20)])})
+
+    assert state.is_successful()
+    assert (state.result[made].result, state.result[after].result) == ([10, 20], [20, 40])

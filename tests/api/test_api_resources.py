@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import pytest
 
-from notebook_flows import Flow, Task, case, resource_manager, signals, task
+from notebook_flows import Flow, Task, ThreadExecutor, apply_map, case, resource_manager, signals, task
 from notebook_flows.core.resource import ResourceBlock
 
 
@@ -223,3 +225,96 @@ def test_an_error_inside_the_block_closes_it(pool: Any) -> None:
         outside = Task(name="outside").bind()
 
     assert not f.edges_to(outside)
+
+
+# -- fail_fast -------------------------------------------------------------------------------------------------------------
+
+
+def test_after_a_failure_with_fail_fast_what_is_up_is_cleaned_up_from_the_inside(
+    pool: Any, use: Any, happened: list[str]
+) -> None:
+    with Flow("f", fail_fast=True) as f, pool(1) as outer, pool(2) as inner:
+        use(inner, "fail")
+        use(outer, "never")
+
+    state = f.run()
+
+    assert state.is_failed()
+    assert happened[-3:] == ["use fail", "cleanup pool of 2", "cleanup pool of 1"]
+    assert "use never" not in happened
+
+
+def test_with_fail_fast_what_was_not_set_up_is_not_cleaned_up(pool: Any, use: Any, happened: list[str]) -> None:
+    with Flow("f", fail_fast=True) as f, pool(broken="setup") as resource:
+        use(resource)
+
+    assert f.run().is_failed()
+    assert happened == ["init", "setup"]
+
+
+def test_with_fail_fast_a_resource_is_cleaned_up_after_those_who_still_use_it(
+    pool: Any, use: Any, happened: list[str]
+) -> None:
+    has_failed = threading.Event()
+
+    @task
+    def slow(resource: str) -> None:
+        has_failed.wait(5)
+        time.sleep(0.05)
+        happened.append("slow")
+
+    @task
+    def bad(resource: str) -> None:
+        has_failed.set()
+        raise ValueError
+
+    with Flow("f", fail_fast=True) as f, pool() as resource:
+        slow(resource)
+        bad(resource)
+
+    f.run(executor=ThreadExecutor(2))
+    assert happened[-2:] == ["slow", "cleanup pool of 1"]
+
+
+def test_with_fail_fast_a_clean_up_may_fail_and_be_tried_again(use: Any, happened: list[str]) -> None:
+    class Pool:
+        def setup(self) -> str:
+            return "pool"
+
+        def cleanup(self, resource: str) -> None:
+            happened.append("cleanup")
+            if happened.count("cleanup") == 1:
+                raise RuntimeError
+
+    manager = resource_manager(Pool, cleanup_task_kwargs={"max_retries": 1, "retry_delay": 0.05})
+    with Flow("f", fail_fast=True) as f, manager() as resource:
+        use(resource, "fail")
+
+    state = f.run()
+    assert happened == ["use fail", "cleanup", "cleanup"]
+    assert state.result[f.get_tasks(name="Pool.cleanup")[0]].is_successful()
+
+
+def test_with_fail_fast_each_resource_of_a_map_is_cleaned_up(pool: Any, use: Any, happened: list[str]) -> None:
+    def work(size: Task) -> Task:
+        with pool(size) as resource:
+            return use(resource, "fail")
+
+    with Flow("f", fail_fast=True) as f:
+        apply_map(work, [1, 2])
+
+    f.run()
+    assert "cleanup pool of 1" in happened
+    assert happened.count("setup") == sum(one.startswith("cleanup") for one in happened)
+
+
+def test_a_flow_that_runs_out_of_time_cleans_nothing_up(pool: Any, happened: list[str]) -> None:
+    @task
+    def slow(resource: str) -> None:
+        time.sleep(5)
+
+    with Flow("f", timeout=0.1) as f, pool() as resource:
+        slow(resource)
+
+    assert type(f.run()).__name__ == "TimedOut"
+    assert happened == ["init", "setup"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from notebook_flows import Edge, Flow, Parameter, Task, case, merge, task
+from notebook_flows import Edge, Flow, Parameter, Task, case, merge, resource_manager, task
 from notebook_flows.errors import FlowValidationError, TaskCallError
 
 
@@ -318,3 +320,130 @@ def test_a_copied_flow_settles_for_itself() -> None:
 
     assert len(copied.tasks) == 2
     assert f.run().is_successful()
+
+
+# -- blocks ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_called_first", [True, False], ids=["called before", "called after"])
+def test_naming_an_original_in_a_branch_does_not_pull_its_call_into_the_branch(is_called_first: bool) -> None:
+    with Flow("f") as f:
+        p = Parameter("p", default="no")
+        called = [load()] if is_called_first else []
+        with case(p, "yes"):
+            made = clean(5)
+            made.set_upstream(load)
+        called = called or [load()]
+
+    state = f.run()
+
+    assert not f.edges_to(called[0])
+    assert state.result[called[0]].result == 1
+    assert state.result[made].is_skipped()
+
+
+@pytest.mark.parametrize("is_called_first", [True, False], ids=["called before", "called after"])
+def test_what_only_waits_for_an_original_named_in_a_branch_is_still_in_the_branch(is_called_first: bool) -> None:
+    with Flow("f") as f:
+        p = Parameter("p", default="no")
+        if is_called_first:
+            load()
+        with case(p, "yes"):
+            original = Task(name="waits")
+            original.set_upstream(load)
+        if not is_called_first:
+            load()
+
+    state = f.run()
+
+    assert state.result[original].is_skipped()
+    assert names(f.upstream_tasks(original)) == (["load", "case(yes)"])
+
+
+def test_originals_that_wait_for_one_another_in_a_branch_leave_it_together() -> None:
+    first, second, third = (task(name=name)(lambda: 1) for name in ("first", "second", "third"))
+
+    with Flow("f") as f:
+        with case(Parameter("p", default="no"), "yes"):
+            made = clean(5)
+            f.set_dependencies(third, upstream_tasks=[second], downstream_tasks=[made])
+            f.set_dependencies(second, upstream_tasks=[first])
+        calls = [third(), first(), second()]
+
+    state = f.run()
+
+    assert [state.result[call].result for call in calls] == [1, 1, 1]
+    assert state.result[made].is_skipped()
+
+
+def test_an_original_that_is_never_called_joins_the_branch_in_which_it_was_named() -> None:
+    with Flow("f") as f, case(Parameter("p", default="no"), "yes"):
+        clean(5).set_upstream(load)
+
+    assert names(f.upstream_tasks(load)) == ["case(yes)"]
+    assert f.run().result[load].is_skipped()
+
+
+def test_a_condition_may_depend_on_the_original_that_is_named_in_its_branch() -> None:
+    with Flow("f") as f, case(clean(load()), 5):
+        made = clean(5)
+        made.set_upstream(load)
+
+    assert f.run().result[made].is_skipped()
+
+
+def test_naming_an_original_in_a_resource_block_does_not_pull_its_call_into_the_block() -> None:
+    @resource_manager
+    class Pool:
+        def setup(self) -> int:
+            return 1
+
+        def cleanup(self, resource: int) -> None: ...
+
+    with Flow("f") as f:
+        called = load()
+        with Pool():
+            made = clean(5)
+            made.set_upstream(load)
+
+    f.validate()
+    assert not f.edges_to(called)
+    assert names(f.upstream_tasks(made)) == ["load", "Pool.setup"]
+    assert names(f.upstream_tasks(f.get_tasks(name="Pool.cleanup")[0])) == ["Pool", "Pool.setup", "clean"]
+
+
+# -- many, and at once -----------------------------------------------------------------------------------------------------
+
+
+def test_three_threads_may_run_a_flow_for_the_first_time_at_once() -> None:
+    def first_runs() -> list[int]:
+        f = Flow("f")
+        for number in range(300):
+            original = task(name=f"t{number}")(lambda: 1)
+            original(flow=f)
+            f.set_dependencies(clean(number, flow=f), upstream_tasks=[original])
+        together = threading.Barrier(3)
+
+        def first_run(_: int) -> int:
+            together.wait()
+            f.validate()
+            return len(f.tasks)
+
+        with ThreadPoolExecutor(3) as pool:
+            return list(pool.map(first_run, range(3)))
+
+    every = [first_runs() for _ in range(5)]
+
+    assert every == [[600] * 3] * 5
+
+
+def test_an_original_that_is_never_called_is_not_settled_over_and_over() -> None:
+    with Flow("f") as f:
+        clean(5).set_upstream(load)
+    f.validate()
+    before = f._derived
+
+    f.reference_tasks()
+    f.validate()
+
+    assert f._derived is before

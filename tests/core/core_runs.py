@@ -54,6 +54,7 @@ def plan_of(
     references: str | None = None,
     presets: Mapping[str, S] | None = None,
     resumed: str = "",
+    cleanups: str = "",
     **tasks: str | T,
 ) -> Plan:
     """A plan; each task is given by the names that it waits for, or as a `T`.
@@ -90,6 +91,7 @@ def plan_of(
         resumed=frozenset(number[name] for name in resumed.split()),
         references=None if references is None else [number[name] for name in references.split()],
         fail_fast=fail_fast,
+        cleanups=frozenset(number[name] for name in cleanups.split()),
     )
 
 

@@ -673,6 +673,50 @@ def test_fail_fast_is_not_for_a_task_that_will_be_tried_again() -> None:
     assert decided(run, now_us=1) == starts("a", "c")
 
 
+RESOURCE = plan_of(
+    init="", setup="init", use="setup", more="use", cleanup="setup", other="", fail_fast=True, cleanups="cleanup"
+)
+
+
+def test_after_a_failure_a_clean_up_is_all_that_fail_fast_lets_start() -> None:
+    run = run_after(RESOURCE, *done("init", "setup"), *running("other"), *failed("use"))
+
+    assert decided(run) == []
+    happens(run, is_now("other", S.SUCCESS))
+    assert decided(run) == starts("cleanup")
+    assert decided(run) == []
+    happens(run, *done("cleanup"))
+    assert decided(run) == [SOME_FAILED]
+
+
+@pytest.mark.parametrize("state", [S.FAILED, S.SKIPPED])
+def test_what_was_not_set_up_is_not_cleaned_up_after_a_failure(state: S) -> None:
+    run = run_after(RESOURCE, *done("init"), *ended(state, "setup"), *failed("other"))
+
+    assert decided(run) == [SOME_FAILED]
+
+
+def test_a_clean_up_after_a_failure_may_be_tried_again() -> None:
+    run = run_after(RESOURCE, *done("init", "setup"), *failed("use"), *retrying("cleanup", due_us=5))
+
+    assert decided(run, now_us=4) == []
+    assert decided(run, now_us=5) == starts("cleanup")
+
+
+def test_a_clean_up_after_a_failure_waits_for_room() -> None:
+    run = run_after(RESOURCE, *done("init", "setup"), *failed("use"))
+
+    assert decided(run, room=0) == []
+    assert run.frontier  # else nobody would look again
+    assert decided(run) == starts("cleanup")
+
+
+def test_a_run_that_is_to_stop_cleans_nothing_up() -> None:
+    run = run_after(RESOURCE, *done("init", "setup"), *failed("use"), *stopping(S.TIMED_OUT))
+
+    assert decided(run) == [end(S.TIMED_OUT)]
+
+
 @pytest.mark.parametrize("state", [S.CANCELLED, S.TIMED_OUT, S.FAILED, S.CRASHED])
 def test_a_run_that_is_to_stop_starts_nothing_and_ends_so(state: S) -> None:
     run = run_after(ETL, *done("load"), *running("clean"), *stopping(state))

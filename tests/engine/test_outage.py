@@ -52,7 +52,7 @@ class Log(NoRunLog):
             assert self._error is not None
             raise self._error
 
-    def close(self) -> None:
+    def close(self, patience_s: float | None = None) -> None:
         self.is_closed = True
         if self.has_given_up:
             assert self._error is not None
@@ -126,7 +126,7 @@ def test_a_log_that_fails_only_at_the_end_is_told_too() -> None:
     class Late(Log):
         has_given_up = False  # type: ignore[assignment]
 
-        def close(self) -> None:
+        def close(self, patience_s: float | None = None) -> None:
             raise StoreUnavailable("Not the last one.")
 
     flow, ran = three_in_a_row()

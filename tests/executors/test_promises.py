@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from notebook_flows.core.context import context
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.call import Pickled
-from notebook_flows.executors import LocalExecutor, ThreadExecutor
+from notebook_flows.executors import LocalExecutor, ProcessExecutor, ThreadExecutor
+from notebook_flows.testing import InlineExecutor
 
 
 def double(x):
@@ -365,3 +367,141 @@ def test_the_late_outcome_of_a_lost_thread_is_dropped(bench_of, tmp_path):
     numbers = [bench.submit(double, x=x) for x in range(100)]
 
     assert bench.outcomes(100).keys() == set(numbers)
+
+
+EACH_KIND = pytest.mark.parametrize(
+    "make",
+    [LocalExecutor, lambda: ThreadExecutor(2), lambda: ProcessExecutor(2), InlineExecutor],
+    ids=["local", "threads", "processes", "inline"],
+)
+
+
+@EACH_KIND
+def test_one_executor_object_serves_two_runs_at_once(make, bench_of):
+    chosen = make()
+    one, other = bench_of(chosen.for_run()), bench_of(chosen.for_run())
+    one.submit(double, x=1)
+    other.submit(double, x=10)
+
+    answers = other.outcome().value, one.outcome().value
+
+    one.stop()
+    other.submit(double, x=100)
+    assert answers == (20, 2)
+    assert other.outcome().value == 200
+
+
+@EACH_KIND
+def test_the_executor_of_a_run_has_the_name_and_the_size_of_the_one_it_is_made_of(make):
+    chosen = make()
+
+    own = chosen.for_run()
+
+    assert own is not chosen
+    assert (type(own), own.name, own.workers) == (type(chosen), chosen.name, chosen.workers)
+
+
+@EACH_KIND
+def test_an_executor_that_never_started_has_nothing_to_stop(make):
+    assert make().stop(cancel_running=True) == ()
+
+
+def test_an_executor_that_failed_to_start_has_nothing_to_stop_and_keeps_no_file_open(monkeypatch):
+    def no_more(*_):
+        raise OSError(24, "Too many open files")
+
+    executor, opened = ProcessExecutor(1), []
+    pipe2 = os.pipe2
+    monkeypatch.setattr(os, "pipe2", lambda flags: opened.extend(pipe2(flags)) or opened)
+    monkeypatch.setattr("notebook_flows.executors.supervisor.DefaultSelector", no_more)
+
+    with pytest.raises(OSError, match="Too many open files"):
+        executor.start(None, None)
+
+    assert executor.stop(cancel_running=True) == ()
+    for fd in opened:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)
+
+
+def in_another_thread(function):
+    """What a function returns in a thread that is not the main one."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(function()))
+    thread.start()
+    thread.join(20)
+    return found[0]
+
+
+def test_a_timeout_holds_in_a_thread_that_is_not_the_main_one(bench_of, tmp_path):
+    bench, gate = bench_of(LocalExecutor()), fifo_in(tmp_path)
+    late = bench.submit(enter, gate=gate, name="late", timeout=0.02)
+    right = bench.submit(double, x=1, timeout=20)
+
+    outcomes = in_another_thread(lambda: bench.outcomes(2))
+
+    named = bench.stop()
+    wait_until_inside(gate)
+    let_go(gate)
+    assert (outcomes[late].state, outcomes[right].value) == (S.TIMED_OUT, 2)
+    assert named == ["late"]
+    assert not bench.inbox.arrived
+
+
+def test_a_call_with_a_timeout_sees_the_context_variables_of_a_thread_that_is_not_the_main_one(bench_of):
+    from contextvars import ContextVar
+
+    colour = ContextVar("colour", default="grey")
+    bench = bench_of(LocalExecutor())
+    bench.submit(lambda: colour.get(), timeout=20)
+
+    def work():
+        colour.set("blue")
+        return bench.outcome().value
+
+    assert in_another_thread(work) == "blue"
+
+
+def test_a_thread_whose_task_ends_as_its_timeout_is_told_keeps_the_timeout_of_its_next_task(bench_of, tmp_path):
+    bench, gates = bench_of(ThreadExecutor(1)), [fifo_in(tmp_path, f"gate{n}") for n in range(2)]
+    crew = bench.executor._crew
+    replace = crew._replace
+
+    def held_up(worker):  # as if the watch were switched out here, until the task has ended
+        crew._replace = replace
+        let_go(gates[0])
+        worker.join(0.3)
+        replace(worker)
+
+    crew._replace = held_up
+    first = bench.submit(enter, gate=gates[0], timeout=0.05)
+    wait_until_inside(gates[0])
+    second = bench.submit(enter, gate=gates[1], timeout=0.05)
+
+    outcomes = bench.outcomes(2)
+
+    assert {outcomes[number].state for number in (first, second)} == {S.TIMED_OUT}
+
+
+def test_threads_that_timeouts_have_left_behind_are_named_at_the_end_of_a_run(bench_of, tmp_path):
+    bench, gate = bench_of(ThreadExecutor(1)), fifo_in(tmp_path)
+    bench.submit(enter, gate=gate, name="hog", timeout=0.02)
+    wait_until_inside(gate)
+    bench.outcome()
+
+    named = bench.stop(cancel_running=False)
+
+    let_go(gate)
+    assert named == ["hog"]
+
+
+@pytest.mark.parametrize("make", [lambda: ThreadExecutor(1), lambda: ProcessExecutor(1)], ids=["threads", "processes"])
+def test_tasks_see_the_keys_of_the_blocks_around_the_run_that_can_travel(make, bench_of):
+    with context(colour="blue", lock=threading.Lock()):
+        bench = bench_of(make())
+    bench.submit(lambda: context.get("colour"))
+    bench.submit(lambda: context.get("colour"))
+
+    outcomes = bench.outcomes(2)
+
+    assert [outcome.value for outcome in outcomes.values()] == ["blue", "blue"]

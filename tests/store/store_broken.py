@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def acknowledges_before_the_commit(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(runlog.SqliteRunLog, "flush", lambda _: None)
+    patch.setattr(runlog.SqliteRunLog, "flush", lambda *_: None)
     patch.setattr("notebook_flows.store.writer.GATHER_S", 1.0)
 
 
 def loses_what_is_queued_at_close(patch: pytest.MonkeyPatch) -> None:
-    def close(self: Any) -> None:
+    def close(self: Any, patience_s: float | None = None) -> None:
         self._events.clear()
         self._writer.abandon(self)
 
