@@ -46,6 +46,10 @@ class _Job:
         self.result: Any = None
         self.error: StoreError | None = None
 
+    def wait(self) -> None:
+        """Until it is done."""
+        self.done.wait()
+
     def finish(self, result: Any = None, error: StoreError | None = None) -> None:
         self.result, self.error = result, error
         self.done.set()
@@ -85,7 +89,7 @@ class Writer:
             StoreError: the history cannot be written; or what the function raised.
         """
         job = self.later(function)
-        job.done.wait()
+        job.wait()
         if job.error is not None:
             raise job.error
         return job.result  # type: ignore[no-any-return]  # T, by way of the job
