@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import platform
 import sys
 import uuid
@@ -19,7 +20,7 @@ from notebook_flows._version import __version__
 from notebook_flows.core import state as api
 from notebook_flows.core.collecting import no_collection
 from notebook_flows.core.context import context, current_attempt
-from notebook_flows.core.plan import graph_as_json, planned
+from notebook_flows.core.plan import checked_run_id, graph_as_json, planned
 from notebook_flows.core.run import Run
 from notebook_flows.core.validation import compiled
 from notebook_flows.engine.attempt import handled
@@ -199,13 +200,14 @@ def _run_once(
             ledger.messages[number] = one.message
     if begun.is_finished():
         return begun
-    run_id = flow_run_id or uuid.uuid4().hex
+    run_id = checked_run_id(flow_run_id) if flow_run_id is not None else uuid.uuid4().hex
     name = flow_run_name or f"{flow.name}-{run_id[:6]}"
     place = _executor(executor if executor is not None else flow.executor)
     facts = RunFacts(
         run_id=run_id,
         flow_name=flow.name,
         context=_run_context(flow, given, run_id, name, clock, scheduled_start_time, context or {}),
+        keeps_results=flow.result is not None,
         results=flow.result if flow.result is not None else _default_results(),
     )
     parent = current_attempt()
@@ -222,6 +224,7 @@ def _run_once(
         environment=environment(),
     )
     keys_of_tasks = {flow._member(task): dict(keys) for task, keys in (task_contexts or {}).items()}
+    pid = os.getpid()
     histories = _log_for(history)
     _forget_old_runs(histories, clock)
     log = histories.begin(info)
@@ -244,6 +247,8 @@ def _run_once(
         with caught(run_id, log.add_log_lines):
             engine.run_to_end(_first_event(info, plan))
     except BaseException:
+        if os.getpid() != pid:
+            raise  # a child that a task has forked off: the log is its parent's
         log.close(PATIENCE_S)  # the engine has done so, unless Ctrl-C came just before or after it
         raise
     if engine.error_to_raise is not None:

@@ -116,7 +116,7 @@ def planned(
             limit_sizes.append(task.map_limit)
         if tags and task.tags:
             limits.setdefault(number, []).extend(tags[tag] for tag in sorted(task.tags) if tag in tags)
-        plain.append(is_plain(task))
+        plain.append(flow.result is None and is_plain(task))
     number_of = {task: number for number, task in enumerate(tasks)} if flow._reference_tasks else {}
     references: Sequence[int]
     if flow._reference_tasks:

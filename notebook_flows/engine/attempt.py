@@ -624,7 +624,7 @@ def _kept(call: Call, value: Any) -> api.State:
     """Success, once the value is written where the task wants it."""
     location = _location(call)
     results = _results_of(call)
-    keeps_all = getattr(call.facts, "keeps_results", False)  # the flow itself has a result, as default of its tasks
+    keeps_all = call.facts.keeps_results  # the flow itself has a result, as default of its tasks
     wants_file = location is not None or call.task.result is not None or keeps_all
     if wants_file and results is not None and call.task.checkpoint is not False and value is not None:
         keys = {key: value for key, value in context.to_dict().items() if key not in _ARGUMENTS_OF_WRITE}

@@ -44,6 +44,7 @@ class RunFacts:
     Attributes:
         context: the keys that `notebook_flows.context` shows in every task of this run (flow name, run id, run name,
             parameters, scheduled start time, ...), without the per-task ones.
+        keeps_results: the flow has a ``result``, so values without a ``target`` go there too.
         results: where values with a ``target`` go, unless their task says otherwise; picklable.
     """
 
@@ -51,6 +52,7 @@ class RunFacts:
     flow_name: str
     context: Mapping[str, Any]
     results: Any = None
+    keeps_results: bool = False
 
 
 @dataclass(slots=True)

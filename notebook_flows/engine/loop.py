@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from itertools import islice
 from math import inf
@@ -14,7 +15,7 @@ from notebook_flows.core.decide import Command, End, Expand, Judge, Mark, Start,
 from notebook_flows.core.events import RUN_ITSELF, UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.engine.arguments import Arguments, UnmappableError
-from notebook_flows.engine.attempt import handled, retry_details, short
+from notebook_flows.engine.attempt import TaskTimeout, handled, is_for_others, retry_details, short
 from notebook_flows.engine.cache import RECENT
 from notebook_flows.engine.call import Call, Outcome, RunFacts, unwrapped
 from notebook_flows.engine.inbox import WaitingInbox
@@ -45,7 +46,7 @@ INTERRUPTED = "Interrupted (Ctrl-C)."
 _event = tuple.__new__
 _TASK = Kind.TASK
 _QUEUED, _RUNNING, _SUCCESS = S.QUEUED, S.RUNNING, S.SUCCESS
-_BEGUN = frozenset({S.RUNNING, S.RETRYING, S.LOOPED, S.EXPANDED})
+_BEGUN = (S.RUNNING, S.RETRYING, S.LOOPED, S.EXPANDED)
 
 
 class Engine:
@@ -139,12 +140,15 @@ class Engine:
             StoreError: the history gave up; what ran until then is in the spool that the message names.
         """
         problem: BaseException | None = None
+        pid = os.getpid()
         with self._interrupts as interrupts:
             try:
                 self._record_run(S.RUNNING, first)
                 self.executor.start(self._inbox, self.facts)
                 self._loop()
             except BaseException as error:  # whatever it is: the end is recorded first, then it goes on its way
+                if os.getpid() != pid:
+                    raise  # in a child that a task has forked off: the run is its parent's
                 problem = error
             interrupts.is_winding_up = True
             problem = self._wound_up(problem)
@@ -338,7 +342,9 @@ class Engine:
         except signals.Signal as signal:
             self._mark_state(number, signal.state)
             return
-        except Exception as error:
+        except BaseException as error:
+            if is_for_others(error):
+                raise
             message = f"Unexpected error while checking the trigger of task {task.name!r}: {short(error)}"
             self._mark(number, S.UPSTREAM_FAILED, message, value=error)
             return
@@ -388,7 +394,10 @@ class Engine:
         if event_state is S.PAUSED and self._is_told_to_go_on(number):
             return
         if event_state is S.RETRYING:
-            more = {**(more or {}), **retry_details(state)}
+            details = retry_details(state)
+            if "rest_us" in details:
+                details["due_us"] = self.clock.now_us() + details.pop("rest_us")
+            more = {**(more or {}), **details}
         self._settle(number, event_state, state.message or "", state.result, more)
 
     def _settle(self, number: int, state: S, message: str, value: Any, more: Mapping[str, Any] | None) -> None:
@@ -572,7 +581,7 @@ class Engine:
 
     def _settle_all(self, reason: str) -> None:
         """Give whatever has begun, and will not go on, its end."""
-        if not self.run.stopping or self.run.is_over:
+        if self.run.is_over or not any(self.run.counts[state] for state in (_QUEUED, *_BEGUN)):
             return
         for number, now in enumerate(self.run.state):
             if now in _BEGUN:
@@ -604,6 +613,8 @@ class Engine:
             outcome = self._inbox.take()
 
     def _end(self, command: End) -> None:
+        if command.state is not S.PAUSED:
+            self._settle_all("The run has ended.")
         message = command.reason or self._reason
         proposed = api.class_of(command.state)(message=message)
         settled, event_state = api.ending_of(self._judged_by_flow(proposed))
@@ -627,9 +638,9 @@ class Engine:
                     replaced = flow.terminal_state_handler(flow, settled, references)
                 except signals.Signal as signal:
                     replaced = signal.state
-                except KeyboardInterrupt:
-                    raise
                 except BaseException as error:  # as in `handled`
+                    if is_for_others(error):
+                        raise
                     message = f"Exception raised while calling the terminal state handler: {short(error)}"
                     replaced = api.Failed(message, result=error)
                 settled = replaced if isinstance(replaced, api.State) else settled
@@ -648,9 +659,12 @@ class Engine:
                 self._stop(S.CRASHED, "The history cannot be written.")
             elif isinstance(problem, KeyboardInterrupt):
                 self._stop(S.CANCELLED, str(problem) or INTERRUPTED)
+            elif isinstance(problem, TaskTimeout):
+                self._stop(S.CANCELLED, "The task that ran this flow took longer than its timeout.")
             elif problem is not None:
                 self._stop(S.CRASHED, f"The engine itself failed: {short(problem)}")
-            self._settle_all("")  # if stopping was interrupted itself
+            if self.run.stopping:
+                self._settle_all("")  # if stopping was interrupted itself
             if not self.run.is_over:
                 self._end(End(self.run.stopping or S.CRASHED, ""))
         except BaseException as error:  # also Ctrl-C in a handler of the flow

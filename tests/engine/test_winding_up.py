@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from notebook_flows import Flow, signals, task
+from notebook_flows import Flow, LocalResult, signals, task
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.engine.bell import Bell
 from notebook_flows.executors import LocalExecutor
@@ -99,6 +101,68 @@ def test_an_error_before_the_engine_begins_leaves_no_run_open() -> None:
     assert log.runs() == []
 
 
+def test_a_task_that_rests_when_fail_fast_ends_the_run_has_an_end_of_its_own() -> None:
+    log = MemoryEventLog()
+
+    @task(max_retries=1, retry_delay=3600)
+    def shaky() -> None:
+        raise ValueError("not yet")
+
+    @task
+    def bad() -> None:
+        raise ValueError("no")
+
+    with Flow("hasty", fail_fast=True) as flow:
+        shaky()
+        bad()
+
+    run_flow_for_test(flow, event_log=log)
+
+    states = {row.slug: row.state for row in log.task_runs(log.runs()[0].run_id)}
+    assert states == {"shaky-1": S.CANCELLED, "bad-1": S.FAILED}
+
+
+def test_a_flow_with_a_result_keeps_the_values_of_its_tasks(tmp_path: Path) -> None:
+    kept = LocalResult(tmp_path, location="{task_name}.pkl")
+
+    run_flow_for_test(flow_of_one(result=kept))
+
+    assert kept.read("one.pkl") == 1
+
+
+FORKS = """
+import os
+from notebook_flows import Flow, task
+
+@task
+def fork():
+    child = os.fork()
+    if not child:
+        raise SystemExit(7)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+with Flow("forks") as flow:
+    code = fork()
+print("ended", flow.run().result[code].result)
+"""
+
+
+def test_what_a_forked_child_raises_ends_the_child_and_not_the_run(tmp_path: Path) -> None:
+    surroundings_of_child = {**os.environ, "NOTEBOOK_FLOWS_STORE": str(tmp_path / "history.sqlite")}
+
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS],
+        env=surroundings_of_child,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.stdout == "ended 7\n"
+    assert [row.state for row in SqliteEventLog(tmp_path / "history.sqlite").runs()] == [S.SUCCESS]
+
+
 def test_a_bell_can_be_rung_by_a_signal_handler_while_its_thread_waits() -> None:
     bell = Bell()
     before = signal.signal(signal.SIGUSR1, lambda *_: bell.set())
@@ -169,9 +233,10 @@ def test_ctrl_c_while_the_run_is_being_opened_leaves_no_run_behind(
     def press(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, surroundings(log, None), pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, surroundings(log, None):
         patch.setattr("notebook_flows.store.writer._Job.wait", press)
-        run_flow(flow_of_one())
+        with pytest.raises(KeyboardInterrupt):
+            run_flow(flow_of_one())
 
     log.close()
     assert [row.state for row in SqliteEventLog(tmp_path / "history.sqlite").runs()] == [S.SUCCESS]
