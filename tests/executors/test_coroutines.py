@@ -44,7 +44,7 @@ def test_coroutines_run_side_by_side(lane):
 
 
 def test_it_works_under_a_running_loop(bench_of):
-    from conftest import Lane
+    from executor_bench import Lane
 
     async def in_a_kernel():
         bench = bench_of(Lane())

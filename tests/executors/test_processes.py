@@ -66,7 +66,7 @@ PREAMBLE = f"""
 import os, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 print("the script runs", flush=True)
-from conftest import Bench
+from executor_bench import Bench
 from notebook_flows.executors import ProcessExecutor
 bench = Bench(ProcessExecutor(2))
 """
