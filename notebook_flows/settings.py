@@ -66,7 +66,12 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
 def _path(variables: Mapping[str, str], name: str, default: str) -> Path:
     given = variables.get(f"{PREFIX}{name}")
     if given:
-        return Path(given).expanduser().absolute()
+        try:
+            return Path(given).expanduser().absolute()
+        except RuntimeError:  # "~nobody": there is no such user, or no home is known
+            raise SettingsError(
+                f"{PREFIX}{name} is {given!r}; the home of {given.split('/')[0]!r} is unknown: give the path in full."
+            ) from None
     from platformdirs import user_data_path
 
     return user_data_path("notebook_flows", appauthor=False) / default

@@ -110,7 +110,7 @@ def _forget_old_runs(histories: EventLog, clock: WaitingClock) -> None:
     """Once a day: let the history forget what is older than the settings want."""
     keep_days = settings_from().keep_days
     path = getattr(histories, "path", None)
-    if path is None or keep_days <= 0 or not path.exists():
+    if path is None or keep_days <= 0 or not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for some paths
         return
     marker = path.with_name(f"{path.name}.pruned")
     if marker.exists() and clock.now_us() / 1e6 - marker.stat().st_mtime < DAY_S:

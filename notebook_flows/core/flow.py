@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, KeysView, M
 from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 from notebook_flows.core import building, doors
-from notebook_flows.core.collect import ATOMS, COLLECTIONS, Dict, List, Set, Tuple, holds_task
+from notebook_flows.core.collect import ATOMS, gatherer, holders, holds_task, refuse_iterator
 from notebook_flows.core.context import context
 from notebook_flows.core.edge import Edge
 from notebook_flows.core.graph import Graph, order_of
@@ -218,12 +218,13 @@ class Flow:
         inner = value.value if is_marked else value
         is_mapped = mapped if not is_marked or value.mapped is None else value.mapped
         is_flattened = is_marked and value.flattened
-        if isinstance(inner, Task) or (type(inner) in COLLECTIONS and holds_task(inner)):
-            upstream = self._as_task(inner)
+        if holds_task(inner):
+            upstream = self._as_task(inner, task.name)
         elif is_mapped or is_flattened:
             _check_elements(inner, task.name, is_mapped)
             upstream = Constant(inner)
         else:
+            refuse_iterator(inner, task.name, self.name)
             self._set_constant(task, key, inner)
             return
         edge = Edge(upstream, task, key, is_mapped, is_flattened)
@@ -239,21 +240,53 @@ class Flow:
             given[key] = value
         self._derived = None
 
-    def _as_task(self, value: Any) -> Task:
-        """The task that gives this value: itself, one that gathers a collection of tasks, or a constant."""
+    def _as_task(self, value: Any, asked_by: str = "List") -> Task:
+        """The task that gives this value: itself, one that gathers a collection of tasks, or a constant.
+
+        Raises:
+            TaskCallError: a collection that cannot be gathered; it names the task that asked.
+        """
         if isinstance(value, EdgeAnnotation):
             value = value.value
         if isinstance(value, Task):
             return value
-        if type(value) in COLLECTIONS and holds_task(value):
-            if type(value) is dict:
-                gather: Task = Dict()
-                self._add_call(gather, {"keys": list(value), "values": list(value.values())}, None, False)
-                return gather
-            gather = List() if type(value) is list else Tuple() if type(value) is tuple else Set()
-            self._add_call(gather, {f"item_{number}": one for number, one in enumerate(value)}, None, False)
+        return self._gathered(value, asked_by) if holds_task(value) else Constant(value)
+
+    def _gathered(self, value: Any, asked_by: str) -> Task:
+        """The task that gathers a collection; those for the collections in it are added too, without recursion."""
+        holding = holders(value, asked_by, self.name)
+        made: dict[int, Task] = {}
+        alive: list[Any] = []  # what was made here must live as long as its id counts
+        path: list[tuple[Task, Iterator[tuple[str, Any]]]] = []
+
+        def enter(collection: Any) -> Task:
+            gather, arguments = gatherer(collection, asked_by, self.name)
+            if not {"keys", "values", "value"}.isdisjoint(arguments):
+                alive.append(arguments)
+                for one in arguments.values():
+                    inside = one if type(one) is list else [*one, *one.values()]
+                    if any(isinstance(part, Task) or id(part) in holding for part in inside):
+                        holding.add(id(one))
+            self._add(gather)
+            made[id(collection)] = gather
+            path.append((gather, iter(arguments.items())))
             return gather
-        return Constant(value)
+
+        first = enter(value)
+        while path:
+            gather, arguments = path[-1]
+            for key, part in arguments:
+                if id(part) not in holding:
+                    self._give(gather, key, part, False)
+                    continue
+                is_new = id(part) not in made
+                upstream = enter(part) if is_new else made[id(part)]
+                self._connect(upstream, gather, key)
+                if is_new:
+                    break
+            else:
+                path.pop()
+        return first
 
     def _insert(self, edge: Edge) -> None:
         upstream, downstream = edge[0], edge[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import building
@@ -9,7 +10,7 @@ from notebook_flows.core.edge import Edge
 from notebook_flows.core.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from notebook_flows.core.flow import Flow
 
@@ -123,11 +124,36 @@ def _without_twins(made: Any, twins: Mapping[Task, Task]) -> Any:
 
 
 def _check_elements(value: Any, task_name: str, is_mapped: bool | None) -> None:
-    if is_mapped and not hasattr(value, "__getitem__"):
+    if not is_mapped:
+        return
+    if (reason := why_unmappable(value)) is not None:
         raise TypeError(
-            f"Task {task_name!r} cannot be mapped over {value!r}, which has no elements to take by number. "
+            f"Task {task_name!r} cannot be mapped over {value!r}, which has no elements to take by number: {reason}. "
             "Give a list, or mark it: unmapped(...)."
         )
+
+
+def why_unmappable(value: Any) -> str | None:
+    """Why nothing can be taken from it by number, with what to map over instead; None: something can."""
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return None
+    if isinstance(value, Mapping):
+        return f"it is of type {kind.__name__!r}; map over list(d.items()), or over its keys or values"
+    if _is_labelled(kind) and getattr(value, "ndim", 1) != 1:
+        return f"it is of type {kind.__name__!r}; map over its rows: df.to_dict('records')"
+    if not hasattr(value, "__getitem__") or not hasattr(kind, "__len__"):
+        return f"it is {'None' if value is None else f'of type {kind.__name__!r}'}"
+    return None
+
+
+def element_at(value: Any, number: int) -> Any:
+    """An element by its position, from 0; of a pandas Series too, whatever its labels are."""
+    return value.iloc[number] if _is_labelled(type(value)) else value[number]
+
+
+def _is_labelled(kind: type) -> bool:
+    return hasattr(kind, "iloc")
 
 
 def edge_from(mark: EdgeAnnotation, upstream: Task, downstream: Task, key: str | None, is_mapped: bool) -> Edge:

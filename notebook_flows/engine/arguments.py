@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_FAILED, S
+from notebook_flows.core.mapping import element_at, why_unmappable
 from notebook_flows.engine.attempt import LONGEST_MESSAGE, bounded, is_for_others, short
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ class Arguments:
     def _element(self, one: Input, index: int) -> Any:
         if one.upstream in self._run.children and not one.is_flattened:
             return self._ledger.values[self._run.children[one.upstream].first + index]
-        return self._elements(one.upstream, is_flattened=one.is_flattened)[index]
+        elements = self._elements(one.upstream, is_flattened=one.is_flattened)
+        return elements[index] if type(elements) is list else element_at(elements, index)
 
     def _elements(self, upstream: int, *, is_flattened: bool) -> Any:
         """What can be taken by number: the upstream value, one level of lists taken away where that is asked."""
@@ -151,8 +153,8 @@ class Arguments:
 
     @staticmethod
     def _checked(value: Any) -> Any:
-        if not hasattr(value, "__getitem__"):
-            raise TypeError(f"it is {'None' if value is None else f'of type {type(value).__name__!r}'}")
+        if (reason := why_unmappable(value)) is not None:
+            raise TypeError(reason)
         return value
 
     def upstream_states(self, number: int) -> dict[Edge, State]:

@@ -15,7 +15,7 @@ from notebook_flows.core.decide import Command, End, Expand, Judge, Mark, Start,
 from notebook_flows.core.events import RUN_ITSELF, UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.engine.arguments import Arguments, UnmappableError
-from notebook_flows.engine.attempt import TaskTimeout, handled, is_for_others, retry_details, short
+from notebook_flows.engine.attempt import TaskTimeout, handled, is_for_others, perform, retry_details, short
 from notebook_flows.engine.cache import RECENT
 from notebook_flows.engine.call import Call, Outcome, RunFacts, unwrapped
 from notebook_flows.engine.inbox import WaitingInbox
@@ -263,6 +263,10 @@ class Engine:
         self._handed_out[number] = None
         if call.is_async and not self.executor.is_remote:
             self._submit_async(call)
+        elif task._is_parameter and self.executor.is_remote:
+            self._inbox.put(
+                perform(call)
+            )  # its value is here: no use in sending it there and back, least of all a secret
         else:
             self.executor.submit(call)
             if self._works_here:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -27,6 +28,30 @@ def wal_of(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
 
+def refuse_special(path: Path, *, doing: str) -> None:
+    """Leave alone what is no file: a pipe, device, socket or folder is never opened, replaced or written beside.
+
+    Args:
+        path: the history.
+        doing: ``read`` or ``written``: what is about to be done.
+    Raises:
+        StoreUnavailable: it, or what SQLite keeps beside it, is there and no regular file, or cannot be looked at.
+    """
+    for beside in ("", "-wal", "-shm", "-journal"):
+        one = path.with_name(path.name + beside)
+        try:
+            mode = one.stat().st_mode
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise as_store_error(error, path, doing=doing) from error
+        if not stat.S_ISREG(mode):
+            raise StoreUnavailable(
+                f"{one} is not a regular file, so no history can be kept there: let NOTEBOOK_FLOWS_STORE name another "
+                "place" + (", or move it aside." if beside else ".")
+            )
+
+
 def open_for_writing(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
     """A connection whose commits survive a loss of power. The history is made if it is not there.
 
@@ -36,6 +61,7 @@ def open_for_writing(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> s
     Raises:
         StoreError: it cannot be made or written, is damaged, foreign, or too new.
     """
+    refuse_special(path, doing="written")
     try:
         make_private_folder(path.parent)
         make_private_folder(path.parent / "locks")
@@ -147,6 +173,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
     Raises:
         StoreError: it cannot be read, is damaged, foreign, or too new.
     """
+    refuse_special(path, doing="read")
     try:
         if _size(path) == 0:
             if _size(wal_of(path)) > 0:
@@ -272,11 +299,16 @@ def as_store_error(error: BaseException, path: Path, *, doing: str) -> StoreErro
         return StoreUnavailable(f"The disk with the history {path} is full: free some space and try again.")
     if code == sqlite3.SQLITE_BUSY:
         return StoreUnavailable(f"The history {path} has been locked by another process for {BUSY_TIMEOUT_S:.0f} s.")
-    if code == sqlite3.SQLITE_READONLY or (doing == "written" and path.exists() and not is_writable(path)):
+    if code == sqlite3.SQLITE_READONLY or (doing == "written" and _is_there(path) and not is_writable(path)):
         return read_only(path)
-    if doing == "written" and path.parent.is_dir() and not os.access(path.parent, os.W_OK):
+    if doing == "written" and _is_there(path.parent) and not os.access(path.parent, os.W_OK):
         return StoreUnavailable(f"The folder {path.parent} is read-only here: no history can be kept in it.")
-    return StoreUnavailable(f"The history {path} cannot be {doing}: {error}.")
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return StoreUnavailable(f"The history {path} cannot be {doing}: {reason}.")
+
+
+def _is_there(path: Path) -> bool:
+    return os.access(path, os.F_OK)  # which, unlike Path.exists, raises nothing whatever the path
 
 
 _NO_SPACE = (28, 122)  # ENOSPC, EDQUOT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 PRIVATE_FOLDER = 0o700
@@ -74,8 +75,16 @@ def reserve_of(path: Path) -> Path:
     return path.with_name(path.name + ".reserve")
 
 
+def is_special(path: Path) -> bool:
+    """Whether something is there that is no regular file."""
+    try:
+        return not stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
 def make_reserve(path: Path) -> bool:
-    """Have the reserve beside the store; False if the disk has no room for it.
+    """Have the reserve beside the store; False if the disk has no room for it, or something else is in its place.
 
     The space is taken for good, not as a hole.
     """
@@ -85,6 +94,8 @@ def make_reserve(path: Path) -> bool:
             return True
     except OSError:
         pass
+    if is_special(reserve):
+        return False
     try:
         descriptor = open_private(reserve, os.O_WRONLY)
         try:
@@ -99,6 +110,8 @@ def make_reserve(path: Path) -> bool:
 
 def release_reserve(path: Path) -> bool:
     """Give the reserve's space back to the disk; False if there was none."""
+    if is_special(reserve_of(path)):
+        return False
     try:
         reserve_of(path).unlink()
     except OSError:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from notebook_flows.errors import StoreError
 from notebook_flows.store.filesystem import make_private_folder, open_private
 from notebook_flows.store.rows import Owner
 
@@ -104,7 +105,13 @@ def held(path: Path) -> Iterator[None]:
 
 
 def lock_of_run(store: Path, run_id: str) -> FileLock:
-    """The lock that the owner of a run holds for life."""
+    """The lock that the owner of a run holds for life.
+
+    Raises:
+        StoreError: the id is none that can be part of a file's name.
+    """
+    if not run_id or run_id[0] == "." or "/" in run_id or "\0" in run_id:
+        raise StoreError(f"{run_id!r} is no id of a run: it names a place outside the history's folder of locks.")
     return FileLock(store.parent / "locks" / f"{run_id}.run")
 
 

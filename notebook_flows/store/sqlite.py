@@ -9,9 +9,9 @@ from notebook_flows.engine.clock import SystemClock
 from notebook_flows.errors import StoreError, StoreUnavailable
 from notebook_flows.store import pruning, sweeping
 from notebook_flows.store.checking import problems_of, rebuild
-from notebook_flows.store.connection import as_store_error, is_writable
+from notebook_flows.store.connection import as_store_error, is_writable, refuse_special
 from notebook_flows.store.encoding import clean_text, to_json
-from notebook_flows.store.filesystem import make_private_folder, make_reserve
+from notebook_flows.store.filesystem import is_special, make_private_folder, make_reserve, reserve_of
 from notebook_flows.store.locks import lock_of_run, this_process
 from notebook_flows.store.reader import Reader, find_run
 from notebook_flows.store.runlog import SqliteRunLog
@@ -64,6 +64,7 @@ class SqliteEventLog:
         Raises:
             StoreError: the history cannot be written; nothing must start then.
         """
+        refuse_special(self.path, doing="written")
         self._sweep_once(must=True)
         writer = self._writer
         lock = lock_of_run(self.path, info.run_id)
@@ -77,6 +78,11 @@ class SqliteEventLog:
         writer.adopt(log)
         try:
             if not make_reserve(self.path):
+                if is_special(reserve_of(self.path)):
+                    raise StoreUnavailable(
+                        f"{reserve_of(self.path)} is not a regular file, and in the way of one that is needed there: "
+                        "move it aside and start the run again."
+                    )
                 raise StoreUnavailable(
                     f"The disk with the history {self.path} is full: free some space and start the run again."
                 )
@@ -118,6 +124,7 @@ class SqliteEventLog:
         Returns:
             The ids of the runs that were found dead. Costs one look at an index if none is open.
         """
+        refuse_special(self.path, doing="written")
         if not self.path.exists():
             return []
         self._swept = True
@@ -145,6 +152,7 @@ class SqliteEventLog:
         Returns:
             The ids of the runs that were forgotten, oldest first.
         """
+        refuse_special(self.path, doing="written")
         if not self.path.exists():
             return []
         return pruning.prune(self._writer, self._clock, keep_days=keep_days, keep_runs=keep_runs)

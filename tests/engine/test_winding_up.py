@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from notebook_flows import Flow, LocalResult, signals, task
+from notebook_flows import Flow, LocalResult, Parameter, Secret, signals, task
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.engine.bell import Bell
 from notebook_flows.executors import LocalExecutor
@@ -120,6 +120,21 @@ def test_a_task_that_rests_when_fail_fast_ends_the_run_has_an_end_of_its_own() -
 
     states = {row.slug: row.state for row in log.task_runs(log.runs()[0].run_id)}
     assert states == {"shaky-1": S.CANCELLED, "bad-1": S.FAILED}
+
+
+def test_a_secret_parameter_stays_in_this_process() -> None:
+    @task
+    def harmless(x: int) -> int:
+        return x + 1
+
+    with Flow("secretive") as flow:
+        Parameter("password", default=Secret("hunter2"))()
+        answer = harmless(41)
+
+    state = run_flow_for_test(flow, executor="processes:1")
+
+    assert state.is_successful()
+    assert state.result[answer].result == 42
 
 
 def test_a_flow_with_a_result_keeps_the_values_of_its_tasks(tmp_path: Path) -> None:

@@ -325,7 +325,7 @@ def test_ctrl_c_ends_it_at_once_and_all_is_told(write: Any, tmp_path: Path) -> N
     _, errors = process.communicate(timeout=30)
 
     assert process.returncode == -signal.SIGINT
-    assert errors.strip().endswith("KeyboardInterrupt")
+    assert errors.strip().endswith("KeyboardInterrupt: Interrupted (Ctrl-C).")
     assert has_ended_within(kernel, 1)
     run = event_log().run("d" * 32)
     assert (run.state, run.message) == (S.CANCELLED, "Interrupted (Ctrl-C).")
