@@ -28,7 +28,7 @@ from notebook_flows.engine.call import RunFacts
 from notebook_flows.engine.clock import SystemClock
 from notebook_flows.engine.logs import caught
 from notebook_flows.engine.loop import PATIENCE_S, Engine
-from notebook_flows.engine.parameters import told, told_apart
+from notebook_flows.engine.parameters import RunOptionError, checked_observers, completed, shown, told, told_apart
 from notebook_flows.engine.ports import RunInfo
 from notebook_flows.engine.results import Ledger, TaskStates
 from notebook_flows.errors import FlowError, StoreError
@@ -136,10 +136,13 @@ def run_flow(
     if runner_cls is not None:
         raise FlowError("`runner_cls` is Prefect 1's; notebook_flows has one engine. Leave it out, or give `executor`.")
     now = clock or SystemClock()
+    if not hasattr(now, "now_us"):
+        raise RunOptionError(f"flow.run(): `clock` has to be a clock, such as SystemClock(), not {shown(clock)}.")
     given, options = told_apart(flow, parameters, keywords)
+    options["observers"] = checked_observers(observers)
     if flow.schedule is None or run_on_schedule is False:
-        return _run_once(flow, given, now, observers=observers, **options)
-    return _run_on_schedule(flow, given, now, observers=observers, **options)
+        return _run_once(flow, completed(flow, given), now, **options)
+    return _run_on_schedule(flow, given, now, **options)
 
 
 def _run_on_schedule(flow: Flow, given: dict[str, Any], clock: WaitingClock, **options: Any) -> api.State:
@@ -155,10 +158,10 @@ def _run_on_schedule(flow: Flow, given: dict[str, Any], clock: WaitingClock, **o
             return state
         event = events[0]
         due = getattr(event, "start_time", event)
+        parameters = completed(flow, given, getattr(event, "parameter_defaults", None))
         while (left_s := due.timestamp() - clock.now_us() / 1e6) > 0:
             clock.sleep_s(min(left_s, LONGEST_NAP_S))
-        defaults = getattr(event, "parameter_defaults", None) or {}
-        state = _run_once(flow, {**defaults, **given}, clock, scheduled_start_time=due, **options)
+        state = _run_once(flow, parameters, clock, scheduled_start_time=due, **options)
         after = due
 
 
@@ -308,6 +311,8 @@ def _executor(chosen: Executor | str | None) -> Executor:
     if hasattr(chosen, "for_run"):
         own: Executor = chosen.for_run()  # the object may be in use by another run, or by the one around this one
         return own
+    if not all(hasattr(chosen, name) for name in ("name", "workers", "start", "submit", "stop")):
+        raise RunOptionError(f"`executor` has to be an executor or its name, such as 'threads:4', not {shown(chosen)}.")
     return chosen
 
 

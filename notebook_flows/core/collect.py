@@ -89,15 +89,15 @@ def holds_task(value: Any) -> bool:
     True
     """
     waiting = [value]
-    seen: set[int] = set()
+    seen: dict[int, Any] = {}  # the collections themselves too, for an id is another's once its owner is gone
     while waiting:
         one = waiting.pop()
         if type(one) in ATOMS:
             continue
         if isinstance(one, Task):
             return True
-        if isinstance(one, _LOOKED_INTO) and id(one) not in seen:
-            seen.add(id(one))
+        if (type(one) in COLLECTIONS or isinstance(one, _LOOKED_INTO)) and id(one) not in seen:
+            seen[id(one)] = one
             waiting.extend(_parts(one))
     return False
 
@@ -112,7 +112,7 @@ def holders(value: Any, task_name: str, flow_name: str) -> set[int]:
     """
     holding: set[int] = set()
     around: set[int] = set()  # the collections that the walk is inside of
-    done: set[int] = set()
+    done: dict[int, Any] = {}
     looped: set[int] = set()
     path = [(value, iter(_parts(value)))]
     around.add(id(value))
@@ -132,12 +132,14 @@ def holders(value: Any, task_name: str, flow_name: str) -> set[int]:
         else:
             path.pop()
             around.discard(id(one))
-            done.add(id(one))
+            done[id(one)] = one
             if path and id(one) in holding:
                 holding.add(id(path[-1][0]))
     if looped & holding:
         raise TaskCallError(
-            task_name, flow_name, "it is given a collection that holds a task and is a part of itself. Break the circle."
+            task_name,
+            flow_name,
+            "it is given a collection that holds a task and is a part of itself. Break the circle.",
         )
     return holding
 
@@ -182,10 +184,13 @@ def refuse_iterator(value: Any, task_name: str, flow_name: str) -> None:
 
 
 def _parts(one: Any) -> Iterable[Any]:
+    if type(one) in COLLECTIONS and type(one) is not dict:
+        return one  # type: ignore[no-any-return] # one of the plain ones
     if isinstance(one, dict):  # by dict's own methods: a subclass may have changed them
         return [*dict.keys(one), *dict.values(one)]
     if isinstance(one, _MAPPINGS):
         return [*one.keys(), *one.values()]
+    base: Any
     for base in (list, tuple, set, frozenset):
         if isinstance(one, base):
             return list(base.__iter__(one))

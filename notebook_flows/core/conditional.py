@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from notebook_flows.core import building, signals, triggers
 from notebook_flows.core.context import context
 from notebook_flows.core.task import Task
+from notebook_flows.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from contextvars import Token
 
     from notebook_flows.core.flow import Flow
@@ -100,6 +102,10 @@ class case:  # noqa: N801 - reads as a statement: with case(...)
 
 def switch(condition: Task, cases: Mapping[Any, Task], mapped: bool = False) -> None:
     """Of these branches run the one whose key is the condition's value; the others are skipped."""
+    if not isinstance(condition, Task):
+        raise TypeError(f"switch decides by the value of a task, and {condition!r} is none.")
+    if not isinstance(cases, Mapping):
+        raise TypeError(f"The cases of a switch are a dict, such as {{'a': task_a, 'b': task_b}}, not {cases!r}.")
     flow = building.flow_for(condition, None)
     for value, branch in cases.items():
         compare = CompareValue(value, name=f"CompareValue: {value!r}").bind(value=condition, mapped=mapped)
@@ -125,7 +131,14 @@ def merge(*tasks: Any, flow: Flow | None = None, mapped: bool = False, **kwargs:
         **kwargs: options of the task, such as ``name`` and ``checkpoint``.
     Raises:
         ValueError: ``skip_on_upstream_skip=True``.
+        TypeError: an option that tasks do not have.
     """
+    options = inspect.signature(Task.__init__).parameters.keys() - {"self"}
+    if unknown := [name for name in kwargs if name not in options]:
+        raise TypeError(
+            f"A merge has no option {unknown[0]!r}.{did_you_mean(unknown[0], options)} "
+            "The tasks to merge are given by position: merge(a, b)."
+        )
     return Merge(**kwargs).bind(
         mapped=mapped, flow=flow, **{f"task_{number}": task for number, task in enumerate(tasks, 1)}
     )

@@ -104,9 +104,11 @@ class Flow:
         self.terminal_state_handler = terminal_state_handler
         self.timeout = None if timeout is None else _seconds(timeout, f"timeout of flow {name!r}")
         self.fail_fast = fail_fast
+        if tag_limits is not None and not isinstance(tag_limits, Mapping):
+            raise TypeError(f"tag_limits of flow {name!r} are a dict, such as {{'db': 2}}, not {tag_limits!r}.")
         self.tag_limits = {
             tag: _at_least_one(limit, f"tag limit {tag!r} of flow {name!r}")
-            for tag, limit in dict(tag_limits or {}).items()
+            for tag, limit in (tag_limits or {}).items()
         }
         self.constants: dict[Task, dict[str, Any]] = {}
         self._into: dict[Task, dict[Edge, None]] = {}
@@ -325,8 +327,7 @@ class Flow:
         self._insert(Edge(upstream, downstream, key, mapped))
 
     def _wait_for_all(self, task: Task | str, upstream_tasks: Iterable[Any], mapped: bool) -> None:
-        if isinstance(upstream_tasks, (str, Task)):
-            raise TypeError(f"Upstream tasks are given as a list: [{upstream_tasks!r}].")
+        _must_be_list(upstream_tasks, "Upstream")
         for upstream in upstream_tasks:
             if isinstance(upstream, str) or isinstance(task, str):
                 self._named.append((upstream, task, mapped))
@@ -335,7 +336,7 @@ class Flow:
             mark = upstream if isinstance(upstream, EdgeAnnotation) else EdgeAnnotation(upstream)
             if mapped and not isinstance(mark.value, Task) and not holds_task(mark.value):
                 _check_elements(mark.value, task.name, mark.mapped is not False)
-            edge = edge_from(mark, self._as_task(mark.value), task, None, mapped)
+            edge = edge_from(mark, self._as_task(mark.value, task.name), task, None, mapped)
             self._insert(edge)
             if mark.mapped is False and self._whole is not None:
                 self._whole.add(edge)
@@ -362,6 +363,12 @@ class Flow:
             mapped: it runs once for each element of its upstream values.
             validate: look for problems right away.
         """
+        if upstream_tasks is not None:
+            _must_be_list(upstream_tasks, "Upstream")
+        if downstream_tasks is not None:
+            _must_be_list(downstream_tasks, "Downstream")
+        if keyword_tasks is not None and not isinstance(keyword_tasks, Mapping):
+            raise TypeError(f"keyword_tasks are a dict, such as {{'x': task}}, not {keyword_tasks!r}.")
         subject = task if isinstance(task, str) else self._as_task(task)
         if isinstance(subject, Task) and subject not in self._into:
             self._add(subject)
@@ -398,6 +405,12 @@ class Flow:
             ValueError: into a parameter; from a task to itself; or, with ``validate``, the key is taken.
             TypeError: with ``validate``, the task has no such argument.
         """
+        for end in (upstream_task, downstream_task):
+            if not isinstance(end, Task):
+                raise TypeError(
+                    f"An edge of flow {self.name!r} connects two tasks, and {end!r} is none. To name tasks, or to give "
+                    "values, use flow.set_dependencies(...)."
+                )
         if isinstance(downstream_task, Parameter):
             raise ValueError(  # noqa: TRY004 - as in Prefect 1
                 f"Parameters can not have upstream dependencies, and {downstream_task.name!r} is one."
@@ -434,6 +447,8 @@ class Flow:
             validate: look for problems right away.
             merge_reference_tasks: the other one's reference tasks decide too.
         """
+        if not isinstance(flow, Flow):
+            raise TypeError(f"Flow {self.name!r} can be updated with another Flow, not with {flow!r}.")
         same: dict[Task, Task] = {}
         if merge_parameters:
             mine = {p.name: p for p in self.parameters()}
@@ -886,6 +901,11 @@ class Flow:
     def diagnostics(self, include_secret_names: bool = False) -> str:
         """What to send along with a bug report, as JSON: versions, settings and the flow's shape; no values."""
         return doors.diagnose(self, include_secret_names=include_secret_names)
+
+
+def _must_be_list(tasks: Any, which: str) -> None:
+    if isinstance(tasks, (str, Task)) or not isinstance(tasks, Iterable):
+        raise TypeError(f"{which} tasks are given as a list: [{tasks!r}].")
 
 
 class _Derived:

@@ -64,10 +64,15 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **
         What the function returns, tasks or a collection of them.
     Raises:
         NoActiveFlowError: no flow is open and none is given.
+        TypeError: not a function; or an argument that has no elements.
     """
     from notebook_flows.core.flow import Flow as FlowClass
     from notebook_flows.core.parameter import Constant
 
+    if not callable(func):
+        raise TypeError(f"apply_map maps a function that calls tasks, and {func!r} is none.")
+    if flow is not None and not isinstance(flow, FlowClass):
+        raise TypeError(f"apply_map puts tasks into a Flow, not into {flow!r}. Give flow=... the flow itself.")
     outer = flow if flow is not None else building.open_flow.get()
     if outer is None:
         from notebook_flows.errors import NoActiveFlowError
@@ -81,7 +86,7 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **
         if mark.mapped is None:
             mark.mapped = True
         value = mark.value
-        found = value if isinstance(value, Task) else outer._as_task(value)
+        found = value if isinstance(value, Task) else outer._as_task(value, "apply_map")
         if isinstance(found, Constant):
             _check_elements(found.value, "apply_map", mark.mapped)
         if found not in outer._into:

@@ -9,7 +9,7 @@ from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
-from notebook_flows.core import doors
+from notebook_flows.core import doors, triggers
 from notebook_flows.core.building import flow_for, in_apply_map, open_flow, open_tags
 from notebook_flows.core.retry import RetryPolicy
 from notebook_flows.core.signature import Signature, check_signature, fitted, signature_of
@@ -115,21 +115,19 @@ class Task:
         self.name = name or type(self).__name__
         if slug is not None:
             self.slug = slug
-        if isinstance(tags, str):
-            raise TypeError(f"Tags of task {self.name!r} are a set of strings, not one string: [{tags!r}].")
-        if all_tags := open_tags.get().union(tags or ()):
+        if all_tags := open_tags.get().union(() if tags is None else _as_tags(tags, self.name)):
             self.tags = set(all_tags)
         self._set_retries(max_retries, retry_delay, retry_on, retry_jitter)
         if timeout is not None:
             self.timeout = _seconds(timeout, f"timeout of task {self.name!r}")
         if trigger is not None:
-            self.trigger = trigger
+            self.trigger = _fit("trigger", trigger, self.name)
         if not skip_on_upstream_skip:
             self.skip_on_upstream_skip = False
         self._set_cache(cache_for, cache_validator, cache_key)
-        if state_handlers is not None and not isinstance(state_handlers, Sequence):
-            raise TypeError(f"state_handlers of task {self.name!r} must be a list, even for a single one.")
-        handlers = [*(state_handlers or ()), *([_failure_handler(on_failure)] if on_failure else [])]
+        handlers = [] if state_handlers is None else [*_fit("state_handlers", state_handlers, self.name)]
+        if on_failure is not None:
+            handlers.append(_failure_handler(_fit("on_failure", on_failure, self.name)))
         if handlers:
             self.state_handlers = handlers
         for attribute, value in (
@@ -140,7 +138,7 @@ class Task:
             ("map_limit", None if map_limit is None else _at_least_one(map_limit, f"map_limit of task {self.name!r}")),
         ):
             if value is not None:
-                setattr(self, attribute, value)
+                setattr(self, attribute, _fit(attribute, value, self.name))
         if log_stdout:
             self.log_stdout = True
         self._signature = signature_of(self.run)
@@ -205,11 +203,11 @@ class Task:
                 f"Task {self.name!r} has a cache_validator but no cache_for, so nothing is cached.", stacklevel=4
             )
         if cache_for is not None:
-            self.cache_for = cache_for
+            self.cache_for = _fit("cache_for", cache_for, self.name)
         if validator is not None:
-            self.cache_validator = validator
+            self.cache_validator = _fit("cache_validator", validator, self.name)
         if key is not None:
-            self.cache_key = key
+            self.cache_key = _fit("cache_key", key, self.name)
 
     if TYPE_CHECKING:  # any arguments, so that tasks may have their own
 
@@ -237,11 +235,11 @@ class Task:
             NoActiveFlowError: no flow is open and none is given.
             TaskCallError: the arguments do not fit the function.
         """
-        flow = flow_for(self, flow)
+        flow = _flow_for(self, flow)
         new = self._clone()
         new._origin = self._origin or self
-        if task_args or self.slug is not None:
-            new._change(task_args or {})
+        if task_args is not None or self.slug is not None:
+            new._change({} if task_args is None else task_args)
         new._enter(flow, args, kwargs, mapped, upstream_tasks)
         return new
 
@@ -254,7 +252,7 @@ class Task:
         **kwargs: Any,
     ) -> Self:
         """Add this very task, not a copy, to the open flow, with these arguments."""
-        self._enter(flow_for(self, flow), args, kwargs, mapped, upstream_tasks)
+        self._enter(_flow_for(self, flow), args, kwargs, mapped, upstream_tasks)
         return self
 
     def _enter(
@@ -327,12 +325,19 @@ class Task:
         return new
 
     def _change(self, task_args: Mapping[str, Any]) -> None:
+        if not isinstance(task_args, Mapping):
+            raise TypeError(
+                f"task_args of task {self.name!r} are a dict, such as {{'name': 'load'}}, not {task_args!r}."
+            )
         for attribute, value in task_args.items():
-            if not hasattr(self, attribute):
+            if not isinstance(attribute, str):
+                raise TypeError(f"task_args of task {self.name!r} name its attributes; {attribute!r} is no name.")
+            if attribute.startswith("_") or not hasattr(self, attribute):
                 raise AttributeError(f"Task {self.name!r} has no attribute {attribute!r} to be set by task_args.")
-            if attribute == "tags":
-                value = {*self.tags, *value}  # noqa: PLW2901 - the tags of a copy are added to those it has
-            setattr(self, attribute, value)
+            if attribute == "tags":  # the tags of a copy are added to those it has
+                self.tags = {*self.tags, *_as_tags(value, self.name)}
+            else:
+                setattr(self, attribute, value if value is None else _fit(attribute, value, self.name))
         if self.slug is not None and "slug" not in task_args:
             self.slug = f"{self.slug}-copy"
         if {"max_retries", "retry_delay", "retry_on"} & task_args.keys():
@@ -356,7 +361,7 @@ class Task:
         validate: bool | None = None,
     ) -> Self:
         """Say what this task waits for, what waits for it, and what its arguments are."""
-        flow_for(self, flow).set_dependencies(
+        _flow_for(self, flow).set_dependencies(
             self,
             upstream_tasks=upstream_tasks,
             downstream_tasks=downstream_tasks,
@@ -374,7 +379,7 @@ class Task:
 
     def set_downstream(self, task: Any, flow: Flow | None = None, key: str | None = None, mapped: bool = False) -> Self:
         """Let another task wait for this one; with ``key``, it gets this one's value as that argument."""
-        into = flow_for(self, flow)
+        into = _flow_for(self, flow)
         if key is not None:
             into.set_dependencies(task, mapped=mapped, keyword_tasks={key: self})
         else:
@@ -581,6 +586,62 @@ def _failure_handler(on_failure: Callable[[Any, State], Any]) -> Callable[[Any, 
             on_failure(owner, new)
 
     return call_on_failure
+
+
+def _flow_for(task: Task, flow: Flow | None) -> Flow:
+    if flow is not None and not hasattr(flow, "_add_call"):
+        raise TypeError(f"Task {task.name!r} is put into a Flow, not into {flow!r}. Give flow=... the flow itself.")
+    return flow_for(task, flow)
+
+
+_CALLABLE = frozenset({"trigger", "on_failure", "cache_validator"})
+_TEXT_OR_CALLABLE = frozenset({"target", "task_run_name"})
+
+
+def _fit(option: str, value: Any, task_name: str) -> Any:
+    """The value of an option, if that is what it can be.
+
+    Raises:
+        TypeError: it is not.
+    """
+    what: str | None = None
+    if option in _CALLABLE:
+        if not callable(value):
+            what = "a function"
+            if option == "trigger" and isinstance(value, str) and isinstance(getattr(triggers, value, None), Trigger):
+                what = f"a function, such as triggers.{value}"
+    elif option in _TEXT_OR_CALLABLE:
+        if not isinstance(value, str) and not callable(value):
+            what = "a text, or a function that returns one"
+    elif option == "cache_for":
+        if not isinstance(value, timedelta):
+            what = "a timedelta"
+    elif option == "cache_key":
+        if not isinstance(value, str):
+            what = "a text"
+    elif option == "result":
+        if not hasattr(value, "write"):
+            what = "an object with `exists`, `read` and `write`, such as LocalResult()"
+    elif option == "state_handlers":
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            raise TypeError(f"state_handlers of task {task_name!r} must be a list, even for a single one.")
+        wrong = [one for one in value if not callable(one)]
+        if wrong:
+            raise TypeError(f"state_handlers of task {task_name!r} are functions; {wrong[0]!r} is none.")
+    if what is not None:
+        raise TypeError(f"The {option} of task {task_name!r} is {what}, not {value!r}.")
+    return value
+
+
+def _as_tags(tags: Any, task_name: str) -> set[str]:
+    if isinstance(tags, str):
+        raise TypeError(f"Tags of task {task_name!r} are a set of strings, not one string: [{tags!r}].")
+    if not isinstance(tags, Iterable):
+        raise TypeError(f"Tags of task {task_name!r} are a set of strings, not {tags!r}.")
+    listed = list(tags)
+    if wrong := [one for one in listed if not isinstance(one, str)]:
+        raise TypeError(f"Tags of task {task_name!r} are strings; {wrong[0]!r} is none.")
+    return set(listed)
 
 
 def _seconds(value: Any, what: str, *, zero_allowed: bool = False) -> float:

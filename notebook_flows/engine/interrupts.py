@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 class Interrupts:
     """Stands for SIGINT while a run is on, in the main thread; elsewhere nothing changes.
 
+    Whether Ctrl-C stops the run is for the handler to say that it finds there, and asks at once: Python's own raises
+    KeyboardInterrupt, somebody else's may raise something of their own, or nothing: then the run goes on.
+
     Attributes:
         in_user_code: the engine has gone into a task or a handler, where Ctrl-C is raised at once.
-        asked: Ctrl-C was pressed; the engine stops at its next step, and raises when all is recorded.
+        asked: Ctrl-C was pressed, and the handler of before has raised something for it; the engine stops at its next step, and raises when all is recorded.
         is_winding_up: the end is being recorded, in bounded time: Ctrl-C only sets ``asked``.
     """
 
@@ -26,6 +29,7 @@ class Interrupts:
         self.is_winding_up = False
         self._wake = wake
         self._before: Any = None
+        self._raised: BaseException | None = None
         self._is_set = False
 
     def __enter__(self) -> Self:
@@ -36,9 +40,12 @@ class Interrupts:
                 self._is_set = True
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         if self._is_set:
             signal.signal(signal.SIGINT, self._before)
+        raised, self._raised = self._raised, None
+        if kind is None and raised is not None and not isinstance(raised, KeyboardInterrupt):
+            raise raised  # the exception of a handler of the user's own, now that all is recorded
 
     @contextmanager
     def user_code(self) -> Iterator[None]:
@@ -51,9 +58,12 @@ class Interrupts:
             self.in_user_code = was_in
 
     def _interrupted(self, number: int, frame: Any) -> None:
-        again = self.asked
-        self.asked = True
-        if self.in_user_code or (again and not self.is_winding_up):
-            self._before(number, frame)  # Python's own raises KeyboardInterrupt; somebody else's does what they want
-        else:
+        at_once = self.in_user_code or (self.asked and not self.is_winding_up)
+        try:
+            self._before(number, frame)
+        except BaseException as error:
+            self.asked = True
+            if at_once:
+                raise
+            self._raised = error
             self._wake()

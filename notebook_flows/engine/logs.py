@@ -73,10 +73,12 @@ def _catch(record: logging.LogRecord) -> None:
     sink([_line(int(record.created * 1e6), record.levelno, record.name, message, attempt)])
 
 
-def _line(at_us: int, level: int, logger: str, message: str, attempt: Any) -> LogLine:
+def _line(at_us: int, level: int, logger: str, message: str, attempt: Any, length: int | None = None) -> LogLine:
+    """What a history keeps; ``length`` is that of the whole message, where only its beginning is given."""
     call = attempt.call
-    if len(message) > LONGEST_LINE:
-        message = f"{message[:LONGEST_LINE]}... ({len(message) - LONGEST_LINE} more characters)"
+    length = len(message) if length is None else length
+    if length > LONGEST_LINE:
+        message = f"{message[:LONGEST_LINE]}... ({length - LONGEST_LINE} more characters)"
     return LogLine(at_us, level, logger, message, call.task_key, call.index, call.attempt)
 
 
@@ -137,28 +139,46 @@ _kept_alive: deque[_Router] = deque(maxlen=64)
 
 
 class Printed:
-    """What one attempt prints, line by line."""
+    """What one attempt prints, line by line. Of a line without an end only what will be told of it is kept."""
 
     def __init__(self, attempt: Any) -> None:
         self._attempt = attempt
-        self._rest = ""
+        self._rest: list[str] = []
+        self._length = 0
 
     def add(self, text: str) -> None:
         """Some more of it."""
-        *lines, self._rest = (self._rest + text).split("\n")
-        self._send(lines)
+        if "\n" not in text:
+            self._keep(text)
+            return
+        first, *lines, rest = text.split("\n")
+        self._keep(first)
+        self._send([self._taken(), *((line, len(line)) for line in lines)])
+        self._keep(rest)
 
     def end(self) -> None:
         """That was all."""
-        if self._rest:
-            self._send([self._rest])
-            self._rest = ""
+        if self._length:
+            self._send([self._taken()])
 
-    def _send(self, lines: Sequence[str]) -> None:
+    def _keep(self, text: str) -> None:
+        if text and self._length < LONGEST_LINE:
+            self._rest.append(text[: LONGEST_LINE - self._length])
+        self._length += len(text)
+
+    def _taken(self) -> tuple[str, int]:
+        """The line that has just ended, and how long it was."""
+        line = "".join(self._rest), self._length
+        self._rest, self._length = [], 0
+        return line
+
+    def _send(self, lines: Sequence[tuple[str, int]]) -> None:
         sink = _sinks.get(self._attempt.run_id)
         if sink is not None and lines:
             now = time.time_ns() // 1000
-            sink([_line(now, logging.INFO, "stdout", line.rstrip("\r"), self._attempt) for line in lines])
+            sink(
+                [_line(now, logging.INFO, "stdout", line.rstrip("\r"), self._attempt, length) for line, length in lines]
+            )
 
 
 @contextmanager

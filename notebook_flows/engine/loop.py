@@ -217,9 +217,16 @@ class Engine:
         if now_s - self._looked_s < LOOK_AROUND_S:
             return
         self._looked_s = now_s
+        reason = self._asked_to_cancel()
+        if reason and not self.run.stopping:
+            self._stop(S.CANCELLED, reason)
+
+    def _asked_to_cancel(self) -> str:
+        """Why another process wants the run to be cancelled, or nothing."""
         for request in self.log.requests():
-            if request.verb == "cancel" and not self.run.stopping:
-                self._stop(S.CANCELLED, str(request.payload.get("reason", "Cancelled from outside.")))
+            if request.verb == "cancel":
+                return str(request.payload.get("reason", "Cancelled from outside."))
+        return ""
 
     def _patience_s(self) -> float:
         due_in_s = self._due_in_s()
@@ -662,7 +669,8 @@ class Engine:
                 problem = None
                 self._stop(S.CRASHED, "The history cannot be written.")
             elif isinstance(problem, KeyboardInterrupt):
-                self._stop(S.CANCELLED, str(problem) or INTERRUPTED)
+                # a command line turns the wish of another process into an interrupt, where a task holds the thread
+                self._stop(S.CANCELLED, self._asked_to_cancel() or str(problem) or INTERRUPTED)
             elif isinstance(problem, TaskTimeout):
                 self._stop(S.CANCELLED, "The task that ran this flow took longer than its timeout.")
             elif problem is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from operator import index
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,25 @@ def crashed(call: Call, problem: WorkerDied, began_us: int) -> Outcome:
         if outcome.state is S.RETRYING:
             return outcome
     return ended_without(call, S.CRASHED, str(problem), problem, began_us=began_us)
+
+
+def checked_workers(executor: str, workers: Any) -> int | None:
+    """A number of workers, if it is one.
+
+    Raises:
+        ValueError: it is no whole number, or none above 0.
+    """
+    if workers is None:
+        return None
+    try:
+        number = None if isinstance(workers, bool) else index(workers)
+    except TypeError:
+        number = None
+    if number is None:
+        raise ValueError(f"{executor} needs a whole number of workers, 1 or more, not {workers!r}.")
+    if number < 1:
+        raise ValueError(f"{executor} needs 1 worker or more, not {number}.")
+    return number
 
 
 def number_of_cpus() -> int:

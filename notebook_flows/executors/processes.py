@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING
 
-from notebook_flows.executors.calls import number_of_cpus
+from notebook_flows.executors.calls import checked_workers, number_of_cpus
 from notebook_flows.executors.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -33,9 +33,7 @@ class ProcessExecutor:
     _supervisor: Supervisor | None = None
 
     def __init__(self, workers: int | None = None) -> None:
-        if workers is not None and workers < 1:
-            raise ValueError(f"ProcessExecutor needs 1 worker or more, not {workers}.")
-        self.workers = workers or number_of_cpus()
+        self.workers = checked_workers("ProcessExecutor", workers) or number_of_cpus()
         self.name = f"processes({self.workers})"
 
     def for_run(self) -> ProcessExecutor:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import perform
-from notebook_flows.executors.calls import ended_without, links_of, next_link, number_of_cpus, timed_out
+from notebook_flows.executors.calls import (
+    checked_workers,
+    ended_without,
+    links_of,
+    next_link,
+    number_of_cpus,
+    timed_out,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,9 +48,7 @@ class ThreadExecutor:
     _crew: _Crew | None = None
 
     def __init__(self, workers: int | None = None) -> None:
-        if workers is not None and workers < 1:
-            raise ValueError(f"ThreadExecutor needs 1 worker or more, not {workers}.")
-        self.workers = workers or min(32, number_of_cpus() + 4)
+        self.workers = checked_workers("ThreadExecutor", workers) or min(32, number_of_cpus() + 4)
         self.name = f"threads({self.workers})"
 
     def for_run(self) -> ThreadExecutor:

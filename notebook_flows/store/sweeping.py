@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from notebook_flows.core.events import RUN_ITSELF, UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S, facts_of
 from notebook_flows.engine.crash import crash_point
+from notebook_flows.errors import StoreError
 from notebook_flows.store.checking import pieces
 from notebook_flows.store.encoding import encode
 from notebook_flows.store.filesystem import network_filesystem
@@ -47,7 +48,10 @@ def sweep(path: Path, writer: Writer, clock: Clock) -> list[str]:
     spools = {spooled.run_id: spooled for spooled in read_spools(path)}
     dead = []
     for run in writer.call(lambda connection: _open_runs(connection, tuple(spools))):
-        lock = lock_of_run(path, run.run_id)
+        try:
+            lock = lock_of_run(path, run.run_id)
+        except StoreError:  # an id that nobody of ours has written; nothing can be locked for it
+            continue
         if not run.has_ended and not _may_take(path, run.owner, has_lock_file=lock.path.exists()):
             continue
         if not lock.acquire():

@@ -14,6 +14,7 @@ import pytest
 from notebook_flows import Flow, LocalResult, Parameter, Secret, signals, task
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.engine.bell import Bell
+from notebook_flows.errors import ParameterError
 from notebook_flows.executors import LocalExecutor
 from notebook_flows.store.sqlite import SqliteEventLog
 from notebook_flows.testing import MemoryEventLog, run_flow_for_test
@@ -95,7 +96,7 @@ def test_an_executor_that_cannot_start_leaves_no_run_open() -> None:
 def test_an_error_before_the_engine_begins_leaves_no_run_open() -> None:
     log = MemoryEventLog()
 
-    with pytest.raises(AttributeError):
+    with pytest.raises(ParameterError, match="task_contexts"):
         run_flow_for_test(flow_of_one(), event_log=log, task_contexts=["no mapping"])
 
     assert log.runs() == []

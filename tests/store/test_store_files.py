@@ -13,11 +13,13 @@ from store_benches import SqliteBench, bench_of
 from store_processes import ROOT, outcome, start
 
 from notebook_flows.core.lifecycle import S
+from notebook_flows.errors import StoreError, StoreUnavailable
 from notebook_flows.store import connection as connections
-from notebook_flows.store.locks import FileLock, is_alive, process_started, this_process
+from notebook_flows.store.locks import FileLock, is_alive, lock_of_run, process_started, this_process
 from notebook_flows.store.sqlite import SqliteEventLog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -211,3 +213,38 @@ def test_two_logs_of_one_history_share_a_writer(tmp_path: Path) -> None:
 
         assert one._writer is other._writer
         other.close()
+
+
+@pytest.mark.parametrize("beside", ["", "-wal"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_regular_file_is_left_alone(tmp_path: Path, make: Callable[[Path], None], beside: str) -> None:
+    special = tmp_path / f"history.db{beside}"
+    make(special)
+    log = SqliteEventLog(tmp_path / "history.db")
+
+    for act in (lambda: log.begin(info()), log.runs, log.sweep, log.prune):
+        with pytest.raises(StoreUnavailable, match="is not a regular file"):
+            act()
+
+    assert [path.name for path in tmp_path.iterdir()] == [special.name]
+    assert not special.is_file()
+
+
+def test_something_else_in_the_reserves_place_is_no_full_disk(tmp_path: Path) -> None:
+    (tmp_path / "history.db.reserve").mkdir()
+
+    with pytest.raises(StoreUnavailable, match=r"reserve is not a regular file"):
+        SqliteEventLog(tmp_path / "history.db").begin(info())
+
+
+def test_a_path_that_is_too_long_is_told_in_a_sentence(tmp_path: Path) -> None:
+    log = SqliteEventLog(tmp_path / ("x" * 300))
+
+    for act in (lambda: log.begin(info()), log.runs, log.sweep):
+        with pytest.raises(StoreUnavailable, match="File name too long"):
+            act()
+
+
+def test_a_lock_stays_in_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no id of a run"):
+        lock_of_run(tmp_path / "history.db", "../../victim/keep")
