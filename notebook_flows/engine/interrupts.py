@@ -19,7 +19,8 @@ class Interrupts:
 
     Attributes:
         in_user_code: the engine has gone into a task or a handler, where Ctrl-C is raised at once.
-        asked: Ctrl-C was pressed, and the handler of before has raised something for it; the engine stops at its next step, and raises when all is recorded.
+        asked: Ctrl-C was pressed, and the handler of before has raised something for it; the engine stops at its next
+            step, and raises when all is recorded.
         is_winding_up: the end is being recorded, in bounded time: Ctrl-C only sets ``asked``.
     """
 
@@ -61,9 +62,16 @@ class Interrupts:
         at_once = self.in_user_code or (self.asked and not self.is_winding_up)
         try:
             self._before(number, frame)
+            if _is_asyncios(self._before):
+                raise KeyboardInterrupt
         except BaseException as error:
             self.asked = True
             if at_once:
                 raise
             self._raised = error
             self._wake()
+
+
+def _is_asyncios(handler: Any) -> bool:
+    """Whether `asyncio.run` has put this handler there."""
+    return str(getattr(getattr(handler, "func", handler), "__module__", "")).startswith("asyncio")

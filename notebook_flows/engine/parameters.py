@@ -110,6 +110,7 @@ def _check_options(options: Mapping[str, Any]) -> None:
         )
     _must_be("state", get("state"), State, "a state")
     _must_be("context", get("context"), Mapping, "a mapping of names to values")
+    _must_be("task_contexts", get("task_contexts"), Mapping, "a mapping of tasks to mappings")
     _must_be("task_states", get("task_states"), Mapping, "a mapping of tasks to states")
     _must_be("scheduled_start_time", get("scheduled_start_time"), datetime, "a datetime")
     _must_be("flow_run_name", get("flow_run_name"), str, "a text")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -65,6 +66,25 @@ def test_ctrl_c_in_a_handler_of_the_flow_ends_the_run_and_asks_the_handler_once(
 
     assert len(told) == 1
     assert [(row.state, row.ended_us is not None) for row in log.runs()] == [(S.CANCELLED, True)]
+
+
+def test_ctrl_c_in_a_flow_below_asyncio_run_is_raised_at_once() -> None:
+    log = MemoryEventLog()
+
+    @task
+    def press() -> None:
+        press_ctrl_c()
+
+    with Flow("below") as flow:
+        press()
+
+    async def main() -> None:
+        run_flow_for_test(flow, event_log=log)
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(main())
+
+    assert [row.state for row in log.runs()] == [S.CANCELLED]
 
 
 def test_a_signal_from_the_terminal_state_handler_is_the_flows_state() -> None:
