@@ -193,8 +193,8 @@ def is_plain(task: Task) -> bool:
 def _followers(tasks: Sequence[Task], graph: Graph, plain: Sequence[bool], limits: Mapping[int, Any]) -> list[int]:
     followers = [NO_FOLLOWER] * len(tasks)
     for number, after in enumerate(graph.downstream):
-        if len(after) != 1 or number in graph.mapped:
-            continue
+        if len(after) != 1 or number in graph.mapped or tasks[number]._is_parameter:
+            continue  # parameters never leave the calling process
         follower = after[0]
         inputs = graph.inputs[follower]
         if len(inputs) != 1 or inputs[0].is_flattened or follower in graph.mapped or follower in limits:

@@ -150,7 +150,7 @@ def test_a_secret_parameter_stays_in_this_process() -> None:
 
     with Flow("secretive") as flow:
         Parameter("password", default=Secret("hunter2"))()
-        answer = harmless(41)
+        answer = harmless(Parameter("x", default=41))
 
     state = run_flow_for_test(flow, executor="processes:1")
 
