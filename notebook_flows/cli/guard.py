@@ -78,8 +78,8 @@ def complete_file(ctx: click.Context, param: click.Parameter, incomplete: str) -
 def told_os_error(error: OSError) -> str:
     """An error of the operating system, as a sentence.
 
-    >>> told_os_error(PermissionError(13, "Permission denied", "/root/a.svg"))
-    '/root/a.svg: Permission denied.'
+    >>> told_os_error(PermissionError(13, "Permission denied", "/data/a.svg"))
+    '/data/a.svg: Permission denied.'
     """
     reason = error.strerror or str(error)
     return f"{error.filename}: {reason}." if error.filename else f"{reason}."
