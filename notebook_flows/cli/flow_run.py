@@ -14,7 +14,7 @@ from notebook_flows.cli.history import SHORT_ID
 from notebook_flows.cli.loading import OUR_FOLDER, flow_in
 from notebook_flows.cli.progress import view_for
 from notebook_flows.cli.stopping import Stops
-from notebook_flows.cli.summary import Ending, failed_from, tell_ending
+from notebook_flows.cli.summary import ending_of, tell_ending
 from notebook_flows.cli.values import given_from, values_for
 from notebook_flows.cli.watch import Watch
 
@@ -87,18 +87,8 @@ def _tell(flow: Flow, watch: Watch, run_id: str, wishes: Wishes) -> None:
     picture = drawn(watch, wishes.picture, lambda widths: diagram_of(flow, widths))
     if wishes.is_quiet and exit_of_state(watch.state) is Exit.SUCCESS:
         return
-    ending = Ending(
-        name=flow.name,
-        state=watch.state,
-        message=watch.message,
-        seconds=watch.seconds,
-        counts=watch.counts(),
-        failed=[failed_from(change) for change in watch.failures],
-        failed_count=watch.failure_count,
-        kept={**picture, **kept_in_history(run_id, wishes.history)},
-        more=commands_for_more(run_id, watch, wishes.history),
-    )
-    tell_ending(screen.stderr(), ending)
+    kept = {**picture, **kept_in_history(run_id, wishes.history)}
+    tell_ending(screen.stderr(), ending_of(watch, flow.name, kept, commands_for_more(run_id, watch, wishes.history)))
 
 
 def _has_history(history: bool | None) -> bool:

@@ -13,7 +13,7 @@ from notebook_flows.cli.loading import shown
 from notebook_flows.cli.params_command import Row
 from notebook_flows.cli.progress import view_for
 from notebook_flows.cli.stopping import Stops
-from notebook_flows.cli.summary import Ending, failed_from, tell_ending
+from notebook_flows.cli.summary import ending_of, tell_ending
 from notebook_flows.cli.values import from_json, given_from
 from notebook_flows.cli.watch import Watch
 from notebook_flows.errors import ParameterError
@@ -95,17 +95,9 @@ def _tell(path: Path, output_path: Path, watch: Watch, run_id: str, wishes: Wish
     picture = drawn(watch, wishes.picture, lambda _: _diagram(path.name, plan))
     if wishes.is_quiet and exit_of_state(watch.state) is Exit.SUCCESS:
         return
-    ending = Ending(
-        name=path.name,
-        state=watch.state,
-        message=watch.message,
-        seconds=watch.seconds,
-        counts=watch.counts(),
-        failed=[failed_from(change) for change in watch.failures],
-        failed_count=watch.failure_count,
-        kept={"Output": str(output_path), **picture, **kept_in_history(run_id, wishes.history)},
-        more=commands_for_more(run_id, watch, wishes.history, lambda change: f"cell-{change.node + 1}"),
-    )
+    kept = {"Output": str(output_path), **picture, **kept_in_history(run_id, wishes.history)}
+    more = commands_for_more(run_id, watch, wishes.history, lambda change: f"cell-{change.node + 1}")
+    ending = ending_of(watch, path.name, kept, more)
     tell_ending(screen.stderr(), ending)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from notebook_flows.cli.watch import Change
+    from notebook_flows.cli.watch import Change, Watch
 
 MOST_SHOWN = 4
 
@@ -58,6 +58,21 @@ class Ending(NamedTuple):
     failed_count: int
     kept: Mapping[str, str]
     more: Sequence[str]
+
+
+def ending_of(watch: Watch, name: str, kept: Mapping[str, str], more: Sequence[str]) -> Ending:
+    """What is told at the end of a run that was watched."""
+    return Ending(
+        name=name,
+        state=watch.state,
+        message=watch.message,
+        seconds=watch.seconds,
+        counts=watch.counts(),
+        failed=[failed_from(change) for change in watch.failures],
+        failed_count=watch.failure_count,
+        kept=kept,
+        more=more,
+    )
 
 
 def failed_from(change: Change) -> Failed:

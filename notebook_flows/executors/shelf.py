@@ -211,7 +211,7 @@ def _sendable(facts: RunFacts) -> RunFacts:
     """The facts without those keys of the context that cannot be pickled: tasks there do not see them."""
     try:
         dumps(facts)
-    except Exception:
+    except Exception:  # pickling users' values may raise anything: then those that do are left out
         return replace(
             facts,
             context={key: value for key, value in facts.context.items() if _can_be_sent(value)},
@@ -223,7 +223,7 @@ def _sendable(facts: RunFacts) -> RunFacts:
 def _can_be_sent(value: Any) -> bool:
     try:
         dumps(value)
-    except Exception:
+    except Exception:  # as above: whatever it raises, it cannot be sent
         return False
     return True
 

@@ -33,7 +33,7 @@ _KEEP_ALL = """
 try:
     (lambda thread: thread.schedule(lambda: thread.socket.setsockopt(23, 100_000)))(get_ipython().kernel.iopub_thread)
 except Exception:
-    pass
+    pass  # another kind of kernel: it keeps its own limit
 """
 """Sets SNDHWM where a kernel publishes: by default, what more than 1,000 messages are ahead of us is lost."""
 
