@@ -1,0 +1,1 @@
+"""The magics ``%flow`` and ``%nbflow``: they translate, and decide nothing."""
