@@ -1,6 +1,6 @@
 """The cell analysis: source in, facts out; cells in, edges with reasons out. It runs nothing and touches no file."""
 
-from notebook_flows.analysis.analyse import analyse
+from notebook_flows.analysis.cell import analyse
 from notebook_flows.analysis.connections import Cell, Connections, Edge, Links, Reason, Unresolved, connect
 from notebook_flows.analysis.facts import CellFacts
 

@@ -127,7 +127,9 @@ class Connections:
     @property
     def task_edges(self) -> tuple[Edge, ...]:
         """The edges between two tasks: whatever keeps them gives the values of document order."""
-        return tuple(edge for edge in self.order if edge.upstream_key in self.tasks and edge.downstream_key in self.tasks)
+        return tuple(
+            edge for edge in self.order if edge.upstream_key in self.tasks and edge.downstream_key in self.tasks
+        )
 
     def why(self, upstream_key: str, downstream_key: str) -> tuple[Edge, ...]:
         """All reasons for which the second comes after the first at once."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from notebook_flows.analysis.program import Program
-
-_NONE: Mapping[str, frozenset[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,9 +48,9 @@ class CellFacts:
     may_bind: frozenset[str] = frozenset()
     deletes: frozenset[str] = frozenset()
     mutates: frozenset[str] = frozenset()
-    aliases: Mapping[str, frozenset[str]] = _NONE
-    function_late: Mapping[str, frozenset[str]] = _NONE
-    function_writes: Mapping[str, frozenset[str]] = _NONE
+    aliases: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    function_late: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    function_writes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     opaque: tuple[str, ...] = ()
     star: tuple[str, ...] = ()
     magics: tuple[str, ...] = ()
@@ -62,8 +59,8 @@ class CellFacts:
     hidden_state: frozenset[str] = frozenset()
     effects: tuple[str, ...] = ()
     history: frozenset[str] = frozenset()
-    imports: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    imports: Mapping[str, str] = field(default_factory=dict)
     only_imports: bool = False
     functions: frozenset[str] = frozenset()
-    lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    lines: Mapping[str, int] = field(default_factory=dict)
     program: Program | None = field(default=None, repr=False, compare=False)
