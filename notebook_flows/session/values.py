@@ -1,0 +1,26 @@
+"""What a task cell leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CellValues:
+    """What one run of a task cell has bound, deleted and changed; `land` puts it into the notebook's namespace.
+
+    Attributes:
+        bound: name -> value, for each name that the cell has bound.
+        deleted: names that it has deleted.
+        unpredicted: those of both that the analysis did not see coming.
+        handed_back: inputs that it may have changed, as they are now, where it ran on copies of them.
+    """
+
+    bound: Mapping[str, Any] = field(default_factory=dict)
+    deleted: frozenset[str] = frozenset()
+    unpredicted: frozenset[str] = frozenset()
+    handed_back: Mapping[str, Any] = field(default_factory=dict)
