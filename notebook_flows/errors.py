@@ -14,6 +14,7 @@ FlowError
 ├── PictureError             a picture could not be laid out; in `views.layout`
 ├── ScheduleError            a schedule that cannot be; with what derives from it in `schedule.errors`     (ValueError)
 ├── SettingsError            a setting that cannot be understood; in `settings`                            (ValueError)
+├── TaskCellError            a line `%%task` that cannot be understood; in `analysis.taskcell`              (ValueError)
 ├── NotebookError            a notebook that cannot be read or run; what derives from it in `notebook.errors`
 └── StoreError               the history cannot be read or written
     ├── StoreUnavailable     for the moment: disk full, read-only, locked, server away
