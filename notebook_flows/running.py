@@ -16,18 +16,24 @@ from notebook_flows.notebook.document import CellEnd, Document
 from notebook_flows.notebook.errors import CellError, NotebookError, OutputError
 from notebook_flows.notebook.parameters import given_values, injected
 from notebook_flows.notebook.reading import read_notebook
+from notebook_flows.notebook.redaction import Redactor
+from notebook_flows.notebook.secrets import secrets_among
 from notebook_flows.workspace import _run_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from notebook_flows.core.events import Event
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.run import Run
+    from notebook_flows.core.secret import Secret
     from notebook_flows.engine.ports import Observer, WaitingClock
     from notebook_flows.notebook.executor import KernelExecutor
+    from notebook_flows.notebook.selection import Selection
+    from notebook_flows.notebook.stopping import StopSignal
 
 OUTPUT_SUFFIX = "-output.ipynb"
+NOT_CHOSEN = "Not chosen for this run."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +103,9 @@ def run_notebook(
     on_output: Callable[[int, str, str], None] | None = None,
     flow_run_id: str | None = None,
     clock: WaitingClock | None = None,
+    selection: Selection | None = None,
+    strict_shell: bool = False,
+    stop: StopSignal | None = None,
 ) -> NotebookRun:
     """Run a notebook from top to bottom, and write what came out beside where we are.
 
@@ -116,6 +125,9 @@ def run_notebook(
         on_output: called with (number of the cell, ``stdout``, ``stderr`` or ``result``, text), from another thread.
         flow_run_id: 32 hexadecimal digits; made unless given.
         clock: the time.
+        selection: which cells are wanted; they and what they need run, the others are skipped.
+        strict_shell: a line ``!command`` that fails, fails its cell.
+        stop: may end the run as cancelled, from another thread.
 
     Raises:
         NotebookError: the notebook cannot be read, its kernel is unknown, or the output cannot be written.
@@ -147,6 +159,9 @@ def run_notebook(
         on_output=on_output,
         flow_run_id=flow_run_id,
         clock=clock,
+        chosen=None if selection is None else selection.places_in(document, path),
+        strict_shell=strict_shell,
+        stop=stop,
     )
 
 
@@ -195,16 +210,21 @@ def run_document(
     start_timeout_s: float | None = None,
     flow_run_id: str | None = None,
     clock: WaitingClock | None = None,
+    chosen: Collection[int] | None = None,
+    strict_shell: bool = False,
+    stop: StopSignal | None = None,
 ) -> NotebookRun:
     """Run a notebook that was read, and has its parameters; see `run_notebook`.
 
-    With an ``output_path``, the document is saved there while the run goes on.
+    With an ``output_path``, the document is saved there while the run goes on. Of the code cells only those run whose
+    places are ``chosen``; None: all of them.
     """
     from notebook_flows.notebook.cells import flow_of
     from notebook_flows.notebook.executor import START_TIMEOUT_S, KernelExecutor
     from notebook_flows.notebook.saving import Saver, checked_output
 
     now = clock or SystemClock()
+    secrets = secrets_among(parameters)
     number_of = {place: number for number, place in enumerate(document.nodes, 1)}
     executor = KernelExecutor(
         document,
@@ -213,14 +233,19 @@ def run_document(
         flood_file=_flood_files(output_path, number_of),
         on_output=None if on_output is None else lambda place, kind, text: on_output(number_of[place], kind, text),
         start_timeout_s=start_timeout_s or START_TIMEOUT_S,
+        prologue=_prologue(document, secrets, strict_shell=strict_shell),
+        redactor=Redactor(secret.get() for secret in secrets.values()),
     )
+    if stop is not None:
+        stop.on_ask(executor.give_up)
     document.begin(now.now_us())
     if output_path is not None:
         saver = Saver(checked_output(output_path, None), document.pieces)
         saver.start()
         document.saver = saver
     flow = flow_of(document, name, timeout_s=timeout_s, cell_timeout_s=cell_timeout_s)
-    watch = _Watch(document, executor, now)
+    watch = _Watch(document, executor, now, stop)
+    left_out = [] if chosen is None else [task for task in flow._into if getattr(task, "place", None) not in chosen]
     flow.terminal_state_handler = watch.judge
     run_id = flow_run_id or uuid.uuid4().hex
     try:
@@ -234,12 +259,23 @@ def run_document(
             history=history,
             observers=[watch, *observers],
             flow_run_id=run_id,
+            task_states={task: api.Skipped(NOT_CHOSEN) for task in left_out},
         )
     finally:
         executor.stop(cancel_running=True)
         if document.saver is not None:
             document.saver.stop()
     return watch.told(flow, state, run_id, output_path, parameters)
+
+
+def _prologue(document: Document, secrets: Mapping[str, Secret], *, strict_shell: bool) -> list[str]:
+    """What the kernel runs in silence before the first cell."""
+    from notebook_flows.notebook.parameters import is_python
+    from notebook_flows.notebook.secrets import prologue_for
+    from notebook_flows.notebook.strictshell import PROLOGUE
+
+    found = [prologue_for(secrets)] if secrets else []
+    return [*found, PROLOGUE] if strict_shell and is_python(document.notebook) else found
 
 
 def _flood_files(output_path: Path | None, number_of: Mapping[int, int]) -> Callable[[int], Path | None]:
@@ -255,7 +291,10 @@ def _flood_files(output_path: Path | None, number_of: Mapping[int, int]) -> Call
 class _Watch:
     """Hears how the run goes, and finishes the notebook before the run's end is recorded."""
 
-    def __init__(self, document: Document, executor: KernelExecutor, clock: WaitingClock) -> None:
+    def __init__(
+        self, document: Document, executor: KernelExecutor, clock: WaitingClock, stop: StopSignal | None = None
+    ) -> None:
+        self._stop = stop
         self._document = document
         self._executor = executor
         self._clock = clock
@@ -295,6 +334,8 @@ class _Watch:
         return ends
 
     def _settled(self, state: api.State) -> api.State:
+        if self._stop is not None and self._stop.reason:
+            return api.Cancelled(self._stop.reason)
         if api.event_state_of(state) is not S.FAILED:
             return state
         bad = next((one for one in self._ends if IS_FAILED[one.state] and one.state is not S.NOT_RUN), None)

@@ -20,6 +20,7 @@ from notebook_flows.notebook.ears import first_of
 from notebook_flows.notebook.endings import Ending, Judged
 from notebook_flows.notebook.kernel import SHUTDOWN_S, Kernel, KernelStartError
 from notebook_flows.notebook.outputs import CellOutputs, OutputClient
+from notebook_flows.notebook.redaction import Redactor
 from notebook_flows.notebook.streams import Lines
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class KernelExecutor:
         flood_file: gives the file for what a cell prints beyond all measure, by its place; or None.
         on_output: called with (place, ``stdout``, ``stderr`` or ``result``, text), in the executor's thread.
         start_timeout_s: how long the kernel may take to start.
+        prologue: code that runs in silence before the first cell.
+        redactor: takes the values of secrets out of all that the kernel says.
 
     Attributes:
         exit_cell: the cell in which the notebook has ended itself, counted from 1; 0 if it has not.
@@ -98,6 +101,8 @@ class KernelExecutor:
         flood_file: Callable[[int], Path | None] = lambda _: None,
         on_output: Callable[[int, str, str], None] | None = None,
         start_timeout_s: float = START_TIMEOUT_S,
+        prologue: Sequence[str] = (),
+        redactor: Redactor | None = None,
     ) -> None:
         self.name = f"kernel({kernel})"
         self.exit_cell = 0
@@ -107,7 +112,12 @@ class KernelExecutor:
         self._kernel_name = kernel
         self._cwd = cwd
         self._start_timeout_s = start_timeout_s
-        self._client = OutputClient(document, flood_file=flood_file, on_output=on_output, on_idle=self._idle)
+        self._prologue = prologue
+        self._redactor = redactor or Redactor(())
+        self._given_up = ""
+        self._client = OutputClient(
+            document, flood_file=flood_file, on_output=on_output, on_idle=self._idle, redactor=self._redactor
+        )
         self._inbox: Inbox | None = None
         self._facts: RunFacts | None = None
         self._loop = asyncio.SelectorEventLoop()  # on Windows too: ZeroMQ's sockets want it
@@ -153,6 +163,11 @@ class KernelExecutor:
         self._cancelled = (ref, attempt)
         self._tell(self._halt.set)
         return True
+
+    def give_up(self, reason: str) -> None:
+        """Interrupt what runs, and run nothing more: all of it is cancelled. Any thread may ask for it."""
+        self._given_up = reason
+        self._tell(self._halt.set)
 
     def stop(self, *, cancel_running: bool) -> Sequence[str]:
         """End: within 2 s where something runs; else the kernel may take 5 s for what it does at exit.
@@ -218,6 +233,8 @@ class KernelExecutor:
                 if attempt == STARTS:
                     self._broken = str(error)
             else:
+                for code in self._prologue:
+                    self._kernel.execute_silently(code)
                 self._client.kc = self._kernel.client
                 with self._document.lock:
                     self._document.notebook.metadata["language_info"] = _as_node(info.get("language_info", {}))
@@ -235,6 +252,8 @@ class KernelExecutor:
         task: Any = call.task
         cell = self._document.notebook.cells[task.place]
         now_us = time_ns() // 1000
+        if self._given_up:
+            return self._ended(call, S.CANCELLED, self._given_up, now_us)
         if self._halt.is_set():
             return None
         if self._broken:
@@ -291,7 +310,7 @@ class KernelExecutor:
                 running, endings.answered(judged, running.reply.result(), has_error=has_error, stderr=stderr)
             )
         if kernel.died.done():
-            ending = endings.died(judged, kernel.died.result(), kernel.last_words().strip())
+            ending = endings.died(judged, kernel.died.result(), self._redactor.text(kernel.last_words().strip()))
             self._broken = ending.message
             return self._told(running, ending)
         return self._told(running, endings.unanswered(judged, self._stderr_of(running)))
@@ -299,6 +318,8 @@ class KernelExecutor:
     async def _halted(self, running: _Running, judged: Judged) -> Outcome | None:
         """The run is being stopped, or this cell alone is cancelled."""
         was_interrupted = await self._interrupted(running)
+        if self._given_up and not self._at_once:
+            return self._told(running, endings.cancelled(judged, was_interrupted=was_interrupted))
         if self._cancelled != (running.call.ref, running.call.attempt) or self._at_once:
             return None
         self._cancelled = None
@@ -313,7 +334,13 @@ class KernelExecutor:
     def _published(self, message: dict[str, Any]) -> None:
         if self._running is not None:
             self._running.heard_s = self._loop.time()
-        self._client.take(message)
+        self._client.take(message if not self._redactor else self._redacted(message))
+
+    def _redacted(self, message: dict[str, Any]) -> dict[str, Any]:
+        """A message without the values of secrets; printed text is left to the cell, for it comes in pieces."""
+        if message["msg_type"] in {"stream", "status"}:
+            return message
+        return {**message, "content": self._redactor.value(message["content"])}
 
     def _look_for_silence(self, running: _Running) -> None:
         """The kernel has answered: when it also publishes nothing more, the cell has ended, whatever got lost."""
@@ -334,7 +361,11 @@ class KernelExecutor:
         ):
             with self._document.lock:
                 self._client.replied(running.outputs, timestamp(message))
-            running.reply.set_result(message["content"])
+            content = message["content"]
+            told = {
+                key: self._redactor.value(content[key]) for key in ("ename", "evalue", "traceback") if key in content
+            }
+            running.reply.set_result({**content, **told})
             self._look_for_silence(running)
 
     # -- how it ends -----------------------------------------------------------------------------------------------

@@ -105,6 +105,7 @@ class Kernel:
         self._is_subscribed = asyncio.Event()
         self._info: asyncio.Future[dict[str, Any]] | None = None
         self._info_ids: set[str] = set()
+        self._asked: dict[str, asyncio.Future[dict[str, Any]]] = {}
 
     async def start(self, timeout_s: float) -> dict[str, Any]:
         """Start the process and wait until it answers: what it says about itself.
@@ -126,9 +127,7 @@ class Kernel:
         except TimeoutError:
             raise KernelStartError(self.name, f"did not answer within {timeout_s:g} s.{self._last_words()}") from None
         if info.get("implementation") == "ipython":
-            self._send(
-                "execute_request", {"code": _KEEP_ALL, "silent": True, "store_history": False, "allow_stdin": False}
-            )
+            self.execute_silently(_KEEP_ALL)
         self._is_ready = True
         return info
 
@@ -181,8 +180,40 @@ class Kernel:
         self._replies.listen_soon()
         return str(message["header"]["msg_id"])
 
-    def execute(self, code: str, *, cell_id: str, stop_on_error: bool) -> str:
-        """Let it run some code; the id that all messages about it have as their parent's."""
+    async def ask(self, code: str, timeout_s: float) -> dict[str, Any]:
+        """Let it run code of ours, of which nothing is shown or counted: the content of its answer.
+
+        Raises:
+            KernelStartError: it died, or did not answer in time.
+        """
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        number = self._send_silently(code)
+        self._asked[number] = answer
+        await first_of(answer, self.died, timeout_s=timeout_s)
+        self._asked.pop(number, None)
+        if answer.done():
+            return answer.result()
+        how = self.died.result() if self.died.done() else f"it did not answer within {timeout_s:g} s"
+        raise KernelStartError(self.name, f"could not be made ready: {how}.{self._last_words()}")
+
+    def _send_silently(self, code: str) -> str:
+        return self._send(
+            "execute_request", {"code": code, "silent": True, "store_history": False, "allow_stdin": False}
+        )
+
+    def cancel(self, task: str, attempt: int) -> None:
+        """Ask the session in it to stop what can be stopped of one attempt of a task cell."""
+        self._send_silently(f"import notebook_flows.session.serve as _s; _s.cancel({task!r}, {attempt!r}); del _s")
+
+    def execute(self, code: str, *, cell_id: str, stop_on_error: bool, more: dict[str, Any] | None = None) -> str:
+        """Let it run some code; the id that all messages about it have as their parent's.
+
+        Args:
+            code: of the cell.
+            cell_id: its id in the notebook.
+            stop_on_error: what was asked for meanwhile is not to run, if this fails.
+            more: for the request's metadata.
+        """
         content = {
             "code": code,
             "silent": False,
@@ -191,7 +222,11 @@ class Kernel:
             "allow_stdin": False,
             "stop_on_error": stop_on_error,
         }
-        return self._send("execute_request", content, {"cellId": cell_id})
+        return self._send("execute_request", content, {"cellId": cell_id, **(more or {})})
+
+    def execute_silently(self, code: str) -> None:
+        """Let it run some code that leaves no trace: no count, no history, no outputs."""
+        self._send("execute_request", {"code": code, "silent": True, "store_history": False, "allow_stdin": False})
 
     # -- hearing it ------------------------------------------------------------------------------------------------
 
@@ -201,7 +236,11 @@ class Kernel:
         self._replies.listen_soon()  # an Output widget may have sent something
 
     def _answered(self, message: dict[str, Any]) -> None:
-        if message["parent_header"].get("msg_id") not in self._info_ids:
+        parent = message["parent_header"].get("msg_id")
+        if parent in self._asked:
+            if not self._asked[parent].done():
+                self._asked[parent].set_result(message["content"])
+        elif parent not in self._info_ids:
             self._on_reply(message)
         elif self._info is not None and not self._info.done():
             self._info.set_result(message["content"])
@@ -241,9 +280,17 @@ class Kernel:
 
     # -- ending it -------------------------------------------------------------------------------------------------
 
-    async def interrupt(self) -> None:
-        """Raise KeyboardInterrupt in its code."""
-        with contextlib.suppress(Exception):  # it may be dead already
+    async def interrupt(self, *, only_itself: bool = False) -> None:
+        """Raise KeyboardInterrupt in its code.
+
+        Args:
+            only_itself: not in the processes that it has started, too.
+        """
+        if only_itself and self._process is not None and sys.platform != "win32":
+            with contextlib.suppress(OSError):  # it may be dead already
+                os.kill(self._process.pid, signal.SIGINT)
+            return
+        with contextlib.suppress(Exception):  # as above
             await self._manager.interrupt_kernel()
 
     def kill_now(self) -> None:
@@ -267,14 +314,20 @@ class Kernel:
         with contextlib.suppress(Exception):  # somebody else has done it
             self._process.wait(1)
 
-    async def close(self, *, at_once: bool) -> None:
-        """End the process, and leave nothing behind."""
+    async def close(self, *, at_once: bool, patience_s: float = SHUTDOWN_S) -> None:
+        """End the process, and leave nothing behind.
+
+        Args:
+            at_once: kill it.
+            patience_s: else, how long it may take to end by itself.
+        """
         if self._launching is not None:
             await asyncio.gather(self._launching, return_exceptions=True)
         try:
             if at_once or not self._is_ready:
                 await self.kill()
             elif self._process is not None and not self.died.done():
+                self._manager.shutdown_wait_time = patience_s
                 with contextlib.suppress(Exception):  # killed below if it does not go
                     await self._manager.shutdown_kernel(now=False)
         finally:

@@ -9,6 +9,7 @@ import nbformat
 from nbclient.client import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
 
+from notebook_flows.notebook.redaction import StreamRedactor
 from notebook_flows.notebook.streams import Lines, Streams
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from notebook_flows.notebook.document import Document
+    from notebook_flows.notebook.redaction import Redactor
 
 DISPLAY_LIMIT = 10_000
 """Outputs, other than printed text, that one cell may have."""
@@ -31,14 +33,21 @@ class CellOutputs:
         place: of the cell, among all cells.
         is_idle: the kernel has said that it is done with it.
         has_error: an exception was published.
+        is_told: it was a task, and its session has told that it has ended.
+        message_id: of the request; what has it as its parent belongs to the cell.
+        redactor: takes secrets out of what it prints; None where there are none.
     """
 
-    def __init__(self, place: int, streams: Streams, lines: Lines | None) -> None:
+    def __init__(
+        self, place: int, streams: Streams, lines: Lines | None, redactor: StreamRedactor | None = None
+    ) -> None:
         self.place = place
+        self.redactor = redactor
         self.streams = streams
         self.lines = lines
         self.is_idle = False
         self.has_error = False
+        self.is_told = False
         self.clears_next = False
         self.shown = 0
         self.shown_bytes = 0
@@ -52,6 +61,7 @@ class OutputClient(NotebookClient):
         flood_file: gives the file for what a cell prints beyond all measure, by its place; or None.
         on_output: called with (place, ``stdout``, ``stderr`` or ``result``, text).
         on_idle: called when the kernel is done with a cell.
+        redactor: knows the secrets that nothing may show.
     """
 
     def __init__(
@@ -61,33 +71,41 @@ class OutputClient(NotebookClient):
         flood_file: Callable[[int], Path | None],
         on_output: Callable[[int, str, str], None] | None,
         on_idle: Callable[[CellOutputs], None],
+        redactor: Redactor | None = None,
     ) -> None:
         super().__init__(document.notebook)
         self._document = document
         self._flood_file = flood_file
         self._on_output = on_output
         self._on_idle = on_idle
+        self._redactor = redactor
         self._by_message: dict[str, CellOutputs] = {}
         self._by_place: dict[int, CellOutputs] = {}
         self._now: CellOutputs | None = None
         document.settle = self._settle
 
     def begin(self, place: int, lines: Lines | None) -> CellOutputs:
-        """A cell is about to run."""
+        """A cell is about to run; what an earlier attempt still says goes nowhere."""
         cell = self.nb.cells[place]
+        before = self._by_place.get(place)
+        if before is not None:
+            self._by_message.pop(before.message_id, None)
         cell.outputs = []
         cell.metadata["execution"] = nbformat.NotebookNode()
-        found = CellOutputs(place, Streams(cell.outputs, self._flood_file(place)), lines)
+        redactor = StreamRedactor(self._redactor) if self._redactor else None
+        found = CellOutputs(place, Streams(cell.outputs, self._flood_file(place)), lines, redactor)
         self._by_place[place] = found
         return found
 
     def expect(self, cell: CellOutputs, message_id: str) -> None:
         """Messages with this parent belong to the cell, also those that come after its end."""
+        cell.message_id = message_id
         self._by_message[message_id] = cell
 
     def end(self, cell: CellOutputs) -> None:
         """The cell is over; a thread of it may still print, which counts for it too."""
         with self._document.lock:
+            self._release(cell)
             cell.streams.end()
             if cell.lines is not None:
                 cell.lines.end()
@@ -118,7 +136,18 @@ class OutputClient(NotebookClient):
 
     def replied(self, cell: CellOutputs, at: str) -> None:
         """The kernel has answered; kept as nbclient keeps it."""
+        if cell.is_told:
+            return
         self.nb.cells[cell.place].metadata["execution"]["shell.execute_reply"] = at
+
+    def told(self, cell: CellOutputs, at: str, execution_count: int | None) -> None:
+        """A task cell has ended, some time after its request: its times are those of the task."""
+        known = self.nb.cells[cell.place]
+        known.metadata["execution"].update({"shell.execute_reply": at, "iopub.status.idle": at})
+        cell.is_told = True
+        if execution_count is not None:
+            known["execution_count"] = execution_count
+        self._document.touch(cell.place)
 
     # -- nbclient's hooks ------------------------------------------------------------------------------------------
 
@@ -130,17 +159,30 @@ class OutputClient(NotebookClient):
         if kind == "error":
             cell.has_error = True
         if self.output_hook_stack[msg["parent_header"].get("msg_id")]:
+            if kind == "stream" and self._redactor is not None:
+                content["text"] = self._redactor.text(content["text"])
             return super().output(outs, msg, display_id, cell_index)  # an Output widget takes it
         if kind == "stream":
-            self._print(outs, cell, content["name"], content["text"])
+            text = content["text"] if cell.redactor is None else cell.redactor.feed(content["name"], content["text"])
+            self._print(outs, cell, content["name"], text)
+            if cell.is_idle:
+                self._release(cell)
             return None
+        self._release(cell)
         if kind != "error" and not self._has_room(outs, cell, content):
             return None
         if self._on_output is not None and kind == "execute_result":
             self._on_output(cell.place, "result", str(content["data"].get("text/plain", "")))
         return super().output(outs, msg, display_id, cell_index)
 
+    def _release(self, cell: CellOutputs) -> None:
+        """What was held back, because it looked like the beginning of a secret, was none."""
+        for name, text in cell.redactor.end().items() if cell.redactor is not None else ():
+            self._print(self.nb.cells[cell.place].outputs, cell, name, text)
+
     def _print(self, outs: list[Any], cell: CellOutputs, name: str, text: str) -> None:
+        if not text:
+            return
         if self.clear_before_next_output:
             self._clear(outs, cell)
             self.clear_before_next_output = False

@@ -17,6 +17,7 @@ from notebook_flows.notebook.errors import NotebookParameterError
 from notebook_flows.notebook.kinds import UNKNOWN, Kind, kind_from_node, kind_from_text, kind_of_value
 from notebook_flows.notebook.literals import as_python
 from notebook_flows.notebook.reading import read_notebook
+from notebook_flows.notebook.secrets import OpenSecret, code_for, is_secret_kind
 from notebook_flows.notebook.values import UnfitError, fitted
 
 if TYPE_CHECKING:
@@ -215,8 +216,10 @@ def given_values(notebook: NotebookNode, given: Mapping[str, Any], path: object 
 
 
 def _value(value: Any, kind: Kind) -> Any:
+    if is_secret_kind(kind):
+        return Secret(value.get() if isinstance(value, Secret) else value)
     if isinstance(value, Secret):
-        raise UnfitError("is a secret, which the output notebook would show; read it in the notebook instead")
+        return OpenSecret(fitted(value.get(), kind))
     made = fitted(value, kind)
     as_python(made)
     return made
@@ -258,6 +261,11 @@ def _for_another_language(given: Mapping[str, Any], path: object) -> dict[str, A
     ]
     if problems:
         raise NotebookParameterError(path, problems)
+    problems = [
+        f"{name!r} is a secret; only Python's notebooks take them." for name in given if isinstance(given[name], Secret)
+    ]
+    if problems:
+        raise NotebookParameterError(path, problems)
     return {name: fitted(value, UNKNOWN) for name, value in given.items()}
 
 
@@ -285,13 +293,17 @@ def injected(notebook: NotebookNode, values: Mapping[str, Any], kernel: str, pat
         cells.insert(0 if declared is None else declared + 1, cell)
 
 
+def _code(name: str, value: Any) -> str:
+    return code_for(value, name) if isinstance(value, Secret) else as_python(value)
+
+
 def _place(cells: Sequence[NotebookNode], tag: str) -> int | None:
     return next((place for place, one in enumerate(cells) if tag in one.metadata.tags), None)
 
 
 def _assignments(notebook: NotebookNode, values: Mapping[str, Any], kernel: str, path: object) -> str:
     if is_python(notebook):
-        return "\n".join(["# Parameters", *(f"{name} = {as_python(value)}" for name, value in values.items())])
+        return "\n".join(["# Parameters", *(f"{name} = {_code(name, value)}" for name, value in values.items())])
     from papermill.exceptions import PapermillException
     from papermill.translators import translate_parameters
 

@@ -185,9 +185,17 @@ def test_a_notebook_without_a_parameters_cell_takes_none() -> None:
     assert given_values(notebook, {}) == {}
 
 
-def test_a_secret_is_refused_for_the_notebook_would_show_it() -> None:
-    with pytest.raises(NotebookParameterError, match="the output notebook would show"):
-        given_values(notebook_with("key = ''"), {"key": Secret("hush")})
+def test_a_secret_is_asked_for_where_the_notebook_would_show_it() -> None:
+    notebook = notebook_with("key: Secret\nword = ''")
+
+    values = given_values(notebook, {"key": "hush", "word": Secret("silence")})
+    injected(notebook, values, "python3")
+
+    assert repr(values) == "{'key': Secret('***'), 'word': Secret('***')}"
+    assert notebook.cells[1].source.splitlines()[1:] == [
+        'key = __import__("notebook_flows").given_secret(\'key\')',
+        'word = __import__("notebook_flows").given_secret(\'word\').get()',
+    ]
 
 
 def test_a_broken_parameters_cell_is_told_only_where_it_matters() -> None:
