@@ -1,0 +1,143 @@
+"""Which cells are up to date: each cell's last run, and what it ran with."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Stamp = tuple[int, int]
+"""When a file was changed, in nanoseconds since 1970, and its size in bytes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LastRun:
+    """How a cell ran last.
+
+    Attributes:
+        source: its text then.
+        has_succeeded: it gave what it was to give.
+        seen: key of a cell above -> how often that had run.
+        files: file of a module of the user's own -> how it was.
+    """
+
+    source: str
+    has_succeeded: bool
+    seen: Mapping[str, int]
+    files: Mapping[str, Stamp] = field(default_factory=dict)
+
+
+class Freshness:
+    """Remembers, for the life of a kernel, what has run with what.
+
+    A cell is stale if it never ran well, if its text or a module of the user's own that it uses has changed since, or
+    if a cell whose values it takes has run since or is stale itself.
+    """
+
+    def __init__(self) -> None:
+        self._times: dict[str, int] = {}
+        self._last: dict[str, LastRun] = {}
+
+    def times(self, key: str) -> int:
+        """How often a cell has run well."""
+        return self._times.get(key, 0)
+
+    def ran(
+        self,
+        key: str,
+        *,
+        source: str,
+        has_succeeded: bool,
+        upstream: Iterable[str],
+        modules: Iterable[str] = (),
+    ) -> None:
+        """A cell has run.
+
+        Args:
+            key: of the cell.
+            source: its text.
+            has_succeeded: it gave what it was to give.
+            upstream: the cells whose values it takes.
+            modules: names of the modules that it uses.
+        """
+        if has_succeeded:
+            self._times[key] = self.times(key) + 1
+        self._last[key] = LastRun(
+            source=source,
+            has_succeeded=has_succeeded,
+            seen={other: self.times(other) for other in upstream},
+            files=stamps(modules),
+        )
+
+    def forget(self, key: str | None = None) -> None:
+        """Make one cell stale, or all."""
+        if key is None:
+            self._last.clear()
+        else:
+            self._last.pop(key, None)
+
+    def why_stale(self, sources: Mapping[str, str], upstream: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        """The stale cells with the reason, in a few words.
+
+        Args:
+            sources: key -> text, of all n cells in document order.
+            upstream: key -> the cells above whose values the cell takes; direct ones, each above it.
+        """
+        found: dict[str, str] = {}
+        for key, source in sources.items():
+            reason = self._why(key, source, upstream.get(key, ()), found)
+            if reason:
+                found[key] = reason
+        return found
+
+    def _why(self, key: str, source: str, upstream: Sequence[str], stale: Mapping[str, str]) -> str:
+        last = self._last.get(key)
+        if last is None:
+            return "has not run yet"
+        if last.source != source:
+            return "edited since it ran"
+        if not last.has_succeeded:
+            return "failed last time"
+        for file, stamp in last.files.items():
+            if _stamp(file) != stamp:
+                return f"{Path(file).name} has changed"
+        for other in upstream:
+            if other in stale:
+                return "what it needs is stale"
+            if last.seen.get(other) != self.times(other):
+                return "what it needs has run again"
+        return ""
+
+
+def stamps(modules: Iterable[str]) -> dict[str, Stamp]:
+    """The files of those modules that are the user's own, not installed, with how they are now."""
+    found = {}
+    for name in modules:
+        for full in _with_parents(name):
+            file = getattr(sys.modules.get(full), "__file__", None)
+            if file and _is_own(file):
+                stamp = _stamp(file)
+                if stamp is not None:
+                    found[file] = stamp
+    return found
+
+
+def _with_parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[: n + 1]) for n in range(len(parts))]
+
+
+def _is_own(file: str) -> bool:
+    return not file.startswith((sys.prefix, sys.base_prefix)) and "site-packages" not in file
+
+
+def _stamp(file: str) -> Stamp | None:
+    try:
+        facts = Path(file).stat()
+    except OSError:
+        return None
+    return facts.st_mtime_ns, facts.st_size

@@ -1,0 +1,152 @@
+"""The kernel's main thread, lent to the engine: cells that other threads may not run, and cells that await."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections import deque
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+
+
+class MainLane:
+    """Runs functions on the main thread, one after the other, and coroutines on its loop, side by side.
+
+    Whoever waits for a run serves the lane meanwhile: `serve` where the loop is free, `serve_blocking` where it is
+    not; then nothing can be awaited. A run in the background is served by the loop between two cells.
+
+    Args:
+        loop: the kernel's; None where there is none, as in a script.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        self._loop = loop
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._changed = threading.Condition()
+        self._awaited: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+        self._now: Callable[[], None] | None = None
+        self.can_await = loop is not None
+
+    def post(self, function: Callable[[], None]) -> bool:
+        """Have a function run on the main thread soon; False if the lane is closed. It must not raise."""
+        with self._changed:
+            if self._is_closed:
+                return False
+            self._waiting.append(function)
+            self._changed.notify_all()
+        self._wake()
+        return True
+
+    def post_coroutine(self, make: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Have a coroutine run on the main thread's loop; False if there is none, or the lane is closed."""
+        if self._loop is None or not self.can_await or self._is_closed:
+            return False
+
+        def begin() -> None:
+            assert self._loop is not None
+            task = self._loop.create_task(make())
+            self._awaited.add(task)
+            task.add_done_callback(self._awaited.discard)
+
+        self._loop.call_soon_threadsafe(begin)
+        return True
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt in what the lane runs now, if anything, and cancel what is awaited."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._cancel_awaited)
+        if self._now is not None and hasattr(signal, "pthread_kill"):
+            with suppress(OSError):
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    def _cancel_awaited(self) -> None:
+        for task in tuple(self._awaited):
+            task.cancel()
+
+    # -- on the main thread --------------------------------------------------------------------------------------------
+
+    async def serve(self, ended: asyncio.Event) -> None:
+        """Run what is posted until the event is set; the loop stays free between two functions."""
+        ending = asyncio.ensure_future(ended.wait())
+        try:
+            while not ended.is_set():
+                self._bell = asyncio.Event()  # before the look, so that what is posted after it rings
+                self.run_waiting()
+                ringing = asyncio.ensure_future(self._bell.wait())
+                try:
+                    await asyncio.wait([ending, ringing], return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    ringing.cancel()
+        finally:
+            ending.cancel()
+            self._bell = None
+        self.run_waiting()
+
+    def serve_blocking(self, has_ended: Callable[[], bool]) -> None:
+        """Run what is posted until the end is told by `wake_up`; the thread's loop, if there is one, stands still."""
+        self.can_await = False
+        while not has_ended():
+            self.run_waiting()
+            with self._changed:
+                if not self._waiting and not has_ended():
+                    self._changed.wait(0.5)
+        self.run_waiting()
+
+    def wake_up(self) -> None:
+        """Let whoever serves look whether it is over."""
+        with self._changed:
+            self._changed.notify_all()
+        self._wake()
+
+    def run_waiting(self) -> None:
+        """Run what waits now; only on the main thread."""
+        while True:
+            with self._changed:
+                if not self._waiting or self._now is not None:
+                    return
+                self._now = self._waiting.popleft()
+            try:
+                with _interruptible():
+                    self._now()
+            finally:
+                self._now = None
+
+    def close(self) -> None:
+        """Take nothing more."""
+        with self._changed:
+            self._is_closed = True
+            self._waiting.clear()
+
+    _bell: asyncio.Event | None = None
+
+    def _wake(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._ring)
+
+    def _ring(self) -> None:
+        if self._bell is not None:
+            self._bell.set()
+        else:
+            self.run_waiting()  # a run in the background: nobody serves, the loop does it between two cells
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Inside, Ctrl-C raises: a kernel's own handler, while a cell awaits, would only cancel what awaits."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    if before is None or before is signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

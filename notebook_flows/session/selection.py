@@ -1,0 +1,249 @@
+"""Which cells a run is to run: what was asked for, what is stale, and what has to run again so that these get their values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.errors import FlowError, did_you_mean
+from notebook_flows.session.feeding import fed_by, feeders
+from notebook_flows.session.runvalues import missing_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from notebook_flows.analysis import Connections
+    from notebook_flows.session.runvalues import Version
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What a person has asked to be run.
+
+    Attributes:
+        names: of tasks; they run, with what is stale of what they need. Empty: all that is stale.
+        start: this task and all that needs it.
+        only: these tasks and no others.
+        everything: all tasks, stale or not.
+        parameters: name -> value.
+    """
+
+    names: tuple[str, ...] = ()
+    start: str | None = None
+    only: tuple[str, ...] = ()
+    everything: bool = False
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """What is to run.
+
+    Attributes:
+        reasons: key -> why it runs, in document order.
+        again: keys of ordinary cells that run again, so that tasks get values that are true.
+    """
+
+    reasons: Mapping[str, str]
+    again: frozenset[str] = frozenset()
+
+
+class SelectionError(FlowError):
+    """What was asked for cannot be run.
+
+    Attributes:
+        problems: a sentence each.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(problems)
+        self.problems = list(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How the notebook stands when somebody wants to run it.
+
+    Attributes:
+        connections: of all cells.
+        names: key -> what people call the cell.
+        stale: key -> why; of all cells.
+        can_repeat: key of an ordinary cell -> why it must not be run again by itself; empty if it may.
+        kept: versions that are held beside the namespace.
+        bound_by: whose version of a name the namespace holds.
+        parameters_cell: its key; None where there is none.
+    """
+
+    connections: Connections
+    names: Mapping[str, str]
+    stale: Mapping[str, str]
+    can_repeat: Callable[[str], str]
+    kept: frozenset[Version]
+    bound_by: Callable[[str], str | None]
+    parameters_cell: str | None = None
+
+
+def select(standing: Standing, wish: Wish) -> Selection:
+    """The cells to run.
+
+    Raises:
+        SelectionError: with all that is in the way.
+    """
+    return _Selecting(standing, wish).result()
+
+
+class _Selecting:
+    def __init__(self, standing: Standing, wish: Wish) -> None:
+        self._standing = standing
+        self._wish = wish
+        self._problems: list[str] = []
+        self._reasons: dict[str, str] = {}
+        self._again: set[str] = set()
+        self._above = feeders(standing.connections)
+
+    def result(self) -> Selection:
+        self._ask()
+        if not self._problems:
+            self._complete()
+        if self._problems:
+            raise SelectionError(self._problems)
+        order = self._standing.connections.cells
+        return Selection(
+            reasons={key: self._reasons[key] for key in order if key in self._reasons}, again=frozenset(self._again)
+        )
+
+    # -- what was asked for --------------------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        wish, standing = self._wish, self._standing
+        tasks = standing.connections.tasks
+        if wish.parameters:
+            self._ask_for_parameters()
+        if wish.only:
+            for key in self._keys(wish.only):
+                self._reasons[key] = "asked for"
+            return
+        if wish.start is not None:
+            for first in self._keys((wish.start,)):
+                below = fed_by(self._above, [first])
+                self._reasons.update({key: "from here" for key in below if key in tasks})
+            return
+        if wish.names:
+            for key in self._keys(wish.names):
+                self._reasons[key] = "asked for"
+            return
+        for key in standing.connections.cells:
+            if key in tasks and (wish.everything or key in standing.stale):
+                self._reasons[key] = standing.stale.get(key, "all were asked for")
+
+    def _keys(self, names: Iterable[str]) -> list[str]:
+        tasks = self._standing.connections.tasks
+        known: dict[str, list[str]] = {}
+        for key, name in self._standing.names.items():
+            if key in tasks:
+                known.setdefault(name, []).append(key)
+        found = []
+        for name in names:
+            if name in tasks:
+                found.append(name)
+            elif len(known.get(name, ())) == 1:
+                found.append(known[name][0])
+            elif name in known:
+                self._problems.append(
+                    f"{len(known[name])} task cells are called {name!r}: give them names of their own."
+                )
+            else:
+                self._problems.append(f"There is no task cell {name!r}.{did_you_mean(name, list(known))}")
+        return found
+
+    def _ask_for_parameters(self) -> None:
+        """Whatever takes a parameter's value, by any way, runs with the new one."""
+        standing = self._standing
+        given = set(self._wish.parameters)
+        cell = standing.parameters_cell
+        if cell is None:
+            self._problems.append(
+                "Parameters were given, but no cell of this notebook is tagged `parameters`, and none begins with "
+                "`# parameters`."
+            )
+            return
+        self._reasons[cell] = "parameters were given"
+        self._again.add(cell)
+        first = {
+            edge.downstream_key
+            for edge in (*standing.connections.dataflow, *standing.connections.late)
+            if edge.upstream_key == cell and edge.name in given
+        }
+        tasks = standing.connections.tasks
+        for key in fed_by(self._above, first):
+            if key in tasks:
+                self._reasons[key] = "a parameter was given"
+
+    # -- what they need ------------------------------------------------------------------------------------------------
+
+    def _complete(self) -> None:
+        """Add what has to run before, until nothing is missing."""
+        todo = list(self._reasons)
+        while todo:
+            key = todo.pop()
+            for other, reason in self._needed_by(key).items():
+                if other not in self._reasons:
+                    self._add(other, reason, key)
+                    todo.append(other)
+
+    def _needed_by(self, key: str) -> dict[str, str]:
+        standing = self._standing
+        here = self._reasons.keys()
+        if key in self._again and key == standing.parameters_cell:
+            return {}
+        needed: dict[str, str] = {}
+        for other in self._above.get(key, ()):
+            if other in standing.connections.tasks:
+                if other in standing.stale and not self._wish.only:
+                    needed[other] = standing.stale[other]
+            elif self._is_reached(other):
+                needed[other] = "takes values that are made anew"
+        for other in self._missing(key, here):
+            needed.setdefault(other, "its values were replaced since")
+        return needed
+
+    def _is_reached(self, key: str) -> bool:
+        """Whether values that this run makes anew go through an ordinary cell."""
+        seen, todo = {key}, [key]
+        while todo:
+            for other in self._above.get(todo.pop(), ()):
+                if other in self._reasons:
+                    return True
+                if other in self._standing.connections.tasks and other in self._standing.stale and not self._wish.only:
+                    return True
+                if other not in seen:
+                    seen.add(other)
+                    todo.append(other)
+        return False
+
+    def _missing(self, key: str, here: Iterable[str]) -> list[str]:
+        standing = self._standing
+        found = missing_versions(standing.connections, key, set(here), kept=standing.kept, bound_by=standing.bound_by)
+        return list(found.values())
+
+    def _add(self, key: str, reason: str, wanted_by: str) -> None:
+        standing = self._standing
+        if key not in standing.connections.tasks:
+            why_not = standing.can_repeat(key)
+            if why_not:
+                self._problems.append(
+                    f"{standing.names[wanted_by]!r} takes values from {standing.names[key]!r}, an ordinary cell that "
+                    f"would have to run again ({reason}), but {why_not}: run that cell by hand first."
+                )
+                self._reasons[key] = reason  # told once
+                return
+            self._again.add(key)
+        elif self._wish.only:
+            self._problems.append(
+                f"{standing.names[wanted_by]!r} takes values from {standing.names[key]!r}, which are not there "
+                f"({reason}): run it as well, or leave out `--only`."
+            )
+        self._reasons[key] = reason

@@ -1,0 +1,104 @@
+"""Lets one cell of a run be alone: it waits until no other runs, and no other begins meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.errors import FlowError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from notebook_flows.session.mainlane import MainLane
+
+
+class Turns:
+    """Who runs now.
+
+    Args:
+        main: where a cell that is alone is made.
+        settle: called on the main thread before it: lands what is done.
+    """
+
+    def __init__(self, main: MainLane, settle: Callable[[], None]) -> None:
+        self._main = main
+        self._settle = settle
+        self._changed = threading.Condition()
+        self._running: dict[object, int] = {}
+        self._alone: list[object] = []
+        self._is_closed = False
+
+    def begin(self, who: object) -> None:
+        """A cell begins; waits while another is alone, or wants to be. Not on the main thread, which others wait for."""
+        is_main = threading.current_thread() is threading.main_thread()
+        with self._changed:
+            while self._alone and not self._is_closed and not is_main:
+                self._changed.wait()
+            self._running[who] = self._running.get(who, 0) + 1
+
+    def end(self, who: object) -> None:
+        """A cell has ended, or was given up."""
+        with self._changed:
+            if self._running.pop(who, None) is not None:
+                self._changed.notify_all()
+
+    def alone(self, who: object, make: Callable[[], Any]) -> Any:
+        """Call a function on the main thread, while no other cell of the run is running.
+
+        Raises:
+            BaseException: what the function raises.
+            FlowError: the run has ended meanwhile.
+        """
+        if threading.current_thread() is threading.main_thread():
+            self._settle()
+            return make()
+        with self._changed:
+            self._alone.append(who)
+            try:
+                while not self._is_closed and (self._alone[0] is not who or self._others_run(who)):
+                    self._changed.wait()
+            except BaseException:
+                self._leave(who)
+                raise
+        try:
+            return self._made(make)
+        finally:
+            with self._changed:
+                self._leave(who)
+
+    def close(self) -> None:
+        """The run is over: nobody waits any more."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def _others_run(self, who: object) -> bool:
+        return any(one is not who and one not in self._alone for one in self._running)
+
+    def _leave(self, who: object) -> None:
+        self._alone.remove(who)
+        self._changed.notify_all()
+
+    def _made(self, make: Callable[[], Any]) -> Any:
+        ended = threading.Event()
+        found: list[Any] = []
+        raised: list[BaseException] = []
+
+        def on_main() -> None:
+            try:
+                self._settle()
+                found.append(make())
+            except BaseException as error:  # raised again where it is waited for
+                raised.append(error)
+            finally:
+                ended.set()
+
+        if self._is_closed or not self._main.post(on_main):
+            raise FlowError("The run has ended before this cell could run alone.")
+        while not ended.wait(0.5):
+            if self._is_closed:
+                raise FlowError("The run has ended before this cell could run alone.")
+        if raised:
+            raise raised[0]
+        return found[0]
