@@ -90,6 +90,8 @@ class Links:
         mutates: names by which it reaches the objects that it possibly changes.
         late: names that functions defined here read when they are called.
         alone: why it has to run alone, in the real namespace; empty if it need not.
+        again: the cells that have to run again before this one may, since it changes in place what they made.
+        hidden_state, effects, uses_pyplot: as in the cell's facts, the functions that it calls included.
         shares: bound name -> names of its inputs whose objects it may share or hold; lost where a task gets copies.
     """
 
@@ -101,6 +103,10 @@ class Links:
     mutates: frozenset[str] = frozenset()
     late: frozenset[str] = frozenset()
     alone: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
+    hidden_state: frozenset[str] = frozenset()
+    effects: tuple[str, ...] = ()
+    uses_pyplot: bool = False
     shares: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
@@ -127,12 +133,11 @@ class Connections:
     @property
     def task_edges(self) -> tuple[Edge, ...]:
         """The edges between two tasks: whatever keeps them gives the values of document order."""
-        return tuple(
-            edge for edge in self.order if edge.upstream_key in self.tasks and edge.downstream_key in self.tasks
-        )
+        tasks = self.tasks
+        return tuple(edge for edge in self.order if edge.upstream_key in tasks and edge.downstream_key in tasks)
 
     def why(self, upstream_key: str, downstream_key: str) -> tuple[Edge, ...]:
-        """All reasons for which the second comes after the first at once."""
+        """All reasons for which the second comes right after the first."""
         return tuple(
             edge for edge in self.order if edge.upstream_key == upstream_key and edge.downstream_key == downstream_key
         )
@@ -141,21 +146,37 @@ class Connections:
         """The tasks above that must have run before this cell runs where it stands, in document order.
 
         Args:
+            key: the cell, ordinary or a task.
             pending: the tasks that have not run yet; without it, all tasks.
         """
         waiting = self.tasks if pending is None else frozenset(pending)
-        above: dict[str, list[str]] = {}
-        for edge in self.order:
-            above.setdefault(edge.downstream_key, []).append(edge.upstream_key)
-        found = _reach([key], above) - {key}
+        found = _reach([key], _steps((edge.downstream_key, edge.upstream_key) for edge in self.order)) - {key}
         return tuple(other for other in self.cells if other in found and other in waiting)
 
     def stale_after(self, changed: Iterable[str]) -> frozenset[str]:
         """The cells whose values are no longer true once these have changed; the changed ones included."""
-        below: dict[str, list[str]] = {}
-        for edge in (*self.dataflow, *self.late):
-            below.setdefault(edge.upstream_key, []).append(edge.downstream_key)
-        return frozenset(_reach(changed, below))
+        edges = (*self.dataflow, *self.late)
+        return frozenset(_reach(changed, _steps((edge.upstream_key, edge.downstream_key) for edge in edges)))
+
+    def to_run_again(self, changed: Iterable[str]) -> tuple[str, ...]:
+        """The cells to run so that all values are true again, in document order.
+
+        They are the stale ones, and those that make anew what a stale one changes in place: to run
+        ``rows.append(1)`` twice on the same list would append twice.
+        """
+        found: frozenset[str] = frozenset()
+        wanted = self.stale_after(changed)
+        while wanted != found:
+            found = wanted
+            wanted = self.stale_after(found.union(*(self.cells[key].again for key in found if key in self.cells)))
+        return tuple(key for key in self.cells if key in found)
+
+
+def _steps(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for start, end in pairs:
+        found.setdefault(start, []).append(end)
+    return found
 
 
 def _reach(start: Iterable[str], steps: Mapping[str, Sequence[str]]) -> set[str]:
@@ -167,8 +188,3 @@ def _reach(start: Iterable[str], steps: Mapping[str, Sequence[str]]) -> set[str]
                 found.add(other)
                 todo.append(other)
     return found
-
-
-def connect(cells: Sequence[Cell]) -> Connections:
-    """The cells of one notebook, in document order, connected."""
-    raise NotImplementedError

@@ -1,0 +1,136 @@
+"""The objects that the names of a notebook may stand for, and what is inside of what.
+
+One abstract object stands for all objects that one place in the text makes. What is not known is *deep*: it stands for
+itself and for everything inside of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+    from notebook_flows.analysis.program import Block, Code
+
+Value: TypeAlias = "frozenset[int]"
+NOTHING: Value = frozenset()
+PLAIN, DEEP, LIBRARY, BUILTIN, FUNCTION, CLASS, INSTANCE, READER = range(8)
+WRITABLE = frozenset({PLAIN, DEEP, LIBRARY, CLASS, INSTANCE, READER, FUNCTION})
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class Frame:
+    """The names of one call of a function, of a class body, or of a comprehension.
+
+    Attributes:
+        own: the object that stands for the frame itself: functions made in it keep it alive.
+        held: what `Hold` has put aside in the cell that the frame's steps belong to.
+        grew: a call from inside of itself has brought new values.
+    """
+
+    kind: str
+    bound: frozenset[str]
+    global_names: frozenset[str]
+    parent: Frame | None
+    own: int
+    keeps: bool
+    held: dict[int, Value]
+    values: dict[str, Value] = field(default_factory=dict)
+    returned: Value = NOTHING
+    grew: bool = False
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class Thing:
+    """What an object is, as far as it is known.
+
+    Attributes:
+        dotted: of a library's thing, where it is; of a builtin, its name.
+        code, frame, held: of a function, its body and the frame around it; of a class, the frame of its body.
+        related: the bases of a class, the classes of an instance.
+        wakes: what runs whenever a generator is used.
+    """
+
+    kind: int
+    dotted: str = ""
+    code: Code | None = None
+    frame: Frame | None = None
+    held: dict[int, Value] = field(default_factory=dict)
+    related: Value = NOTHING
+    wakes: list[tuple[Block, Frame]] = field(default_factory=list)
+    is_figure: bool = False
+
+
+class Heap:
+    """All objects of a notebook; a number stands for each."""
+
+    def __init__(self) -> None:
+        self.things: list[Thing] = []
+        self.contents: list[set[int]] = []
+        self.properties: set[int] = set()
+        self.growth = 0  # counts what was added, so that loops know when nothing is new
+        self._numbers: dict[Hashable, int] = {}
+
+    def at(self, key: Hashable, kind: int, dotted: str = "") -> int:
+        """The object that is made in this place."""
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.things)
+            self.things.append(Thing(kind=kind, dotted=dotted))
+            self.contents.append(set())
+        return number
+
+    def put(self, holders: Iterable[int], values: Value) -> None:
+        """The holders may hold the values from now on."""
+        if not values:
+            return
+        for holder in holders:
+            inside = self.contents[holder]
+            if not values <= inside:
+                inside |= values
+                self.growth += 1
+
+    def inside(self, values: Value) -> Value:
+        """What may be found inside of the values."""
+        found: set[int] = set()
+        for number in values:
+            kind = self.things[number].kind
+            if kind == DEEP:
+                found |= self.closure((number,))
+            elif kind in {LIBRARY, BUILTIN}:
+                found.add(number)
+            else:
+                found |= self.contents[number]
+        return frozenset(found)
+
+    def closure(self, values: Iterable[int]) -> set[int]:
+        """The values and all that can be reached from them."""
+        found = set(values)
+        todo = list(found)
+        while todo:
+            new = self.contents[todo.pop()] - found
+            found |= new
+            todo.extend(new)
+        return found
+
+    def dotted(self, values: Value) -> str | None:
+        """Where the value is in a library, if it is one library's thing and nothing else."""
+        if len(values) != 1:
+            return None
+        (number,) = values
+        thing = self.things[number]
+        return thing.dotted if thing.kind == LIBRARY else None
+
+    def library(self, dotted: str) -> Value:
+        """A module, or something in it; it stands for the whole module where something is changed."""
+        number = self.at(("library", dotted), LIBRARY, dotted)
+        root = dotted.lstrip(".").partition(".")[0]
+        if root != dotted:
+            self.put((number,), frozenset({self.at(("library", root), LIBRARY, root)}))
+        return frozenset({number})
+
+    def builtin(self, name: str) -> Value:
+        """One of Python's own functions."""
+        return frozenset({self.at(("builtin", name), BUILTIN, name)})

@@ -1,0 +1,295 @@
+"""Calls of what is not written in the notebook: builtins, libraries, and methods of whatever comes from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from notebook_flows.analysis import known, program as p
+from notebook_flows.analysis.heap import BUILTIN, DEEP, FUNCTION, LIBRARY, NOTHING, PLAIN, READER, Frame, Heap, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+_SHELL = "get_ipython()"
+
+
+class Libraries:
+    """What is found on the way besides names; `Calling` and `Walk` add the rest."""
+
+    def __init__(self, heap: Heap, key: Hashable) -> None:
+        self.heap = heap
+        self.key = key
+        self.path: tuple[Hashable, ...] = ()
+        self.frame: Frame | None = None
+        self.held: dict[int, Value] = {}
+        self.calls: list[str] = []
+        self.touched: dict[int, str] = {}
+        self.written: set[int] = set()
+        self.hidden: set[str] = set()
+        self.effects: dict[str, None] = {}
+        self.unseen: dict[str, None] = {}
+        self.uses_pyplot = False
+
+    # What `Calling` and `Walk` bring.
+
+    def value(self, expr: p.Expr) -> Value:
+        """The objects that an expression may give."""
+        raise NotImplementedError
+
+    def load(self, name: str, line: int) -> Value:
+        """The value of a name."""
+        raise NotImplementedError
+
+    def touch(self, values: Value, name: str) -> None:
+        """The cell looks at these objects."""
+        raise NotImplementedError
+
+    def write(self, values: Value) -> None:
+        """The cell may change these objects."""
+        raise NotImplementedError
+
+    def changeable(self, values: Value) -> list[int]:
+        """Of some objects, those that can hold others."""
+        raise NotImplementedError
+
+    def in_frame(self, frame: Frame, block: p.Block) -> None:
+        """Through some steps, with the names of the frame."""
+        raise NotImplementedError
+
+    def joined(self, site: int, parts: tuple[Value, ...]) -> Value:
+        """A new object made of others by an operator."""
+        raise NotImplementedError
+
+    def part(self, value: Value, attribute: str | None) -> Value:
+        """What `value.attribute` or `value[...]` may give."""
+        raise NotImplementedError
+
+    def call_back(self, functions: Value, given: Value, site: Hashable) -> Value:
+        """Functions of the notebook that somebody else calls."""
+        raise NotImplementedError
+
+    def unknown_call(self, site: Hashable, values: Value) -> Value:
+        """A call of which nothing is known."""
+        raise NotImplementedError
+
+    # --- notes
+
+    def made(self, site: Hashable, kind: int, values: Value) -> Value:
+        """The object that is made here, holding the values."""
+        number = self.heap.at((self.key, self.path, site), kind)
+        self.heap.put((number,), values)
+        return frozenset({number})
+
+    def note_unseen(self, reason: str) -> None:
+        """The cell cannot be seen through."""
+        self.unseen[reason] = None
+
+    def note_effect(self, text: str) -> None:
+        """Something happens outside of the kernel's memory."""
+        self.effects[text] = None
+
+    def note_place(self, dotted: str) -> None:
+        """Something in a library is set or changed."""
+        for place, kind in known.HIDDEN_PLACES.items():
+            if dotted == place or dotted.startswith(f"{place}."):
+                self.hidden.add(kind)
+
+    # --- functions
+
+    def call_known(
+        self, expr: p.Call, target: Value, args: tuple[Value, ...], keywords: Mapping[str | None, Value], every: Value
+    ) -> Value:
+        """A call of anything but functions and classes of the notebook."""
+        found = NOTHING
+        for number in target:
+            thing = self.heap.things[number]
+            if thing.kind == BUILTIN:
+                found |= self._builtin(expr, thing.dotted, args, every)
+            elif thing.kind == LIBRARY:
+                found |= self._library(expr, thing.dotted, args, keywords, every)
+            else:
+                found |= self.unknown_call(expr.site, every | {number})
+        return found if target else self.unknown_call(expr.site, every)
+
+    def _builtin(self, expr: p.Call, name: str, args: tuple[Value, ...], every: Value) -> Value:
+        heap = self.heap
+        back = self._call_arguments_back(expr, every)
+        if name in known.BLIND or (name == "vars" and not args):
+            self.note_unseen(f"{name}()")
+            return self.unknown_call(expr.site, every)
+        if name == "get_ipython":
+            return heap.library(_SHELL)
+        if name == "open":
+            self._note_open(expr)
+            return self.made(expr.site, READER, NOTHING)
+        if name == "super":
+            frame = self.frame
+            while frame is not None and frame.kind != "function":
+                frame = frame.parent
+            return NOTHING.union(*frame.values.values()) if frame is not None else NOTHING
+        if name in {"setattr", "delattr"}:
+            self.write(args[0] if args else NOTHING)
+            heap.put(self.changeable(args[0] if args else NOTHING), every)
+            return NOTHING
+        if name == "next":
+            self.write(every)
+            return heap.inside(every)
+        if name in known.SAME:
+            heap.properties |= every
+            return every
+        if name in known.JOINS:
+            return self.joined(expr.site, args)
+        if name in known.LOOKS:
+            return NOTHING
+        if name in known.PARTS or name == "vars":
+            return every | heap.inside(every) | back
+        if name in known.BUILDS:
+            return self.made(expr.site, PLAIN, heap.inside(every) | every | back)
+        if name in known.ITERATORS:
+            return self.made(expr.site, READER, heap.inside(every) | every | back)
+        if name[:1].isupper() or name.startswith("__"):
+            return NOTHING  # exceptions and what the kernel keeps
+        return self.unknown_call(expr.site, every)
+
+    def _call_arguments_back(self, expr: p.Call, every: Value, given: Value = NOTHING) -> Value:
+        if any(self.heap.things[number].kind == FUNCTION for number in every):
+            return self.call_back(every, every | given, expr.site)
+        return NOTHING
+
+    def _note_open(self, expr: p.Call) -> None:
+        if any(set("wax+") & set(text) for text in expr.texts[1:] if text and len(text) < 5):
+            self.note_effect("open() for writing")
+
+    def _library(
+        self,
+        expr: p.Call,
+        dotted: str,
+        args: tuple[Value, ...],
+        keywords: Mapping[str | None, Value],
+        every: Value,
+    ) -> Value:
+        if dotted.startswith(_SHELL):
+            self.note_unseen(dotted if dotted == _SHELL else f"{dotted}()")
+            return self.unknown_call(expr.site, every)
+        self._note_library(expr, dotted)
+        heap, module, name = self.heap, dotted.partition(".")[0], dotted.rpartition(".")[2]
+        back = self._call_arguments_back(expr, every)
+        self._change_arguments(expr, dotted, args, keywords, every)
+        if dotted in known.ROUGH:
+            return self.unknown_call(expr.site, every)
+        if dotted in known.READERS or module in known.READER_MODULES:
+            return self.made(expr.site, READER, every | heap.inside(every) | back)
+        if dotted in known.IMMUTABLE_RESULT or (
+            module in known.IMMUTABLE_RESULT_MODULES and module in known.GENTLE_MODULES
+        ):
+            return NOTHING
+        if dotted in known.OWN_RESULT:
+            return self.made(expr.site, DEEP, NOTHING)
+        is_gentle = module in known.GENTLE_MODULES
+        if not is_gentle and not name[:1].isupper():
+            place = dotted.rpartition(".")[0]
+            if name in known.CHANGING_METHODS and place:
+                self.write(heap.library(place))
+            return self.unknown_call(expr.site, every)
+        found = self.made(expr.site, DEEP, every | back)
+        (number,) = found
+        heap.things[number].is_figure |= dotted.startswith(known.PYPLOT)
+        return found | every if is_gentle else found
+
+    def _note_library(self, expr: p.Call, dotted: str) -> None:
+        parts = dotted.split(".")
+        starts = [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
+        if not any(start in known.OWN_STATE for start in starts):
+            self.hidden.update(known.HIDDEN[start] for start in starts[:-1] if start in known.HIDDEN)
+            if parts[0] == "random" and len(parts) > 1:
+                self.hidden.add("random")
+        if dotted in known.FRAME_LOOKERS:
+            self.note_unseen(f"{dotted}()")
+        if dotted.startswith(known.PYPLOT) and not any(start in known.PYPLOT_GENTLE for start in starts):
+            self.uses_pyplot = True
+        if dotted in known.WRITERS or parts[0] in known.WRITER_MODULES:
+            self.note_effect(f"{dotted}()")
+        if dotted in known.READERS:
+            self._note_open(expr)
+        if parts[-1] in known.CHANGING_METHODS:
+            self.note_place(".".join(parts[:-1]))
+
+    def _change_arguments(
+        self,
+        expr: p.Call,
+        dotted: str,
+        args: tuple[Value, ...],
+        keywords: Mapping[str | None, Value],
+        every: Value,
+    ) -> None:
+        if dotted in known.CHANGES_FIRST and args:
+            self.write(args[0])
+            self.heap.put(self.changeable(args[0]), every - args[0])
+        if "out" in keywords:
+            self.write(keywords["out"])
+        if "ax" in keywords:
+            self.write(keywords["ax"])
+        if "inplace" in expr.flags and args:
+            self.write(args[0])
+
+    # --- methods
+
+    def call_method(
+        self, expr: p.Call, target: Value, args: tuple[Value, ...], keywords: Mapping[str | None, Value], every: Value
+    ) -> Value:
+        """A call of an attribute of anything but instances and classes of the notebook."""
+        name = expr.attribute or ""
+        place = self.heap.dotted(target)
+        if place is not None:
+            return self._library(expr, f"{place}.{name}", args, keywords, every)
+        self._note_method(expr, name, target)
+        back = self._call_arguments_back(expr, every, target)
+        self._change_arguments(expr, "", args, keywords, every)
+        if "inplace" in expr.flags or (name == "pop" and not target):
+            self.write(target)
+        if not target and name not in known.CHANGING_METHODS:  # of a text or a number
+            return self.made(expr.site, PLAIN, self.heap.inside(every) | back)
+        return self._known_method(expr, name, target, every, back)
+
+    def _known_method(self, expr: p.Call, name: str, target: Value, every: Value, back: Value) -> Value:
+        heap = self.heap
+        if name in known.DRAWING_METHODS:
+            if self._draws_on(expr, target):
+                self.write(target)
+                heap.put(self.changeable(target), every)
+            return self.made(expr.site, DEEP, target | every)
+        if name in known.CHANGING_METHODS:
+            self.write(target)
+            heap.put(self.changeable(target), every | heap.inside(every) | back)
+            return target | heap.inside(target) | every | self.made(expr.site, DEEP, every)
+        if name in known.LOOKING_METHODS or name in known.FRESH_METHODS or name in known.WRITING_METHODS:
+            return self.made(expr.site, DEEP, back)
+        if name in known.SHARING_METHODS:
+            inside = heap.inside(target)
+            made = self.made(expr.site, PLAIN if name == "copy" else DEEP, inside | every | back)
+            return made if name == "copy" else made | inside | every | back
+        if name.startswith(known.GENTLE_PREFIXES):
+            return self.made(expr.site, DEEP, target | every) | target
+        return self.unknown_call(expr.site, target | every)
+
+    def _draws_on(self, expr: p.Call, target: Value) -> bool:
+        """Whether a method that draws does so on its object: on axes, not on a table."""
+        root = expr.callee
+        while isinstance(root, p.Part):
+            root = root.value
+        if isinstance(root, p.Load) and root.name.lower().startswith(known.AXES_NAMES):
+            return True
+        return any(self.heap.things[number].is_figure for number in self.heap.closure(target))
+
+    def _note_method(self, expr: p.Call, name: str, target: Value) -> None:
+        if name in known.DRAWING_METHODS and not self._draws_on(expr, target):
+            self.uses_pyplot |= name in {"plot", "hist", "boxplot"} or _is_plot_accessor(expr.callee)
+        has_argument = bool(expr.args or expr.keywords)
+        if name in known.WRITING_METHODS or (name in known.WRITING_WITH_ARGUMENT and has_argument):
+            self.note_effect(f".{name}()")
+        if name == "open":
+            self._note_open(expr._replace(texts=(None, *expr.texts)))
+
+
+def _is_plot_accessor(callee: p.Expr) -> bool:
+    return isinstance(callee, p.Part) and callee.attribute == "plot"

@@ -1,0 +1,88 @@
+"""From the raw text of a cell to Python's syntax tree, with the lines that its author sees."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+_TASK_LINE = re.compile(r"\s*%%task(?:\s.*)?$")
+_CELL_MAGIC = re.compile(r"%%\w")
+# What only IPython's transformer understands. Where none of it is found, the plain parser gives the same tree sooner.
+_NEEDS_IPYTHON = re.compile(
+    r"^[ \t]*(?:[%!?,;/]|>>>|\.\.\.|In \[)|=[ \t]*[%!]|\?[ \t]*$|^[ \t]*\S*[ \t]*\?", re.MULTILINE
+)
+_FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+
+class Parsed(NamedTuple):
+    """A cell's tree, and how many lines stand above the tree's first line."""
+
+    tree: ast.Module
+    lines_above: int
+
+
+def parsed(source: str) -> Parsed | None:
+    """The cell's tree, or None if it is not Python."""
+    text = without_task_line(source.replace("\N{NO-BREAK SPACE}", " "))
+    lines = text.splitlines(keepends=True)
+    lines_above = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    text = "".join(lines[lines_above:])
+    tree = None if _NEEDS_IPYTHON.search(text) else _tree(text)
+    if tree is None:  # also of plain cells that fail: an indented cell is fine for IPython
+        tree = _transformed(text)
+    return Parsed(tree, lines_above) if tree is not None else None
+
+
+def without_task_line(source: str) -> str:
+    r"""The cell as it is without `%%task`: that line becomes a comment, and no other line moves.
+
+    Where another cell magic follows, the two lines are swapped: IPython takes a cell magic from the first line only.
+
+    >>> without_task_line("%%task load --retries 2\nx = 1")
+    '#\nx = 1'
+    >>> without_task_line("%%task\n%%time\nx = 1")
+    '%%time\n#\nx = 1'
+    """
+    lines = source.split("\n")
+    first = next((number for number, line in enumerate(lines) if line.strip()), None)
+    if first is None:
+        return source
+    second = first + 1
+    if _TASK_LINE.match(lines[first]):
+        lines[first] = "#"
+        if second < len(lines) and _CELL_MAGIC.match(lines[second]):
+            lines[first], lines[second] = lines[second], "#"
+    elif _CELL_MAGIC.match(lines[first]) and second < len(lines) and _TASK_LINE.match(lines[second]):
+        lines[second] = "#"
+    return "\n".join(lines)
+
+
+def _transformed(text: str) -> ast.Module | None:
+    try:
+        return _tree(_transformer().transform_cell(text))
+    except Exception:  # IPython's tokenizer meets text of any kind; what it cannot read is no Python
+        return None
+
+
+def _tree(text: str) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "\d" in a user's string is for the run to tell
+            tree = compile(text, "<cell>", "exec", flags=_FLAGS, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return None
+    assert isinstance(tree, ast.Module)
+    return tree
+
+
+@cache
+def _transformer() -> TransformerManager:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return TransformerManager()  # type: ignore[no-untyped-call]  # IPython has types in places only
