@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from notebook_flows.engine.logs import progress
     from notebook_flows.errors import FlowError, FlowValidationError
     from notebook_flows.executors import LocalExecutor, ProcessExecutor, ThreadExecutor
+    from notebook_flows.notebook.handback import return_value
+    from notebook_flows.notebook.secrets import given_secret
+    from notebook_flows.notebooktask import notebook_task
     from notebook_flows.store.results import JSONSerializer, LocalResult, PickleSerializer
 
 _HOME = {
@@ -46,6 +49,9 @@ _HOME = {
     "notebook_flows.engine.logs": ("progress",),
     "notebook_flows.errors": ("FlowError", "FlowValidationError"),
     "notebook_flows.executors": ("LocalExecutor", "ProcessExecutor", "ThreadExecutor"),
+    "notebook_flows.notebook.handback": ("return_value",),
+    "notebook_flows.notebook.secrets": ("given_secret",),
+    "notebook_flows.notebooktask": ("notebook_task",),
     "notebook_flows.store.results": ("JSONSerializer", "LocalResult", "PickleSerializer"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -78,12 +84,15 @@ __all__ = [
     "exponential_backoff",
     "flatten",
     "flow",
+    "given_secret",
     "ifelse",
     "mapped",
     "merge",
+    "notebook_task",
     "progress",
     "raise_on_exception",
     "resource_manager",
+    "return_value",
     "signals",
     "state",
     "switch",

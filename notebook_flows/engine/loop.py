@@ -20,6 +20,7 @@ from notebook_flows.engine.cache import RECENT
 from notebook_flows.engine.call import Call, Outcome, RunFacts, unwrapped
 from notebook_flows.engine.inbox import WaitingInbox
 from notebook_flows.engine.interrupts import Interrupts
+from notebook_flows.engine.stopping import tell_stopping
 from notebook_flows.errors import StoreError
 
 if TYPE_CHECKING:
@@ -578,6 +579,7 @@ class Engine:
             self._record_run(S.RUNNING, {"stopping": int(state), "message": reason})
             self._reason = reason
             self._hand_over()  # so that others see that it is stopping, while tasks are still being stopped
+            tell_stopping(self.facts.run_id, reason)
         self._take_all()
         self._show_started()
         if self._lane is not None:
