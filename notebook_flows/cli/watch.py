@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from notebook_flows.core.events import UNMAPPED, Kind
 from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S
+from notebook_flows.core.run import tally
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -100,8 +101,7 @@ class Watch:
         self._hidden = hidden
         self._lock = Lock()
         self._running: dict[tuple[int, int], int] = {}
-        self._counts: list[int] = []
-        self._total = 0
+        self._counts: dict[S, int] = {}
         self._failures_of: dict[int, int] = {}
 
     def __call__(self, run: Run, events: Sequence[Event]) -> None:
@@ -123,8 +123,7 @@ class Watch:
                         changes.append(self._change(run, event, since_us))
                 elif event.kind is Kind.RUN:
                     self._take_run(event)
-            self._counts = run.counts[:]
-            self._total = len(run.state)
+            self._counts = tally(run)
         for change in changes:
             if change.state in OWN_FAILURES:
                 self._keep(change)
@@ -170,9 +169,9 @@ class Watch:
         return 0.0 if self.began_us is None or self.ended_us is None else (self.ended_us - self.began_us) / 1e6
 
     def counts(self) -> dict[S, int]:
-        """How many task runs are in each state."""
+        """How many task runs are in each state; see `core.run.tally`."""
         with self._lock:
-            return {state: self._counts[state] for state in S if self._counts and self._counts[state]}
+            return dict(self._counts)
 
     def outlook(self, most_running: int) -> Outlook:
         """Where the run stands; any thread may ask.
@@ -185,10 +184,9 @@ class Watch:
             run = self.run
             first = [(key, since) for key, since in islice(self._running.items(), most_running)]
             running_count = len(self._running)
-            total = self._total
         names = [(name_in(run, *key), since) for key, since in first] if run is not None else []
         done = sum(count for state, count in counts.items() if IS_FINAL[state])
-        return Outlook(names, running_count, counts, total, done, self.stopping)
+        return Outlook(names, running_count, counts, sum(counts.values()), done, self.stopping)
 
 
 def name_in(run: Run, node: int, index: int) -> str:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from notebook_flows.core.state import State
 
+MOST_CHILDREN = 1_000_000
+"""Of a mapped task, unless its flow says otherwise."""
 Handler = Callable[[Any, "State", "State"], "State | None"]
 _WRITTEN = (
     "constants",
@@ -65,6 +67,8 @@ class Flow:
         timeout: seconds, or a timedelta, that a whole run may take.
         fail_fast: start nothing new once any task has failed.
         tag_limits: {tag: how many tasks with it may run at once}.
+        max_map_width: how many children a mapped task may have; one that would have more fails. Each takes some 300
+            bytes while the flow runs.
     Raises:
         ValueError: an empty name; a timeout that is not positive and finite; a limit under 1.
         TypeError: state_handlers is no list; a timeout or a limit is no number.
@@ -89,6 +93,7 @@ class Flow:
         timeout: float | timedelta | None = None,
         fail_fast: bool = False,
         tag_limits: Mapping[str, int] | None = None,
+        max_map_width: int = MOST_CHILDREN,
     ) -> None:
         if not name or not isinstance(name, str):
             raise ValueError(f"A flow needs a name, not {name!r}.")
@@ -110,6 +115,7 @@ class Flow:
             tag: _at_least_one(limit, f"tag limit {tag!r} of flow {name!r}")
             for tag, limit in (tag_limits or {}).items()
         }
+        self.max_map_width = _at_least_one(max_map_width, f"max_map_width of flow {name!r}")
         self.constants: dict[Task, dict[str, Any]] = {}
         self._into: dict[Task, dict[Edge, None]] = {}
         self._derived: _Derived | None = None

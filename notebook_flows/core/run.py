@@ -260,7 +260,7 @@ class Run:
         if IS_FINAL[event.state]:
             for number, state in enumerate(self.state):
                 if not IS_FINAL[state]:
-                    left = S.CRASHED if event.state is S.CRASHED and state is S.RUNNING else S.NOT_RUN
+                    left = _left_as(state, event.state)
                     self.counts[state] -= 1
                     self.counts[left] += 1
                     self.state[number] = left
@@ -406,6 +406,30 @@ class Run:
                 self.counts[S.PENDING] += 1
                 self.state[follower] = S.PENDING
             follower = self.plan.followers[follower]
+
+
+def _left_as(state: S, end: S) -> S:
+    """What becomes of a task run that is in this state when its run ends."""
+    return S.CRASHED if end is S.CRASHED and state is S.RUNNING else S.NOT_RUN
+
+
+def tally(run: Run, end: S | None = None) -> dict[S, int]:
+    """How many task runs stand where, as people are told: a mapped task counts as its children, and by itself without any.
+
+    Args:
+        run: where it stands.
+        end: how it is about to end, if it is: what has not ended by then counts as what becomes of it.
+    """
+    counts = run.counts[:]
+    for node, children in run.children.items():
+        if children.width:
+            counts[run.state[node]] -= 1
+    if end is not None:
+        for state in S:
+            if counts[state] and not IS_FINAL[state]:
+                counts[_left_as(state, end)] += counts[state]
+                counts[state] = 0
+    return {state: counts[state] for state in S if counts[state]}
 
 
 def finished_states(run: Run, node: int) -> list[S]:

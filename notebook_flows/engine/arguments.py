@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_FAILED, S
@@ -21,7 +22,7 @@ NOTHING_GATHERED: tuple[str, ...] = ()
 
 
 class UnmappableError(Exception):
-    """There is nothing to map over.
+    """There is nothing to map over, or too much.
 
     Attributes:
         state: what becomes of the mapped task.
@@ -50,7 +51,7 @@ class Arguments:
         self._ledger = ledger
         self._constants = flow.constants
         self._is_remote = is_remote
-        self._flat: dict[tuple[int, bool], list[Any]] = {}
+        self._flat: dict[int, list[Any]] = {}
 
     def of_task(self, node: int, without: str | None = None) -> tuple[dict[str, Any], tuple[str, ...]]:
         """Arguments of an unmapped task, and the names of those that are lists of children's values.
@@ -67,7 +68,7 @@ class Arguments:
             if key is None or key == without:
                 continue
             if is_flattened:
-                arguments[key] = self._elements(upstream, is_flattened=True)
+                arguments[key] = self._flattened(upstream)
             elif upstream in self._run.children:
                 arguments[key] = self._of_children(upstream)
                 gathered = (*gathered, key)
@@ -86,7 +87,7 @@ class Arguments:
             if one.is_mapped:
                 arguments[key] = self._element(one, index)
             elif one.is_flattened:
-                arguments[key] = self._elements(one.upstream, is_flattened=True)
+                arguments[key] = self._flattened(one.upstream)
             elif one.upstream in self._run.children:
                 arguments[key] = self._of_children(one.upstream)
                 gathered = (*gathered, key)
@@ -101,14 +102,16 @@ class Arguments:
     def _element(self, one: Input, index: int) -> Any:
         if one.upstream in self._run.children and not one.is_flattened:
             return self._ledger.values[self._run.children[one.upstream].first + index]
-        elements = self._elements(one.upstream, is_flattened=one.is_flattened)
+        elements = self._elements(one)
         return elements[index] if type(elements) is list else element_at(elements, index)
 
-    def _elements(self, upstream: int, *, is_flattened: bool) -> Any:
-        """What can be taken by number: the upstream value, one level of lists taken away where that is asked."""
-        if not is_flattened:
-            return self._ledger.value(upstream)
-        known = self._flat.get((upstream, is_flattened))
+    def _elements(self, one: Input, most: int | None = None) -> Any:
+        """What a mapped argument takes its elements from by number; of a flattened one, stop looking after ``most``."""
+        return self._flattened(one.upstream, most) if one.is_flattened else self._ledger.value(one.upstream)
+
+    def _flattened(self, upstream: int, most: int | None = None) -> list[Any]:
+        """The upstream value, one level of lists taken away."""
+        known = self._flat.get(upstream)
         if known is None:
             children = self._run.children.get(upstream)
             if children is None:
@@ -117,15 +120,16 @@ class Arguments:
                 outer = [
                     self._ledger.value(number) for number in range(children.first, children.first + children.width)
                 ]
-            known = [element for part in outer for element in part]
-            self._flat[upstream, is_flattened] = known
+            known = list(islice(chain.from_iterable(outer), None if most is None else most + 1))
+            if most is None or len(known) <= most:
+                self._flat[upstream] = known
         return known
 
     def width_of(self, node: int) -> tuple[int, list[int]]:
         """How many children a mapped task has, and the lengths of all that it is mapped over.
 
         Raises:
-            UnmappableError: one of them has no elements.
+            UnmappableError: one of them has no elements, or all have more than the flow allows.
         """
         widths: list[int] = []
         for one in self._run.plan.graph.inputs[node]:
@@ -140,7 +144,10 @@ class Arguments:
             if IS_FAILED[state]:
                 raise UnmappableError(f"There is nothing to map over: {name!r} failed.", S.UPSTREAM_FAILED)
             try:
-                widths.append(len(self._checked(self._elements(one.upstream, is_flattened=one.is_flattened))))
+                elements = self._elements(one, self._flow.max_map_width)
+                if (reason := why_unmappable(elements)) is not None:
+                    raise TypeError(reason)
+                widths.append(len(elements))
             except BaseException as error:  # ``__len__`` and ``__getitem__`` are the user's
                 if is_for_others(error):
                     raise
@@ -149,13 +156,18 @@ class Arguments:
                     f"taken by number ({_said(error)}).",
                     S.FAILED,
                 ) from error
+        if min(widths) > self._flow.max_map_width:
+            raise UnmappableError(self._too_wide(node, min(widths)), S.FAILED)
         return min(widths), widths
 
-    @staticmethod
-    def _checked(value: Any) -> Any:
-        if (reason := why_unmappable(value)) is not None:
-            raise TypeError(reason)
-        return value
+    def _too_wide(self, node: int, width: int) -> str:
+        most = self._flow.max_map_width
+        is_counted = not any(one.is_mapped and one.is_flattened for one in self._run.plan.graph.inputs[node])
+        return (
+            f"Task {self._tasks[node].name!r} is mapped over {'' if is_counted else 'at least '}{width:,} elements, and "
+            f"flow {self._flow.name!r} allows {most:,}. Map over batches of them, or allow more: "
+            f"Flow({self._flow.name!r}, max_map_width=...)."
+        )
 
     def upstream_states(self, number: int) -> dict[Edge, State]:
         """{edge: the State of its upstream task}, as triggers get it."""

@@ -347,7 +347,7 @@ def _before(call: Call, started_us: int) -> Outcome | None:
     _give_name(call)
     replaced = _announced(call)
     if replaced is not None:
-        return _outcome(call, replaced, started_us)
+        return _outcome(call, replaced, started_us, None, api.Running())
     found = _from_target(call)
     return None if found is None else _settled(call, found, started_us)
 

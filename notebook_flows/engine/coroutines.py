@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import TaskTimeout, failed_outcome, perform_async
-from notebook_flows.engine.call import Outcome
+from notebook_flows.engine.open_calls import OpenCalls, ended_without, stopped
 from notebook_flows.errors import WorkerDied
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class CoroutineLane:
     def __init__(self, inbox: Inbox, facts: RunFacts) -> None:
         self._inbox = inbox
         self._context = copy_context()
-        self._open: dict[Key, Call] = {}
+        self._open = OpenCalls()
         self._waiting: deque[Call] = deque()
         self._is_told = False
         self._until_s: float | None = None
@@ -61,7 +61,7 @@ class CoroutineLane:
 
     def submit(self, call: Call) -> None:
         """Take one call over; never blocks."""
-        self._open[call.ref, call.attempt] = call
+        self._open.add(call)
         self._waiting.append(call)
         if not self._is_told:
             self._is_told = True
@@ -74,7 +74,7 @@ class CoroutineLane:
         call = self._open.pop((ref, attempt), None)
         if call is None:
             return False
-        self._inbox.put(_ended(call, S.CANCELLED, "Cancelled."))
+        self._inbox.put(ended_without(call, S.CANCELLED, "Cancelled."))
         for loop in (self._loop, *self._blocked):
             loop.tell(loop.cancel, call)
         return True
@@ -82,14 +82,7 @@ class CoroutineLane:
     def begin_stop(self, *, cancel_running: bool) -> None:
         """Begin to end, without waiting: `stop` comes later, and waits only for what is left of its time."""
         if cancel_running:
-            dropped = []
-            while self._open:
-                try:
-                    _, call = self._open.popitem()
-                except KeyError:  # the last one has just ended
-                    break
-                dropped.append(_ended(call, S.CANCELLED, "The run has stopped."))
-            self._inbox.put_many(dropped[::-1])
+            self._inbox.put_many(stopped(self._open))
         with self._changing:
             if self._until_s is not None:
                 return
@@ -117,7 +110,7 @@ class CoroutineLane:
         message = "The event loop of the async tasks has ended."
         for call in left:
             if self._open.pop((call.ref, call.attempt), None) is not None:
-                self._inbox.put(_ended(call, S.CRASHED, message, WorkerDied(message)))
+                self._inbox.put(ended_without(call, S.CRASHED, message, WorkerDied(message)))
 
     # -- on the loop's thread ------------------------------------------------------------------------------------------
 
@@ -139,7 +132,7 @@ class CoroutineLane:
                 self._limit(loop, call, call.timeout_s)
             outcome = await perform_async(call)
         except BaseException as error:  # also KeyboardInterrupt: it ends the task, not the loop that others need
-            outcome = _ended(call, S.CANCELLED, f"The task raised {type(error).__name__}.")
+            outcome = ended_without(call, S.CANCELLED, f"The task raised {type(error).__name__}.")
         if self._open.pop((call.ref, call.attempt), None) is not None:
             self._inbox.put(outcome)
 
@@ -337,8 +330,3 @@ class _Watch:
                     return
                 do = heappop(self._due)[2]
             do()
-
-
-def _ended(call: Call, state: S, message: str, value: object = None) -> Outcome:
-    now_us = time_ns() // 1000
-    return Outcome(call.ref, call.attempt, state, value, message, now_us, now_us)

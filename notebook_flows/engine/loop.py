@@ -14,6 +14,7 @@ from notebook_flows.core.context import context
 from notebook_flows.core.decide import Command, End, Expand, Judge, Mark, Start, decide
 from notebook_flows.core.events import RUN_ITSELF, UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S
+from notebook_flows.core.run import tally
 from notebook_flows.engine.arguments import Arguments, UnmappableError
 from notebook_flows.engine.attempt import TaskTimeout, handled, is_for_others, perform, retry_details, short
 from notebook_flows.engine.cache import RECENT
@@ -41,6 +42,8 @@ LOOK_AROUND_S = 0.5
 BATCH = 256
 PATIENCE_S = 0.7
 """How long an interrupted run waits for its last commit; threads may have taken a second before."""
+MOST_ROUNDS_BY_HANDLERS = 1_000
+"""How often state handlers alone may send a task into another round; one that raises LOOP itself may do so for ever."""
 INTERRUPTED = "Interrupted (Ctrl-C)."
 
 # looked up once: see `core.run`
@@ -410,7 +413,18 @@ class Engine:
             if "rest_us" in details:
                 details["due_us"] = self.clock.now_us() + details.pop("rest_us")
             more = {**(more or {}), **details}
+        if event_state is S.LOOPED and self.run.loops.get(number, 0) + 1 >= MOST_ROUNDS_BY_HANDLERS:
+            self._end_rounds(number)
+            return
         self._settle(number, event_state, state.message or "", state.result, more)
+
+    def _end_rounds(self, number: int) -> None:
+        name = self.tasks[self.run.place_of(number)[0]].name
+        message = (
+            f"The state handlers of task {name!r} have sent it into another round {MOST_ROUNDS_BY_HANDLERS:,} times, "
+            "and would for ever. Let them return Looped only under a condition, or raise LOOP in the task."
+        )
+        self._settle(number, S.FAILED, message, signals.FAIL(message), None)
 
     def _settle(self, number: int, state: S, message: str, value: Any, more: Mapping[str, Any] | None) -> None:
         node, index = self.run.place_of(number)
@@ -507,9 +521,12 @@ class Engine:
             self.ledger.messages.pop(number, None)  # what an earlier attempt or round had to say
         if new is S.PAUSED and self._is_told_to_go_on(number):
             return
-        if new is S.LOOPED:
-            self._loop_results[number] = outcome.value
         loop = self.run.loops.get(number, 0) + 1
+        if new is S.LOOPED:
+            if loop >= MOST_ROUNDS_BY_HANDLERS and data.get("proposed", "Looped") != "Looped":
+                self._end_rounds(number)
+                return
+            self._loop_results[number] = outcome.value
         self._record(outcome.ended_us, Kind.TASK, node, index, outcome.attempt, loop, new, data or None)
         if self.raise_errors and new is S.FAILED and self.error_to_raise is None:
             error = self.ledger.value(number)
@@ -634,6 +651,8 @@ class Engine:
         data: dict[str, Any] = {"message": settled.message or message}
         if settled is not proposed:
             data["proposed"] = type(proposed).__name__
+        if IS_FINAL[event_state]:
+            data["counts"] = {str(int(state)): count for state, count in tally(self.run, event_state).items()}
         self.final_state = settled
         self._record_run(event_state, data)
 

@@ -1,44 +1,18 @@
-"""What all executors know of calls: the links of a segment, and outcomes of attempts that could not tell their own."""
+"""What executors say for attempts that cannot tell their own end, and how many workers they have."""
 
 from __future__ import annotations
 
 import os
 from operator import index
-from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import TaskTimeout, failed_outcome
-from notebook_flows.engine.call import Outcome
+from notebook_flows.engine.open_calls import ended_without
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from notebook_flows.engine.call import Call
+    from notebook_flows.engine.call import Call, Outcome
     from notebook_flows.errors import WorkerDied
-
-
-def links_of(call: Call | None) -> Iterator[Call]:
-    """The call itself, then the rest of its segment."""
-    while call is not None:
-        yield call
-        call = call.then
-
-
-def next_link(call: Call, outcome: Outcome) -> Call | None:
-    """The call to go on with on the same worker, its argument filled in; None at the end, or after anything but success."""
-    then = call.then
-    if then is None or outcome.state is not S.SUCCESS:
-        return None
-    if call.passes_to is not None:
-        then.arguments[call.passes_to] = outcome.value
-    return then
-
-
-def ended_without(call: Call, state: S, message: str, value: Any = None, *, began_us: int | None = None) -> Outcome:
-    """The outcome of an attempt that ended without one of its own: cancelled, crashed, timed out."""
-    now_us = time_ns() // 1000
-    return Outcome(call.ref, call.attempt, state, value, message, now_us if began_us is None else began_us, now_us)
 
 
 def timed_out(call: Call, began_us: int) -> Outcome:

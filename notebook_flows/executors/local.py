@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import failed_outcome, perform
-from notebook_flows.executors.calls import ended_without, links_of, next_link, timed_out
+from notebook_flows.engine.open_calls import STOPPED, ended_without, links_of, next_link
+from notebook_flows.executors.calls import timed_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +117,7 @@ class LocalExecutor:
         dropped = [link for head in self._waiting for link in links_of(head)]
         self._waiting.clear()
         if dropped:
-            self._inbox.put_many([ended_without(link, S.CANCELLED, "The run has stopped.") for link in dropped])
+            self._inbox.put_many([ended_without(link, S.CANCELLED, STOPPED) for link in dropped])
         return [one.task_name for one in self._beside if one.is_alive()] or ()
 
 

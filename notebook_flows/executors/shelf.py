@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows.core.signature import Signature
 from notebook_flows.engine.call import Pickled, RunFacts
+from notebook_flows.engine.open_calls import links_of
 from notebook_flows.errors import NotTransferable
-from notebook_flows.executors.calls import links_of
 from notebook_flows.executors.frames import BIG
 from notebook_flows.executors.pickles import PROTOCOL, dumps, is_importable, is_run_of_task, run_of
 

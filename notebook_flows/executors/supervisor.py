@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.core.context import _layers
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.call import LogLine, Outcome, Pickled
+from notebook_flows.engine.open_calls import OpenCalls, ended_without, links_of, stopped
 from notebook_flows.errors import ExecutorError, NotTransferable, WorkerDied
 from notebook_flows.executors import frames
-from notebook_flows.executors.calls import crashed, ended_without, links_of, timed_out
+from notebook_flows.executors.calls import crashed, timed_out
 from notebook_flows.executors.pickles import load_exception
 from notebook_flows.executors.shelf import Shelf, Thing
 from notebook_flows.executors.workers import Nursery, WorkerProcess, said_of
@@ -52,7 +53,7 @@ class Supervisor:
     def __init__(self, inbox: Inbox, size: int) -> None:
         self._inbox = inbox
         self._size = size
-        self._open: dict[tuple[int, int], Call] = {}
+        self._open = OpenCalls()
         self._waiting: deque[Call] = deque()
         self._orders: deque[Callable[[], None]] = deque()
         self._workers: list[WorkerProcess] = []
@@ -79,11 +80,7 @@ class Supervisor:
 
     def submit(self, call: Call) -> None:
         """Take one call over."""
-        if call.then is None:
-            self._open[call.ref, call.attempt] = call
-        else:
-            for link in links_of(call):
-                self._open[link.ref, link.attempt] = link
+        self._open.add(call)
         self._waiting.append(call)
         if self._wants_calls:
             self._wants_calls = False
@@ -94,7 +91,7 @@ class Supervisor:
         call = self._open.pop((ref, attempt), None)
         if call is None:
             return False
-        self._forget(call.then)
+        self._open.forget(call.then)
         self._inbox.put(ended_without(call, S.CANCELLED, "Cancelled."))
         for worker in tuple(self._workers):
             if any(link is call for head in tuple(worker.batch) for link in links_of(head)):
@@ -106,14 +103,7 @@ class Supervisor:
     def stop(self, *, cancel_running: bool) -> None:
         """End all workers."""
         if cancel_running:
-            dropped = []
-            while self._open:
-                try:
-                    _, call = self._open.popitem()
-                except KeyError:  # the last one has just ended
-                    break
-                dropped.append(ended_without(call, S.CANCELLED, "The run has stopped."))
-            self._inbox.put_many(dropped[::-1])
+            self._inbox.put_many(stopped(self._open))
         if self._bell < 0:  # stopped before
             return
         self._orders.append(lambda: self._end(at_once=cancel_running))
@@ -130,12 +120,6 @@ class Supervisor:
     def _ring(self) -> None:
         with suppress(OSError):  # it is ringing so much that the pipe is full, or all is over
             os.write(self._button, b"!")
-
-    def _forget(self, call: Call | None) -> None:
-        """The rest of a segment will not be run here: the engine decides about it, and may send it anew."""
-        for link in links_of(call):
-            if self._open.get((link.ref, link.attempt)) is link:
-                self._open.pop((link.ref, link.attempt), None)
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 
@@ -241,7 +225,7 @@ class Supervisor:
         return max(1, min(BATCH_COUNT, fair, int(BATCH_S / self._each_s)))
 
     def _report_unsendable(self, call: Call, error: Exception) -> None:
-        self._forget(call.then)
+        self._open.forget(call.then)
         if self._open.pop((call.ref, call.attempt), None) is None:
             return
         if not isinstance(error, NotTransferable):
@@ -321,7 +305,7 @@ class Supervisor:
         return True
 
     def _report_death(self, worker: WorkerProcess, call: Call, code: int | None) -> None:
-        self._forget(call.then)
+        self._open.forget(call.then)
         if self._open.pop((call.ref, call.attempt), None) is None:  # cancelled or timed out: we have killed it
             return
         message = f"Task {call.task.name!r}: its worker process (pid {worker.pid}) {said_of(code)}."
@@ -340,7 +324,7 @@ class Supervisor:
         worker.due_s = None
         if call is None or self._open.pop((call.ref, call.attempt), None) is None:
             return
-        self._forget(call.then)
+        self._open.forget(call.then)
         began_us = worker.began_us
         worker.kill()
         self._report(call, lambda: timed_out(call, began_us))
@@ -406,7 +390,7 @@ class Supervisor:
         if call is None or (call.ref, call.attempt) != (report.ref, report.attempt):
             raise ExecutorError(f"Worker {worker.pid} told an outcome of call {report.ref}, which it does not run.")
         if not report.goes_on:
-            self._forget(call.then)
+            self._open.forget(call.then)
         worker.link_ended(goes_on=report.goes_on)
         self._learn((report.ended_us - report.started_us) / 1e6)
         if self._open.pop((report.ref, report.attempt), None) is None:  # cancelled or timed out meanwhile
@@ -438,17 +422,13 @@ class Supervisor:
     def _give_up(self, message: str, cause: BaseException | None = None) -> None:
         """No worker will run what is open: say so for each call."""
         outcomes = []
-        while self._open:
-            try:
-                _, call = self._open.popitem()
-            except KeyError:  # cancelled just now
-                break
+        for call in self._open.drain():
             problem = WorkerDied(message)
             problem.__cause__ = cause
             outcomes.append(ended_without(call, S.CRASHED, message, problem))
         self._waiting.clear()
         self._failed_starts = 0
-        self._inbox.put_many(outcomes[::-1])
+        self._inbox.put_many(outcomes)
 
     def _end(self, *, at_once: bool) -> None:
         self._has_ended = True

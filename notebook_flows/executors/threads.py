@@ -12,14 +12,8 @@ from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import perform
-from notebook_flows.executors.calls import (
-    checked_workers,
-    ended_without,
-    links_of,
-    next_link,
-    number_of_cpus,
-    timed_out,
-)
+from notebook_flows.engine.open_calls import OpenCalls, ended_without, next_link, stopped
+from notebook_flows.executors.calls import checked_workers, number_of_cpus, timed_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -111,7 +105,7 @@ class _Crew:
         self._perform: Callable[[Call], Outcome] = perform
         self._inbox = inbox
         self._size = size
-        self._open: dict[tuple[int, int], Call] = {}
+        self._open = OpenCalls()
         self._queue: SimpleQueue[Call | None] = SimpleQueue()
         self._workers: list[_Worker] = []
         self._lost: list[_Worker] = []
@@ -122,11 +116,7 @@ class _Crew:
         self._is_stopping = False
 
     def submit(self, call: Call) -> None:
-        if call.then is None:
-            self._open[call.ref, call.attempt] = call
-        else:
-            for link in links_of(call):
-                self._open[link.ref, link.attempt] = link
+        self._open.add(call)
         self._queue.put(call)
         if len(self._workers) < self._size and len(self._open) > len(self._workers):
             self._hire()
@@ -178,14 +168,8 @@ class _Crew:
             rest = call.then
             call = next_link(call, outcome) if rest is not None else None
             if call is None and rest is not None:
-                self._forget(rest)
+                self._open.forget(rest)
             self._inbox.put(outcome)
-
-    def _forget(self, call: Call | None) -> None:
-        """The rest of a segment will not be run here: the engine decides about it, and may send it anew."""
-        for link in links_of(call):
-            if self._open.get((link.ref, link.attempt)) is link:
-                self._open.pop((link.ref, link.attempt), None)
 
     def _limit(self, worker: _Worker, timeout_s: float) -> None:
         worker.began_us = time_ns() // 1000
@@ -208,7 +192,7 @@ class _Crew:
                 next_s = due_s if next_s is None else min(next_s, due_s)
             elif worker.due_s == due_s and self._open.pop((call.ref, call.attempt), None) is not None:
                 self._lose(worker, call)
-                self._forget(call.then)
+                self._open.forget(call.then)
                 self._report_timeout(call, worker.began_us)
         return next_s
 
@@ -250,7 +234,7 @@ class _Crew:
         for worker in tuple(self._workers):
             if worker.call is call:
                 self._lose(worker, call)
-        self._forget(call.then)
+        self._open.forget(call.then)
         self._inbox.put(ended_without(call, S.CANCELLED, "Cancelled."))
         return True
 
@@ -284,14 +268,7 @@ class _Crew:
                 self._queue.get_nowait()
         except Empty:
             pass
-        dropped = []
-        while self._open:
-            try:
-                _, call = self._open.popitem()
-            except KeyError:  # a worker took the last one
-                break
-            dropped.append(ended_without(call, S.CANCELLED, "The run has stopped."))
-        self._inbox.put_many(dropped[::-1])
+        self._inbox.put_many(stopped(self._open))
 
 
 class _Watch(threading.Thread):

@@ -38,6 +38,8 @@ class RunChange:
     message: str = ""
     started_us: int | None = None
     ended_us: int | None = None
+    counts: Mapping[str, int] | None = None
+    """{state's number: task runs}, where the run's end tells it; see `core.run.tally`."""
 
 
 @dataclass(slots=True)
@@ -111,6 +113,7 @@ def _run_changed(change: RunChange | None, event: Event) -> RunChange:
     if event.state == S.RUNNING and change.started_us is None:
         change.started_us = event.at_us
     change.ended_us = event.at_us if IS_FINAL[event.state] else None
+    change.counts = event.data.get("counts") if event.data else None
     return change
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.engine.clock import SystemClock
 from notebook_flows.engine.ports import Request
 from notebook_flows.errors import NoSuchRun, StaleOwnerError, StoreError, did_you_mean
-from notebook_flows.store.encoding import Batch, encode, state_of
+from notebook_flows.store.encoding import Batch, RunChange, encode, state_of
 from notebook_flows.store.locks import this_process
 from notebook_flows.store.rows import LogRow, RunRow, TaskRunRow
 from notebook_flows.store.sweeping import crash_events
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from notebook_flows.core.events import Event
@@ -259,9 +260,6 @@ def _run_row(kept: _Kept, *, slugs: bool = True) -> RunRow:
     latest: dict[tuple[int, int], TaskRunRow] = {}
     for row in sorted(_task_rows(info.slugs, batch), key=lambda row: row.seq):
         latest[row.node, row.index] = row
-    counts: dict[S, int] = {}
-    for row in latest.values():
-        counts[row.state] = counts.get(row.state, 0) + 1
     return RunRow(
         run_id=info.run_id,
         flow=info.flow_name,
@@ -280,8 +278,18 @@ def _run_row(kept: _Kept, *, slugs: bool = True) -> RunRow:
         owner=kept.owner,
         owner_epoch=kept.owner_epoch,
         task_count=len(info.slugs),
-        counts=counts,
+        counts=_counts(change, latest.values()),
         slugs=list(info.slugs) if slugs else (),
+    )
+
+
+def _counts(change: RunChange | None, latest: Collection[TaskRunRow]) -> dict[S, int]:
+    """As `store.writing.COUNTS`, unless the run's end tells it."""
+    if change is not None and change.counts is not None:
+        return {state_of(int(number)): count for number, count in change.counts.items()}
+    with_children = {row.node for row in latest if row.index >= 0}
+    return Counter(
+        row.state for row in latest if row.state not in {S.EXPANDED, S.MAPPED} or row.node not in with_children
     )
 
 

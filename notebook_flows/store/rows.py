@@ -36,7 +36,8 @@ class RunRow:
         owner_epoch: raised by every takeover.
         slugs: the n task slugs, in the order of the graph's numbers; empty in lists of runs.
         task_count: n.
-        counts: how many task runs stand in which state now; a task without any event is not counted.
+        counts: how many task runs stand in which state, a mapped task counting as its children; while the run goes on,
+            a task run without any event is not counted.
     """
 
     run_id: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from notebook_flows.core.events import RUN_ITSELF, UNMAPPED, Event, Kind
@@ -159,10 +160,14 @@ def crash_events(known: Iterable[Event], task_count: int, first_seq: int, at_us:
         for index in (UNMAPPED, *range(widths.get(node, 0))):
             now.setdefault((node, index), Event(0, 0, Kind.TASK, node, index, 0, 1, S.PENDING, None))
     seq = first_seq
+    counts: Counter[str] = Counter()
     for (node, index), event in sorted(now.items(), key=lambda item: item[0]):
-        if IS_FINAL[event.state]:
-            continue
-        state = S.CRASHED if facts_of(event.state).papermill == "running" else S.NOT_RUN
-        yield Event(seq, at_us, Kind.TASK, node, index, event.attempt, event.loop, state, None)
-        seq += 1
-    yield Event(seq, at_us, Kind.RUN, RUN_ITSELF, UNMAPPED, 0, 1, S.CRASHED, {"message": message})
+        state = event.state
+        if not IS_FINAL[state]:
+            state = S.CRASHED if facts_of(state).papermill == "running" else S.NOT_RUN
+            yield Event(seq, at_us, Kind.TASK, node, index, event.attempt, event.loop, state, None)
+            seq += 1
+        if index != UNMAPPED or not widths.get(node):  # as `core.run.tally` counts
+            counts[str(int(state))] += 1
+    data = {"message": message, "counts": dict(counts)}
+    yield Event(seq, at_us, Kind.RUN, RUN_ITSELF, UNMAPPED, 0, 1, S.CRASHED, data)

@@ -52,11 +52,19 @@ SELECT ?1, ?2 + key, json_extract(value, '$[0]'), json_extract(value, '$[1]'), j
 FROM json_each(?3)
 """
 
-COUNTS = """
-SELECT state, count(*) FROM (SELECT state, max(seq) FROM task_run WHERE run_no = ? GROUP BY node, map_index)
+COUNTS = f"""
+SELECT state, count(*) FROM (
+    SELECT node, map_index, state, max(seq) FROM task_run WHERE run_no = ?1 GROUP BY node, map_index
+) AS latest
+WHERE state NOT IN ({S.EXPANDED:d}, {S.MAPPED:d}) OR NOT EXISTS (
+    SELECT 1 FROM task_run AS child WHERE child.run_no = ?1 AND child.node = latest.node AND child.map_index >= 0
+)
 GROUP BY state
+"""  # noqa: S608 - numbers of our own
+"""How many task runs stand where, by their rows: as `core.run.tally`, but for those that have no event yet.
+
+SQLite takes the bare column from the row that has the maximum.
 """
-"""How many task runs stand where; SQLite takes the bare column from the row that has the maximum."""
 
 
 class AlreadyTold(Exception):  # noqa: N818 - caught one floor up; not an error
@@ -189,7 +197,9 @@ def write_projections(connection: sqlite3.Connection, run_no: int, batch: Batch)
         connection.execute(_PLAIN, (run_no, compact(batch.plain)))
     change = batch.run
     if change is not None:
-        counts = dict(connection.execute(COUNTS, (run_no,)).fetchall()) if IS_FINAL[change.state] else None
+        counts = change.counts
+        if counts is None and IS_FINAL[change.state]:
+            counts = dict(connection.execute(COUNTS, (run_no,)).fetchall())
         connection.execute(
             "UPDATE run SET state = ?, message = ?, started_us = coalesce(started_us, ?), ended_us = ?, counts = ? "
             "WHERE run_no = ?",

@@ -6,6 +6,7 @@ import base64
 import html
 import os
 import tempfile
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,8 +159,19 @@ class Picture:
     def title(self) -> str:
         """One line for those who do not see the picture."""
         told = f"Flow {printable(self.diagram.name)!r}: {counted(len(self.diagram.names), 'task')}"
-        counts = counts_of(self._states)
+        counts = self._counts
+        is_mapped = sum(counts.values()) > len(self.diagram.names)
+        told += f", {counted(sum(counts.values()), 'task run')}" if is_mapped else ""
         return f"{told}, {told_counts(counts)}" if counts else told
+
+    @property
+    def _counts(self) -> dict[S, int]:
+        """How many task runs stand where; a mapped task counts as its children, as in `core.run.tally`."""
+        counts: Counter[S] = Counter()
+        for task, state in enumerate(self._states):
+            own = (self.standings or {}).get((task, UNMAPPED))
+            counts.update(own.children if own is not None and own.children else [] if state is None else [state])
+        return counts
 
     def __str__(self) -> str:
         return self.text()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from notebook_flows import Flow, Task, signals, task
+from notebook_flows import Flow, Task, context, signals, task
 from notebook_flows.core import state as api
 
 
@@ -336,3 +336,30 @@ def test_the_handlers_of_a_flow_come_after_its_terminal_one() -> None:
     flow_with(bad, terminal_state_handler=lambda *_: api.Success(), state_handlers=[watch]).run()
 
     assert watch.changes[-1] == ("Running", "Success")
+
+
+# -- rounds ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("when", ["always", "at the end"])
+def test_handlers_that_would_loop_for_ever_end_the_task_and_say_so(when: str) -> None:
+    def again(_owner: Any, _old: api.State, new: api.State) -> api.State | None:
+        return api.Looped() if when == "always" or new.is_finished() else None
+
+    _, state = run_of(ok, state_handlers=[again])
+
+    assert state.is_failed()
+    assert "have sent it into another round 1,000 times" in state.message
+
+
+def test_a_task_itself_may_loop_as_often_as_it_likes() -> None:
+    def count() -> int:
+        rounds = int(context.get("task_loop_count", 1))
+        if rounds < 1_200:
+            raise signals.LOOP(result=rounds)
+        return rounds
+
+    watch = Watch()
+    _, state = run_of(count, state_handlers=[watch])
+
+    assert state.result == 1_200

@@ -768,3 +768,37 @@ def test_a_mapped_state_whose_children_were_all_successful_is_kept() -> None:
 
     assert state.is_successful()
     assert (state.result[made].result, state.result[after].result) == ([10, 20], [20, 40])
+
+
+@pytest.mark.parametrize("is_flat", [False, True])
+def test_more_elements_than_the_flow_allows_are_told_and_never_made(is_flat: bool) -> None:
+    @task
+    def endless() -> Any:
+        return [range(10**12), [1]] if is_flat else range(10**12)
+
+    with Flow("f", max_map_width=10_000) as f:
+        call = double.map(flatten(endless()) if is_flat else endless())
+
+    state = f.run().result[call]
+
+    assert state.is_failed()
+    assert (
+        "mapped over at least 10,001 el" in state.message if is_flat else "over 1,000,000,000,000 el" in state.message
+    )
+    assert "flow 'f' allows 10,000" in state.message
+    assert "max_map_width" in state.message
+
+
+def test_as_many_elements_as_the_flow_allows_are_mapped_over() -> None:
+    with Flow("f", max_map_width=3) as f:
+        exact, shorter = double.map(numbers(3)), double.map(flatten([[1, 2], [3]]))
+
+    result = f.run().result
+
+    assert (result[exact].result, result[shorter].result) == ([2, 4, 6], [2, 4, 6])
+
+
+@pytest.mark.parametrize(("width", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (None, TypeError)])
+def test_a_most_that_is_no_number_of_children_is_refused(width: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="max_map_width of flow 'f'"):
+        Flow("f", max_map_width=width)

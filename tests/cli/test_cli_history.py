@@ -23,6 +23,20 @@ if TYPE_CHECKING:
     Command = Callable[..., Result]
 
 
+FAIL_FAST = """
+from notebook_flows import Flow, task
+
+@task
+def bad(): raise ValueError("boom")
+
+@task
+def good(): pass
+
+with Flow("strict", fail_fast=True) as flow:
+    bad(), good(), good()
+"""
+
+
 @pytest.fixture
 def two_runs(nf: Command, write: Callable[..., Path]) -> list[str]:
     """The ids of a run that succeeded and, newer, one that failed."""
@@ -233,3 +247,27 @@ def test_log_levels_stay_what_they_were(nf: Command, write: Callable[..., Path])
     nf("run", write("etl.py"), "-q")
 
     assert logging.getLogger().handlers == before
+
+
+def test_the_end_of_a_run_the_list_and_the_picture_count_alike(nf: Command, write: Callable[..., Path]) -> None:
+    path = write("etl.py")
+
+    ending = nf("run", path, "-p", "limit=1").stderr
+    listed = nf("runs").stdout
+    shown = nf("show", "latest").stdout
+    counts = json.loads(nf("runs", "--json").stdout)[0]["counts"]
+
+    assert "2 failed, 1 upstream failed, 4 success." in ending
+    assert "✗ 2  ⊘ 1  ✓ 4" in listed
+    assert "5 tasks, 7 task runs, 2 failed, 1 upstream failed, 4 success" in shown
+    assert counts == {"failed": 2, "upstream failed": 1, "success": 4}
+
+
+def test_what_never_began_counts_too(nf: Command, write: Callable[..., Path]) -> None:
+    path = write("etl.py", FAIL_FAST)
+
+    ending = nf("run", path).stderr
+    listed = nf("runs").stdout
+
+    assert "1 failed, 2 not run" in ending
+    assert "✗ 1  - 2" in listed

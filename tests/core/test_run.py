@@ -23,7 +23,7 @@ from core_runs import (
 
 from notebook_flows.core.events import UNMAPPED, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S
-from notebook_flows.core.run import OutOfOrderError, Run, finished_states
+from notebook_flows.core.run import OutOfOrderError, Run, finished_states, tally
 
 CHAIN = plan_of(a="", b="a")
 MAPPED = plan_of(load="", score=T(over="load"), best="score")
@@ -210,3 +210,13 @@ def test_every_kind_of_event_is_understood() -> None:
 
     assert run.seq == 5
     assert {kind.value for kind in Kind} == {"run", "task", "expanded", "verdict"}
+
+
+def test_a_mapped_task_counts_as_its_children_and_by_itself_without_any() -> None:
+    run = run_after(MAPPED, *done("load"), *expanded("score", 3), *done("score[0]"), *running("score[1]"))
+    alone = run_after(MAPPED, *done("load"), *expanded("score", 0))
+
+    assert tally(run) == {S.PENDING: 2, S.RUNNING: 1, S.SUCCESS: 2}
+    assert tally(run, S.FAILED) == {S.SUCCESS: 2, S.NOT_RUN: 3}
+    assert tally(run, S.CRASHED) == {S.SUCCESS: 2, S.CRASHED: 1, S.NOT_RUN: 2}
+    assert tally(alone) == {S.PENDING: 1, S.EXPANDED: 1, S.SUCCESS: 1}
