@@ -1,0 +1,105 @@
+"""Where runs keep their history and files: what the settings name, unless the surroundings say otherwise."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from notebook_flows.errors import StoreError
+from notebook_flows.settings import settings_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from notebook_flows.engine.ports import EventLog, WaitingClock
+    from notebook_flows.store.memory import MemoryEventLog
+    from notebook_flows.store.sqlite import SqliteEventLog
+
+DAY_S = 86_400
+
+
+@cache
+def _sqlite_log(path: Path) -> SqliteEventLog:
+    from notebook_flows.store.sqlite import SqliteEventLog
+
+    return SqliteEventLog(path)
+
+
+@cache
+def _memory_log() -> MemoryEventLog:
+    from notebook_flows.store.memory import MemoryEventLog
+
+    return MemoryEventLog()
+
+
+def event_log() -> SqliteEventLog | MemoryEventLog:
+    """The history that the settings name."""
+    settings = settings_from()
+    return _memory_log() if settings.history == "memory" else _sqlite_log(settings.store)
+
+
+class _Surroundings(NamedTuple):
+    log: EventLog
+    results: Any
+
+
+_surroundings: ContextVar[_Surroundings | None] = ContextVar("notebook_flows.surroundings", default=None)
+
+
+@contextmanager
+def surroundings(log: EventLog, results: Any) -> Iterator[None]:
+    """Inside, runs, and runs inside their tasks, keep their history and files here, whatever the settings say.
+
+    Args:
+        log: the history.
+        results: for tasks with a ``target``; see `store.results`.
+    """
+    token = _surroundings.set(_Surroundings(log, results))
+    try:
+        yield
+    finally:
+        _surroundings.reset(token)
+
+
+def log_for(history: bool | None) -> EventLog:
+    """The history that a run is to go into; False: none, None: as the settings say."""
+    given = _surroundings.get()
+    if given is not None and history is not False:
+        return given.log
+    choice = settings_from().history
+    if history is False or (history is None and choice == "off"):
+        from notebook_flows.engine.nolog import NoEventLog
+
+        return NoEventLog()
+    return event_log()
+
+
+def default_results() -> Any:
+    """Where the files of tasks with a ``target`` go, unless their task or flow says otherwise."""
+    given = _surroundings.get()
+    if given is not None:
+        return given.results
+    from notebook_flows.store.results import LocalResult
+
+    return LocalResult(settings_from().results)
+
+
+def forget_old_runs(histories: EventLog, clock: WaitingClock) -> None:
+    """Once a day: let the history forget what is older than the settings want."""
+    keep_days = settings_from().keep_days
+    path = getattr(histories, "path", None)
+    if path is None or keep_days <= 0 or not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for some paths
+        return
+    marker = path.with_name(f"{path.name}.pruned")
+    if marker.exists() and clock.now_us() / 1e6 - marker.stat().st_mtime < DAY_S:
+        return
+    try:
+        marker.touch(mode=0o600)
+        histories.prune(keep_days=keep_days)  # type: ignore[attr-defined] # those with a path have it
+    except (OSError, StoreError):
+        logging.getLogger(__name__).warning("Old runs could not be forgotten; the next try is tomorrow.", exc_info=True)
