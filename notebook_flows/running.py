@@ -70,6 +70,7 @@ class NotebookRun:
         exception: of the cell that failed: `CellError`, with its traceback as text; or None.
         flow: the notebook as a flow, with ``flow_state`` all that a picture needs: ``flow.visualize(flow_state)``.
         flow_state: the state of the flow, as `Flow.run` returns it.
+        notes: sentences about how it was run; none for most notebooks.
     """
 
     state: S
@@ -82,6 +83,7 @@ class NotebookRun:
     exception: BaseException | None
     flow: Flow
     flow_state: api.State
+    notes: Sequence[str] = ()
 
     @property
     def is_successful(self) -> bool:
@@ -106,6 +108,7 @@ def run_notebook(
     selection: Selection | None = None,
     strict_shell: bool = False,
     stop: StopSignal | None = None,
+    workers: int | None = None,
 ) -> NotebookRun:
     """Run a notebook from top to bottom, and write what came out beside where we are.
 
@@ -128,6 +131,7 @@ def run_notebook(
         selection: which cells are wanted; they and what they need run, the others are skipped.
         strict_shell: a line ``!command`` that fails, fails its cell.
         stop: may end the run as cancelled, from another thread.
+        workers: how many task cells may run side by side; as many as the machine has CPUs, 4 at least, unless given.
 
     Raises:
         NotebookError: the notebook cannot be read, its kernel is unknown, or the output cannot be written.
@@ -162,6 +166,7 @@ def run_notebook(
         chosen=None if selection is None else selection.places_in(document, path),
         strict_shell=strict_shell,
         stop=stop,
+        workers=workers,
     )
 
 
@@ -213,6 +218,7 @@ def run_document(
     chosen: Collection[int] | None = None,
     strict_shell: bool = False,
     stop: StopSignal | None = None,
+    workers: int | None = None,
 ) -> NotebookRun:
     """Run a notebook that was read, and has its parameters; see `run_notebook`.
 
@@ -220,11 +226,14 @@ def run_document(
     places are ``chosen``; None: all of them.
     """
     from notebook_flows.notebook.cells import flow_of
-    from notebook_flows.notebook.executor import START_TIMEOUT_S, KernelExecutor
+    from notebook_flows.notebook.executor import START_TIMEOUT_S, KernelExecutor, workers_here
     from notebook_flows.notebook.saving import Saver, checked_output
+    from notebook_flows.notebook.serving import session_for
 
     now = clock or SystemClock()
     secrets = secrets_among(parameters)
+    flow = flow_of(document, name, timeout_s=timeout_s, cell_timeout_s=cell_timeout_s)
+    session = session_for(document, flow, workers=workers or workers_here(), strict_shell=strict_shell)
     number_of = {place: number for number, place in enumerate(document.nodes, 1)}
     executor = KernelExecutor(
         document,
@@ -235,6 +244,9 @@ def run_document(
         start_timeout_s=start_timeout_s or START_TIMEOUT_S,
         prologue=_prologue(document, secrets, strict_shell=strict_shell),
         redactor=Redactor(secret.get() for secret in secrets.values()),
+        session=session.code if session is not None else None,
+        workers=session.workers if session is not None else 1,
+        note=session.note if session is not None else "",
     )
     if stop is not None:
         stop.on_ask(executor.give_up)
@@ -243,7 +255,6 @@ def run_document(
         saver = Saver(checked_output(output_path, None), document.pieces)
         saver.start()
         document.saver = saver
-    flow = flow_of(document, name, timeout_s=timeout_s, cell_timeout_s=cell_timeout_s)
     watch = _Watch(document, executor, now, stop)
     left_out = [] if chosen is None else [task for task in flow._into if getattr(task, "place", None) not in chosen]
     flow.terminal_state_handler = watch.judge
@@ -265,7 +276,8 @@ def run_document(
         executor.stop(cancel_running=True)
         if document.saver is not None:
             document.saver.stop()
-    return watch.told(flow, state, run_id, output_path, parameters)
+    notes = (session.note,) if session is not None and session.note else ()
+    return watch.told(flow, state, run_id, output_path, parameters, notes)
 
 
 def _prologue(document: Document, secrets: Mapping[str, Secret], *, strict_shell: bool) -> list[str]:
@@ -345,7 +357,13 @@ class _Watch:
         return made(bad.message or state.message)
 
     def told(
-        self, flow: Flow, state: api.State, run_id: str, output_path: Path | None, parameters: Mapping[str, Any]
+        self,
+        flow: Flow,
+        state: api.State,
+        run_id: str,
+        output_path: Path | None,
+        parameters: Mapping[str, Any],
+        notes: Sequence[str],
     ) -> NotebookRun:
         """What the caller gets."""
         tasks = flow.sorted_tasks()
@@ -365,6 +383,7 @@ class _Watch:
             exception=exception,
             flow=flow,
             flow_state=state,
+            notes=notes,
         )
 
 

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.notebook.errors import CellError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 LONGEST_MESSAGE = 500
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _GROUP = re.compile(r"(?P<name>\w*ExceptionGroup): (?P<value>.*)")
 _GOOD_EXITS = frozenset({"", "0", "None"})
 _UNTOLD = ("UntoldError", "an exception that the kernel could not tell; see the output above")
+
+
+class Stopped(Enum):
+    """What became of a cell that was to be stopped; its value says it in a sentence."""
+
+    INTERRUPTED = "was interrupted"
+    KILLED_KERNEL = "ignored the interrupt, so its kernel was killed"
+    KILLED_PROCESS = "had its process killed"
+    LEFT_ALONE = "cannot be stopped: what it still does in its thread counts for nothing"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,27 +118,55 @@ def _failed(cell: Judged, name: str, value: str, traceback: str, adds_error: tup
     )
 
 
-def died(cell: Judged, how: str, last_words: str) -> Ending:
-    """The kernel has died by itself."""
+def died(cell: Judged, how: str, last_words: str, running: Sequence[int] = ()) -> Ending:
+    """The kernel has died by itself.
+
+    Args:
+        cell: that ran.
+        how: its process ended.
+        last_words: what the process has written at last.
+        running: the numbers of all cells that ran.
+    """
+    where = f"in cell {cell.number}"
+    if len(running) > 1:
+        *first, last = map(str, running)
+        where = f"while cells {', '.join(first)} and {last} ran"
     return Ending(
         state=S.CRASHED,
-        message=f"The kernel died in cell {cell.number}: {how}.",
+        message=f"The kernel died {where}: {how}.",
         error=CellError(cell.path, cell.number, "DeadKernelError", how),
         details={"error": "DeadKernelError", **({"traceback": last_words} if last_words else {})},
         log=last_words,
     )
 
 
-def too_late(cell: Judged, timeout_s: float, *, was_interrupted: bool) -> Ending:
+def told(cell: Judged, content: Mapping[str, Any]) -> Ending:
+    """The session in the kernel has told how a task cell has ended.
+
+    Args:
+        cell: that has ended.
+        content: of the message; what is missing in it counts as a failure.
+    """
+    if content.get("state") == "success":
+        return Ending(state=S.SUCCESS)
+    name, value = str(content.get("ename") or _UNTOLD[0]), str(content.get("evalue") or "")
+    if name == "SystemExit" and value in _GOOD_EXITS:
+        return Ending(state=S.SUCCESS, message="It ended the notebook.", ends_notebook=True)
+    if cell.may_raise:
+        return Ending(state=S.SUCCESS, message=f"It raised {name}, as it may.")
+    traceback = _COLOURS.sub("", "\n".join(map(str, content.get("traceback") or ())))
+    return _failed(cell, name, value, traceback, adds_error=(name, value))
+
+
+def too_late(cell: Judged, timeout_s: float, *, was_stopped: Stopped) -> Ending:
     """The cell's time was up."""
-    how = "was interrupted" if was_interrupted else "ignored the interrupt, so its kernel was killed"
-    sentence = f"{cell.label} took longer than its timeout of {timeout_s:g} s and {how}."
+    sentence = f"{cell.label} took longer than its timeout of {timeout_s:g} s and {was_stopped.value}."
     return Ending(state=S.TIMED_OUT, message=sentence, error=TimeoutError(sentence), log=sentence)
 
 
-def cancelled(cell: Judged, *, was_interrupted: bool) -> Ending:
+def cancelled(cell: Judged, *, was_stopped: Stopped) -> Ending:
     """Somebody has cancelled the cell alone."""
-    how = "" if was_interrupted else "; it ignored the interrupt, so its kernel was killed"
+    how = "" if was_stopped is Stopped.INTERRUPTED else f"; it {was_stopped.value}"
     return Ending(state=S.CANCELLED, message=f"{cell.label} was cancelled{how}.")
 
 

@@ -187,7 +187,7 @@ class Kernel:
             KernelStartError: it died, or did not answer in time.
         """
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        number = self._send_silently(code)
+        number = self.execute_silently(code)
         self._asked[number] = answer
         await first_of(answer, self.died, timeout_s=timeout_s)
         self._asked.pop(number, None)
@@ -196,14 +196,9 @@ class Kernel:
         how = self.died.result() if self.died.done() else f"it did not answer within {timeout_s:g} s"
         raise KernelStartError(self.name, f"could not be made ready: {how}.{self._last_words()}")
 
-    def _send_silently(self, code: str) -> str:
-        return self._send(
-            "execute_request", {"code": code, "silent": True, "store_history": False, "allow_stdin": False}
-        )
-
     def cancel(self, task: str, attempt: int) -> None:
         """Ask the session in it to stop what can be stopped of one attempt of a task cell."""
-        self._send_silently(f"import notebook_flows.session.serve as _s; _s.cancel({task!r}, {attempt!r}); del _s")
+        self.execute_silently(f"import notebook_flows.session.serve as _s; _s.cancel({task!r}, {attempt!r}); del _s")
 
     def execute(self, code: str, *, cell_id: str, stop_on_error: bool, more: dict[str, Any] | None = None) -> str:
         """Let it run some code; the id that all messages about it have as their parent's.
@@ -224,9 +219,11 @@ class Kernel:
         }
         return self._send("execute_request", content, {"cellId": cell_id, **(more or {})})
 
-    def execute_silently(self, code: str) -> None:
-        """Let it run some code that leaves no trace: no count, no history, no outputs."""
-        self._send("execute_request", {"code": code, "silent": True, "store_history": False, "allow_stdin": False})
+    def execute_silently(self, code: str) -> str:
+        """Let it run some code that leaves no trace: no count, no history, no outputs; the request's id."""
+        return self._send(
+            "execute_request", {"code": code, "silent": True, "store_history": False, "allow_stdin": False}
+        )
 
     # -- hearing it ------------------------------------------------------------------------------------------------
 

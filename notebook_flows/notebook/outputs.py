@@ -42,6 +42,7 @@ class CellOutputs:
         self, place: int, streams: Streams, lines: Lines | None, redactor: StreamRedactor | None = None
     ) -> None:
         self.place = place
+        self.message_id = ""
         self.redactor = redactor
         self.streams = streams
         self.lines = lines

@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from notebook_flows.core.lifecycle import S
 from notebook_flows.notebook import outputs
 from notebook_flows.notebook.document import Document
-from notebook_flows.notebook.endings import Judged, answered, died, too_late, unanswered
+from notebook_flows.notebook.endings import Judged, Stopped, answered, died, too_late, unanswered
 from notebook_flows.notebook.outputs import CellOutputs, OutputClient
 
 CELL = Judged(number=2, path="n.ipynb")
@@ -63,7 +63,7 @@ def test_what_is_not_answered_is_told_as_far_as_it_is_known() -> None:
     assert unanswered(TAGGED, GROUP).state is S.SUCCESS
     assert died(CELL, "its process ended with exit code 1", "oh").details["traceback"] == "oh"
     assert (
-        too_late(CELL, 2.5, was_interrupted=True).message
+        too_late(CELL, 2.5, was_stopped=Stopped.INTERRUPTED).message
         == "Cell 2 took longer than its timeout of 2.5 s and was interrupted."
     )
 

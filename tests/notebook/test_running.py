@@ -96,7 +96,7 @@ def test_an_exception_ends_the_run_there(write: Any, tmp_path: Path) -> None:
 
     assert (done.state, done.error) == (S.FAILED, "Cell 2 failed: ZeroDivisionError: division by zero")
     assert states(done) == [S.SUCCESS, S.FAILED, S.NOT_RUN]
-    assert recorded(done) == (S.FAILED, [S.SUCCESS, S.FAILED])
+    assert recorded(done) == (S.FAILED, [S.SUCCESS, S.FAILED, S.NOT_RUN])
     assert isinstance(done.exception, CellError)
     assert "return x / 0" in done.exception.traceback
     assert statuses(tmp_path / "work-output.ipynb") == ["completed", "failed", "pending"]
@@ -130,7 +130,7 @@ def test_a_kernel_that_dies_is_told_with_how(write: Any, tmp_path: Path, source:
     done = run_notebook(write("1", source, "3"))
 
     assert (done.state, done.error) == (S.CRASHED, f"The kernel died in cell 2: {how}")
-    assert recorded(done) == (S.CRASHED, [S.SUCCESS, S.CRASHED])
+    assert recorded(done) == (S.CRASHED, [S.SUCCESS, S.CRASHED, S.NOT_RUN])
     assert statuses(tmp_path / "work-output.ipynb") == ["completed", "failed", "pending"]
     assert how in nbformat.read(tmp_path / "work-output.ipynb", 4).cells[0].source
 

@@ -1,0 +1,58 @@
+"""What a kernel is told before it runs a notebook that has task cells."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.notebook.document import Document
+
+VERSION = 1
+"""Of what is said between us and the session in a kernel."""
+_LOADS = re.compile(r"^\s*%(?:re)?load_ext\s+notebook_flows\b|load_ipython_extension|load_extension\(", re.MULTILINE)
+LOADED = (
+    "The notebook has task cells, but no line `%load_ext notebook_flows`: the extension was loaded for this run. "
+    "Add the line to a first cell, so that the notebook runs everywhere."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedSession:
+    """The session that a kernel keeps for a run of ours.
+
+    Attributes:
+        code: makes it, in the kernel.
+        workers: how many task cells may run side by side.
+        note: what people should know of it; empty: nothing.
+    """
+
+    code: str
+    workers: int
+    note: str = ""
+
+
+def session_for(document: Document, flow: Flow, *, workers: int, strict_shell: bool) -> ServedSession | None:
+    """The session that the notebook needs; None where it has no task cells, for then it runs without."""
+    if not any(getattr(task, "is_task", False) for task in flow._into):
+        return None
+    cells = [document.notebook.cells[place] for place in document.nodes]
+    told: dict[str, Any] = {
+        "version": VERSION,
+        "lazy": True,
+        "cells": [
+            {"id": cell.id, "place": place, "source": cell.source, "tags": list(cell.metadata.tags)}
+            for place, cell in zip(document.nodes, cells, strict=True)
+        ],
+        "strict_shell": strict_shell,
+        "workers": workers,
+    }
+    is_loaded = any(_LOADS.search(cell.source) for cell in cells)
+    return ServedSession(
+        code=f"import notebook_flows.session.serve as _s; _s.serve({json.dumps(told)!r}); del _s",
+        workers=workers,
+        note="" if is_loaded else LOADED,
+    )
