@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 
 class WaitingInbox:
-    """A queue whose ``put`` costs a lock only while the engine sleeps."""
+    """A queue whose ``put`` costs a lock only while the engine sleeps.
+
+    Attributes:
+        interrupted: somebody has asked for the run to be stopped, as Ctrl-C asks in the main thread.
+    """
 
     def __init__(self) -> None:
+        self.interrupted = False
         self._arrived: deque[Outcome] = deque()
         self._sleeps = False
         self._bell = Bell()
@@ -36,6 +41,11 @@ class WaitingInbox:
 
     def wake(self) -> None:
         """Wake the engine without an outcome."""
+        self._bell.set()
+
+    def interrupt(self) -> None:
+        """Stop the run, as Ctrl-C does where the engine has the main thread."""
+        self.interrupted = True
         self._bell.set()
 
     def take(self) -> Outcome | None:

@@ -171,7 +171,7 @@ class Engine:
         most, in_segments, works_here = self._most_in_flight, self._in_segments, self._works_here
         in_lane = self._in_lane
         while True:
-            if interrupts.asked:
+            if interrupts.asked or inbox.interrupted:
                 raise KeyboardInterrupt(INTERRUPTED)
             room = most - run.in_flight + len(in_lane) if log.may_start() else 0
             now_us = clock.now_us() if run.due else 0

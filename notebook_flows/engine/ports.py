@@ -148,6 +148,9 @@ class Inbox(Protocol):
     def wake(self) -> None:
         """Wake the engine without an outcome."""
 
+    def interrupt(self) -> None:
+        """Stop the run, as Ctrl-C does where the engine has the main thread."""
+
 
 class Executor(Protocol):
     """A place where attempts run. One run at a time uses it; `start` and `stop` enclose the run.

@@ -178,3 +178,38 @@ def test_a_run_in_another_thread_leaves_ctrl_c_alone() -> None:
     thread.join(20)
 
     assert during == [before]
+
+
+class _Impatient(ThreadExecutor):
+    """Asks, from a thread of its own, for the run to be stopped as soon as a task has begun."""
+
+    def __init__(self, has_begun: threading.Event) -> None:
+        super().__init__(2)
+        self.has_begun = has_begun
+
+    def for_run(self) -> _Impatient:
+        return self
+
+    def start(self, inbox: Any, facts: Any) -> None:
+        super().start(inbox, facts)
+        threading.Thread(target=lambda: self.has_begun.wait(30) and inbox.interrupt(), daemon=True).start()
+
+
+def test_an_executor_can_ask_for_the_run_to_be_stopped_as_ctrl_c_does() -> None:
+    log = MemoryEventLog()
+    has_begun, may_end = threading.Event(), threading.Event()
+    with Flow("stoppable") as flow:
+
+        @task
+        def wait() -> None:
+            has_begun.set()
+            may_end.wait(30)
+
+        waiting = wait()
+        task(lambda x: x, name="after")(waiting)
+
+    with pytest.raises(KeyboardInterrupt), pytest.warns(UserWarning, match="cannot be stopped"):
+        run_flow_for_test(flow, executor=_Impatient(has_begun), event_log=log, flow_run_id=RUN)
+    may_end.set()
+
+    assert log.run(RUN).state is S.CANCELLED
