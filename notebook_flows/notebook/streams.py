@@ -68,7 +68,7 @@ class Streams:
     def _spill(self, text: str) -> None:
         """It is too much: from now on, everything goes to the file."""
         self.settle()
-        printed = [output.text for output in self._outputs if output.output_type == "stream"]
+        printed = [output["text"] for output in self._outputs if output["output_type"] == "stream"]
         self._overflow = _Overflow(self._path, printed)
         self._overflow.add(text)
 
@@ -77,14 +77,21 @@ class Streams:
         if self._open is not None:
             self._open.settle()
 
-    def end(self) -> None:
-        """The cell is over: drop what carriage returns have overwritten, tell what is not shown."""
+    def end(self) -> str:
+        """The cell is over: drop what carriage returns have overwritten, tell what is not shown.
+
+        Returns:
+            The note on what is not shown, if anything is not, with the end of the text.
+        """
         self.settle()
         for output in self._outputs:
-            if output.output_type == "stream" and "\r" in output.text:
-                output.text = overwritten(output.text)
-        if self._overflow is not None and self._open is not None:
-            self._open.output.text += self._overflow.end()
+            if output["output_type"] == "stream" and "\r" in output["text"]:
+                output["text"] = overwritten(output["text"])
+        if self._overflow is None or self._open is None:
+            return ""
+        note = self._overflow.end()
+        self._open.output.text += note
+        return note
 
     def forget(self) -> None:
         """The cell has cleared its outputs."""

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Protocol
+
+from notebook_flows.notebook.streams import TEXT_LIMIT
+from notebook_flows.session.kept import KeptOutputs, error_output, shown_output
+from notebook_flows.session.publishing import Publisher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,39 +47,86 @@ class RecordingSink:
 
     def __init__(self, *, execution_count: int | None = None, file: Path | None = None) -> None:
         self.execution_count = execution_count
-        self.file = file
+        self._kept = KeptOutputs(file)
+        self._lock = threading.Lock()
+        with _LIVING_LOCK:
+            _LIVING.add(self)
 
     @property
     def outputs(self) -> list[dict[str, Any]]:
         """As the notebook format has them, up to date."""
-        raise NotImplementedError
+        with self._lock:
+            return self._kept.settled()
 
     def stream(self, name: str, text: str) -> None:
         """It has printed this."""
-        raise NotImplementedError
+        if text:
+            with self._lock:
+                self._kept.stream(name, text)
+                self._publish_text(name, text)
+            self._hold_back()
 
     def display(self, data: Mapping[str, Any], metadata: Mapping[str, Any], transient: Mapping[str, Any]) -> None:
         """It shows something."""
-        raise NotImplementedError
+        output = shown_output("display_data", data, metadata)
+        self._add(output, "display_data", display_id=transient.get("display_id"), transient=dict(transient))
 
     def update(self, data: Mapping[str, Any], metadata: Mapping[str, Any], transient: Mapping[str, Any]) -> None:
-        """It changes what was shown."""
-        raise NotImplementedError
+        """It changes what was shown, here or by another task."""
+        output = shown_output("display_data", data, metadata)
+        with _LIVING_LOCK:
+            living = list(_LIVING)
+        for sink in living:
+            with sink._lock:
+                sink._kept.update(output["data"], output["metadata"], transient.get("display_id"))
+        with self._lock:
+            self._publish("update_display_data", {**_content(output), "transient": dict(transient)})
 
     def result(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
         """The value of its last expression."""
-        raise NotImplementedError
+        output = shown_output("execute_result", data, metadata, execution_count=self.execution_count)
+        self._add(output, "execute_result")
 
     def error(self, ename: str, evalue: str, traceback: Sequence[str]) -> None:
         """An exception, rendered."""
-        raise NotImplementedError
+        self._add(error_output(ename, evalue, traceback), "error")
 
     def clear(self, *, wait: bool) -> None:
         """What it has shown so far goes away."""
-        raise NotImplementedError
+        with self._lock:
+            self._kept.clear(wait=wait)
+            self._publish("clear_output", {"wait": wait})
 
     def flush(self) -> None:
         """Nothing is held back."""
+
+    def hurry(self) -> None:
+        """The task has flushed its stream: it would like this to be seen."""
+
+    def end(self) -> None:
+        """The task is over; it may yet have late output."""
+        with self._lock:
+            self._note(self._kept.end())
+        self.flush()
+
+    def _add(self, output: dict[str, Any], kind: str, *, display_id: str | None = None, **more: Any) -> None:
+        with self._lock:
+            if self._kept.add(output, display_id):
+                self._publish(kind, {**_content(output), **more})
+
+    # -- what a sink that publishes does besides; the lock is held, but in _hold_back --------------------------------
+
+    def _publish_text(self, name: str, text: str) -> None:
+        """Somebody may want to see this soon."""
+
+    def _publish(self, kind: str, content: dict[str, Any]) -> None:
+        """Somebody may want to see this now."""
+
+    def _note(self, text: str) -> None:
+        """What the reader is told at the end."""
+
+    def _hold_back(self) -> None:
+        """Waits, if what was published is more than the kernel has sent."""
 
 
 class CellSink(RecordingSink):
@@ -81,12 +134,62 @@ class CellSink(RecordingSink):
 
     Args:
         parent: the request that runs the cell: the message, or its header.
-        execution_count: the number that results bear; None: the kernel's.
+        execution_count: the number that results bear; None: that of the kernel's latest cell.
         file: where all that is printed goes if it is too much for the notebook; None: nowhere.
+        publishes_all: also what is too much for the notebook, for a runner that sees to that itself.
+        kernel: whose IOPub; None: this process's.
     """
 
     def __init__(
-        self, parent: Mapping[str, Any], *, execution_count: int | None = None, file: Path | None = None
+        self,
+        parent: Mapping[str, Any],
+        *,
+        execution_count: int | None = None,
+        file: Path | None = None,
+        publishes_all: bool = False,
+        kernel: Any = None,
     ) -> None:
-        super().__init__(execution_count=execution_count, file=file)
-        self.parent = parent
+        self._publisher = Publisher(parent, kernel)
+        super().__init__(
+            execution_count=self._publisher.latest_count if execution_count is None else execution_count, file=file
+        )
+        self.parent = self._publisher.parent
+        self._publishes_all = publishes_all
+        self._published = 0
+
+    def flush(self) -> None:
+        """What was printed is on its way."""
+        with self._lock:
+            self._publisher.flush()
+
+    def hurry(self) -> None:
+        """Twenty thousand flushed prints must not be as many messages: a reader loses what comes too fast."""
+        with self._lock:
+            self._publisher.hurry()
+
+    def _publish_text(self, name: str, text: str) -> None:
+        room = len(text) if self._publishes_all else max(0, TEXT_LIMIT - self._published)
+        self._published += len(text)
+        if room and self._publisher.print(name, text[:room]):
+            self._publisher.flush_soon(self)
+
+    def _publish(self, kind: str, content: dict[str, Any]) -> None:
+        if kind == "clear_output":
+            self._published = 0
+        self._publisher.flush()
+        self._publisher.send(kind, content)
+
+    def _note(self, text: str) -> None:
+        if text and not self._publishes_all:
+            self._publisher.print("stdout", text)
+
+    def _hold_back(self) -> None:
+        self._publisher.wait_if_far_ahead()
+
+
+_LIVING: weakref.WeakSet[RecordingSink] = weakref.WeakSet()
+_LIVING_LOCK = threading.Lock()
+
+
+def _content(output: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in output.items() if key != "output_type"}

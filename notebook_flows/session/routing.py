@@ -1,46 +1,69 @@
-"""Which task's output this is: a context variable, and what asks it."""
+"""Makes printing, displaying, logging, threads and children of this process go by the task that they belong to.
+
+Nothing is replaced that others may hold: the streams and IPython's publishers get a class that asks the context variable
+first, so that a logging handler of before, or a default argument ``file=sys.stdout``, goes the right way too.
+"""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from contextvars import ContextVar
+import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.session.children import children_routed
+from notebook_flows.session.displaying import displays_routed
+from notebook_flows.session.redirects import redirects_routed
+from notebook_flows.session.routes import begin_anew, current_sink, diverted, routed, running
+from notebook_flows.session.streams import streams_routed
+from notebook_flows.session.threads import threads_routed
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from notebook_flows.session.outputs import Sink
+__all__ = ["current_sink", "diverted", "install", "routed", "uninstall"]
 
-_SINK: ContextVar[Sink | None] = ContextVar("notebook_flows_sink", default=None)
-
-
-def current_sink() -> Sink | None:
-    """Where the output of the calling code goes; None: where it would go without us."""
-    return _SINK.get()
+_LOCK = threading.Lock()
+_installed: tuple[Any, ExitStack] | None = None
 
 
-@contextmanager
-def routed(sink: Sink) -> Iterator[Sink]:
-    """Inside, whatever this thread, or a thread or asyncio task started from it, puts out goes to the sink.
-
-    One task's whole run stands in it. At the end, what children and native code have written so far is there too.
-    """
-    token = _SINK.set(sink)
-    try:
-        yield sink
-    finally:
-        _SINK.reset(token)
-
-
-def install(shell: Any, *, unattributed: Callable[[str, str], None] | None = None) -> None:
+def install(
+    shell: Any,
+    *,
+    unattributed: Callable[[str, str], None] | None = None,
+    catches_descriptors: bool | None = None,
+) -> None:
     """From now on printing, displaying and logging ask the context variable; without a sink all is as before.
 
     Args:
-        shell: IPython's.
+        shell: IPython's; None: only streams, threads and children.
         unattributed: takes (``stdout`` or ``stderr``, text) that was written to a file descriptor, past Python, while
             several tasks were running, so that nobody knows whose it is. None: it goes where it went before.
+        catches_descriptors: what a task writes past Python is its output too. None: if the kernel itself does so.
     """
+    global _installed
+    with _LOCK:
+        if _installed is not None and _installed[0] is not shell:
+            _installed[1].close()
+            _installed = None
+        if _installed is None:
+            begin_anew()
+            stack = ExitStack()
+            watches = stack.enter_context(streams_routed())
+            if shell is not None:
+                stack.enter_context(displays_routed(shell))
+            stack.enter_context(threads_routed())
+            stack.enter_context(children_routed())
+            stack.enter_context(redirects_routed())
+            stack.callback(running().configure, catches_descriptors=False, unattributed=None)
+            _installed = (shell, stack)
+            catches_descriptors = watches if catches_descriptors is None else catches_descriptors
+        running().configure(catches_descriptors=catches_descriptors, unattributed=unattributed)
 
 
 def uninstall(shell: Any) -> None:
     """All is as it was before `install`."""
+    global _installed
+    with _LOCK:
+        if _installed is not None and _installed[0] is shell:
+            _installed[1].close()
+            _installed = None
