@@ -1,0 +1,105 @@
+"""The error of a cell, shown as IPython shows it, and then freed of all that it would keep alive."""
+
+from __future__ import annotations
+
+import copy
+import traceback
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.engine.attempt import TaskTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from notebook_flows.session.code import CellCode
+    from notebook_flows.session.outputs import Sink
+
+_OURS = "notebook_flows.session."
+
+
+def show_failure(error: BaseException, code: CellCode, sink: Sink, shell: Any = None) -> None:
+    """Put a cell's exception, rendered, into its sink; and let go of the values in its frames.
+
+    Its traceback then begins in the cell. The names of the lines stay, the local variables do not.
+    """
+    error.__traceback__ = own_part(error.__traceback__)
+    shown = error
+    if isinstance(error, TaskTimeout):  # our own word for it, which nobody need know
+        shown = TimeoutError("its time was up").with_traceback(error.__traceback__)
+    lines = _rendered(shown, code, shell)
+    sink.error(type(shown).__name__, _sentence(shown), lines)
+    for one in _chain(error):
+        with suppress(RuntimeError):  # a frame that still runs: a generator that the cell has begun elsewhere
+            traceback.clear_frames(one.__traceback__)
+
+
+def own_part(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback from where the user's own code begins."""
+    first = trace
+    while first is not None and str(first.tb_frame.f_globals.get("__name__", "")).startswith(_OURS):
+        first = first.tb_next
+    return first
+
+
+def _rendered(error: BaseException, code: CellCode, shell: Any) -> list[str]:
+    code.register()
+    own = getattr(error, "_render_traceback_", None)  # as IPython asks
+    if own is not None:
+        with suppress(Exception):  # it is the user's: what cannot be rendered so is rendered as any other
+            return [str(line) for line in own()]
+    try:
+        return _as_ipython(error, shell)
+    except Exception:  # IPython reads sources and calls reprs, which may raise anything; Python's own words are left
+        return "".join(traceback.format_exception(error)).splitlines()
+
+
+def _as_ipython(error: BaseException, shell: Any) -> list[str]:
+    from IPython.core.error import UsageError
+
+    if isinstance(error, UsageError):
+        return [f"UsageError: {error}"]
+    kind, trace = type(error), error.__traceback__
+    if isinstance(error, SyntaxError) and trace is None:
+        renderer = _renderer(shell, "SyntaxTB")
+        return list(renderer.structured_traceback(kind, error, []))
+    renderer = _renderer(shell, "InteractiveTB")
+    lines = list(renderer.structured_traceback(kind, error, trace, tb_offset=0))
+    renderer.tb = None
+    return lines
+
+
+def _renderer(shell: Any, name: str) -> Any:
+    """A renderer of our own: the shell's is not made for several threads, and keeps the last traceback."""
+    if shell is not None and hasattr(shell, name):
+        return copy.copy(getattr(shell, name))
+    from IPython.core import ultratb
+
+    made = getattr(ultratb, "SyntaxTB" if name == "SyntaxTB" else "AutoFormattedTB")
+    try:
+        return made(theme_name="linux")
+    except TypeError:  # IPython 8
+        return made(color_scheme="Linux")
+
+
+def _sentence(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # its own __str__ may fail; the class has to do
+        return ""
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception, and those that it tells of."""
+    todo: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while todo:
+        one = todo.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        todo.extend((one.__cause__, one.__context__))
+        if isinstance(one, BaseExceptionGroup):
+            todo.extend(one.exceptions)

@@ -1,0 +1,165 @@
+"""One run of a task cell in names of its own, in the calling thread or on its event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.errors import FlowError
+from notebook_flows.session.failures import show_failure
+from notebook_flows.session.figures import own_figures
+from notebook_flows.session.minishell import MiniShell
+from notebook_flows.session.namespace import TaskNames, difference, start_names
+from notebook_flows.session.rebinding import Rebinding
+from notebook_flows.session.routing import routed
+from notebook_flows.session.running import await_steps, run_steps
+from notebook_flows.session.settling import Settling
+from notebook_flows.session.values import CellValues
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from notebook_flows.session.code import CellCode
+    from notebook_flows.session.outputs import Sink
+
+
+class NeedsRealNamespace(FlowError):  # noqa: N818 - the sentence that people read
+    """A cell cannot run in names of its own: what it uses cannot be made to see them.
+
+    Attributes:
+        reasons: one clause for each name.
+    """
+
+    def __init__(self, name: str, reasons: Collection[str]) -> None:
+        super().__init__(name, tuple(reasons))
+        self.name = name
+        self.reasons = tuple(reasons)
+
+    def __str__(self) -> str:
+        return f"Task {self.name!r} has to run alone, in the notebook's own namespace: {'; '.join(self.reasons)}."
+
+
+def run_private(
+    code: CellCode,
+    *,
+    values: Mapping[str, Any],
+    user_ns: dict[str, Any],
+    sink: Sink,
+    shell: Any = None,
+    strict_shell: bool = False,
+    predicted: frozenset[str] | None = None,
+    unsettled: Collection[str] = (),
+    absent: Collection[str] = (),
+) -> CellValues:
+    """Run a cell in this thread.
+
+    Args:
+        code: from `prepare`.
+        values: of the names that it reads, those included that functions read late; all other names are as in
+            ``user_ns``.
+        user_ns: the notebook's namespace; nothing is changed in it.
+        sink: where its output goes.
+        shell: the kernel's InteractiveShell, for its settings; None without one.
+        strict_shell: a failing ``!command`` fails the cell.
+        predicted: names that it may bind or delete; what the analysis says unless given.
+        unsettled: names that others may bind in ``user_ns`` meanwhile.
+        absent: names of ``user_ns`` that do not exist at the cell's place in the notebook.
+    Raises:
+        NeedsRealNamespace: it cannot run like this; nothing has been run.
+        BaseException: what the cell raises; it has been shown in the sink.
+    """
+    run = _PrivateRun(code, values, user_ns, shell, strict_shell, unsettled, absent)
+    with run.made(sink):
+        run_steps(code, run.names, sink, shell)
+    return run.values(predicted)
+
+
+async def run_on_loop(
+    code: CellCode,
+    *,
+    values: Mapping[str, Any],
+    user_ns: dict[str, Any],
+    sink: Sink,
+    shell: Any = None,
+    strict_shell: bool = False,
+    predicted: frozenset[str] | None = None,
+    unsettled: Collection[str] = (),
+    absent: Collection[str] = (),
+) -> CellValues:
+    """Run a cell on the running event loop; as `run_private`, and the cell may await.
+
+    It gets an asyncio task of its own, so that its output goes to its sink whoever else uses the loop.
+    """
+    run = _PrivateRun(code, values, user_ns, shell, strict_shell, unsettled, absent)
+
+    async def steps() -> None:
+        with run.made(sink):
+            await await_steps(code, run.names, sink, shell)
+
+    await asyncio.create_task(steps(), name=f"notebook_flows {code.name}")
+    return run.values(predicted)
+
+
+class _PrivateRun:
+    """The names of one run, from before it to after it."""
+
+    def __init__(
+        self,
+        code: CellCode,
+        values: Mapping[str, Any],
+        user_ns: dict[str, Any],
+        shell: Any,
+        strict_shell: bool,
+        unsettled: Collection[str],
+        absent: Collection[str],
+    ) -> None:
+        self._code = code
+        self._home = user_ns
+        self._shell = shell
+        facts = code.facts
+        self.names = TaskNames(start_names(facts, values, user_ns, absent))
+        self.names.home = user_ns
+        mini = MiniShell(self.names, shell=shell, strict_shell=strict_shell)
+        self.names["get_ipython"] = mini.get_ipython
+        self._rebinding = Rebinding(self.names, user_ns, {*facts.binds, *facts.deletes, *unsettled})
+        self._rebinding.apply(facts.reads | facts.late | facts.builtins)
+        if self._rebinding.obstacles:
+            raise NeedsRealNamespace(code.name, self._rebinding.obstacles.values())
+        self._before = dict(self.names)
+
+    @contextmanager
+    def made(self, sink: Sink) -> Iterator[None]:
+        """Around the cell's code: its output goes to the sink, and an error is shown there."""
+        with ExitStack() as stack:
+            stack.enter_context(routed(sink))
+            try:
+                if self._code.facts.uses_pyplot:
+                    with own_figures():
+                        yield
+                else:
+                    yield
+            except asyncio.CancelledError:
+                self._give_up()
+                raise
+            except BaseException as error:
+                show_failure(error, self._code, sink, self._shell)
+                self._give_up()
+                raise
+
+    def values(self, predicted: frozenset[str] | None) -> CellValues:
+        """What the cell has bound and deleted, its functions made the notebook's; the names are closed."""
+        facts = self._code.facts
+        bound, deleted = difference(self._before, self.names, facts)
+        bound = Settling(self.names, self._home, self._rebinding.original).settled(bound)
+        self.names.open_window(bound)
+        foreseen = facts.binds | facts.deletes if predicted is None else predicted
+        return CellValues(
+            bound=bound,
+            deleted=deleted,
+            unpredicted=frozenset((bound.keys() | deleted) - foreseen),
+            names=self.names,
+        )
+
+    def _give_up(self) -> None:
+        self.names.open_window(())
