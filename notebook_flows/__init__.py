@@ -121,6 +121,20 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext notebook_flows``: the notebook becomes a flow; see ``%%task?``."""
+    from notebook_flows.session.session import session_of, start
+
+    start(session_of(shell))
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """``%unload_ext notebook_flows``."""
+    from notebook_flows.session.session import session_of, stop
+
+    stop(session_of(shell))
+
+
 def _run_flow(flow: Any, **options: Any) -> Any:
     from notebook_flows.workspace import run_flow
 

@@ -42,6 +42,10 @@ class TaskCellError(FlowError, ValueError):
     def __str__(self) -> str:
         return f"{self.line.strip()}: {self.reason}"
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it: nothing of the cell has run, so there is no place to point to."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CellOptions:

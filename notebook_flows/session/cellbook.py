@@ -119,6 +119,11 @@ class CellBook:
         return [record.as_cell() for record in self.records()]
 
     @property
+    def is_empty(self) -> bool:
+        """No cell has been executed yet."""
+        return not self._executed
+
+    @property
     def order_source(self) -> str:
         """Who told the order of the cells."""
         return self.arrangement().source

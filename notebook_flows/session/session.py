@@ -1,0 +1,97 @@
+"""One notebook's session in its kernel: its cells, what they have bound, and what listens to them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.session.bindings import Bindings
+from notebook_flows.session.cellbook import CellBook
+from notebook_flows.session.handrun import HandRuns
+from notebook_flows.session.hooks import Hooks
+from notebook_flows.session.saved import SavedNotebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from notebook_flows.session.record import CellRecord
+    from notebook_flows.session.saved import Document
+    from notebook_flows.session.serve import Server
+
+_ATTRIBUTE = "_notebook_flows_session"
+
+
+class Mode(StrEnum):
+    """What happens when a task cell is executed."""
+
+    EAGER = "eager"
+    """It runs, as it would without us."""
+    LAZY = "lazy"
+    """It is only registered; a run of the flow makes it."""
+    SERVED = "served"
+    """The client that has started the kernel says what runs, and when."""
+
+
+class Session:
+    """What there is once for each shell.
+
+    Args:
+        shell: IPython's.
+
+    Attributes:
+        saved: the notebook's file.
+        book: its cells.
+        bindings: who has bound which name.
+        mode: what happens when a task cell is executed.
+        hand_runs: records task cells that are executed by hand.
+        server: obeys the client that has started the kernel; None elsewhere.
+        document: the code cells, as a client has told them; else the saved file tells.
+        before_cell: called on the main thread before a cell runs, and before its names are looked at: values land here.
+        after_cell: called after a cell has run, with whether it went well.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.saved = SavedNotebook(shell.user_ns)
+        self.bindings = Bindings()
+        self.book = CellBook(self.current_document, on_rename=self.bindings.renamed)
+        self.mode = Mode.EAGER
+        self.hand_runs = HandRuns()
+        self.server: Server | None = None
+        self.document: Document | None = None
+        self.before_cell: list[Callable[[CellRecord], None]] = []
+        self.after_cell: list[Callable[[CellRecord, bool], None]] = []
+        self.hooks = Hooks(session=self)
+        self.is_started = False
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether task cells only register."""
+        return self.mode is not Mode.EAGER
+
+    def current_document(self) -> Document | None:
+        """The code cells of the notebook as they are now, as far as anybody tells."""
+        return self.document if self.document is not None else self.saved.read()
+
+
+def session_of(shell: Any) -> Session:
+    """The session of a shell; a new one, which does not listen yet, if it has none."""
+    found = getattr(shell, _ATTRIBUTE, None)
+    if not isinstance(found, Session):
+        found = Session(shell)
+        setattr(shell, _ATTRIBUTE, found)
+    return found
+
+
+def start(session: Session) -> None:
+    """Listen to the shell's cells; done twice, it is done once."""
+    if not session.is_started:
+        session.is_started = True
+        session.hooks.install()
+
+
+def stop(session: Session) -> None:
+    """Listen no longer; what is known stays known, and what is to be written to the history still is."""
+    if session.is_started:
+        session.is_started = False
+        session.hooks.uninstall()
