@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
+
+from notebook_flows.session.latenames import global_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,18 +68,36 @@ def start_names(
 ) -> dict[str, Any]:
     """The names with which a cell begins.
 
-    What the cell binds and does not read is not there, so that afterwards its being there means that it was bound. All
-    other names of the notebook are, for not all that reads them can be seen: expressions in strings, libraries that look
-    at the caller's names.
+    All names of the notebook, for not all that reads them can be seen: expressions in strings, libraries that look at
+    the caller's names. But what the cell may bind, and nobody reads before, is not there, so that afterwards its being
+    there means that it was bound.
     """
     names = dict(user_ns)
-    seen = facts.reads | facts.late | facts.deletes | facts.builtins
-    for name in facts.binds - seen:
-        names.pop(name, None)
     for name in absent:
         names.pop(name, None)
     names.update(values)
+    unread = facts.may_bind - facts.reads - facts.late - facts.deletes - facts.builtins - values.keys()
+    if unread:
+        unread -= read_by_functions(tuple(names.values()))
+    for name in unread:
+        names.pop(name, None)
     return names
+
+
+def read_by_functions(values: Iterable[Any]) -> frozenset[str]:
+    """The global names that these functions, and the methods of these classes, read."""
+    found: set[str] = set()
+    for value in values:
+        inside = (
+            vars(value).values()
+            if isinstance(value, type) and getattr(value, "__module__", None) == "__main__"
+            else (value,)
+        )
+        for one in inside:
+            function = one.__func__ if type(one) in {staticmethod, classmethod} else one
+            if type(function) is FunctionType:
+                found |= global_names(function.__code__)
+    return frozenset(found)
 
 
 def difference(

@@ -151,14 +151,14 @@ class _PrivateRun:
         """What the cell has bound and deleted, its functions made the notebook's; the names are closed."""
         facts = self._code.facts
         bound, deleted = difference(self._before, self.names, facts)
-        bound = Settling(self.names, self._home, self._rebinding.original).settled(bound)
-        self.names.open_window(bound)
+        settling = Settling(self.names, self._home, self._rebinding.original)
+        bound = settling.settled(bound)
         foreseen = facts.binds | facts.deletes if predicted is None else predicted
         return CellValues(
             bound=bound,
             deleted=deleted,
             unpredicted=frozenset((bound.keys() | deleted) - foreseen),
-            names=self.names,
+            settling=settling,
         )
 
     def _give_up(self) -> None:

@@ -42,9 +42,9 @@ class Rebinding:
     def __init__(self, names: TaskNames, home: dict[str, Any], changing: Collection[str]) -> None:
         self._names = names
         self._home = home
-        self._changed = {name for name, value in names.items() if home.get(name, _MISSING) is not value}
-        self._changed.update(name for name in home if name not in names)
-        self._changed.update(changing)
+        self._changing = set(changing)
+        self._other = {name for name, value in names.items() if home.get(name, _MISSING) is not value}
+        self._other.update(name for name in home if name not in names)
         self._copies: dict[int, FunctionType] = {}
         self._plain: dict[int, bool] = {}
         self.originals: dict[int, tuple[Any, Any]] = {}
@@ -60,8 +60,8 @@ class Rebinding:
         is_growing = True
         while is_growing:  # a function that calls one that is copied is copied too
             self._plain.clear()
-            found = [name for name in functions if name not in self._changed and self._is_late(functions[name])]
-            self._changed.update(found)
+            found = [name for name in functions if name not in self._changing and self._is_late(functions[name])]
+            self._changing.update(found)
             is_growing = bool(found)
         self._look_for_obstacles(self._reached(needed))
         for name, function in functions.items():
@@ -79,16 +79,18 @@ class Rebinding:
         found = function.__globals__
         return found is self._home or (isinstance(found, TaskNames) and found.home is self._home)
 
-    def _sees_other_names(self, function: FunctionType) -> bool:
+    def _other_names_of(self, function: FunctionType) -> frozenset[str]:
+        """The names of a function that mean something else to the task than to the function, now or while it runs."""
         if not self._is_of_notebook(function):
-            return False
+            return frozenset()
         read = global_names(function.__code__)
-        if not self._changed.isdisjoint(read):
-            return True
         seen = function.__globals__
         if seen is self._home:
-            return False
-        return any(name in self._names and seen.get(name, _MISSING) is not self._names[name] for name in read)
+            return read & (self._changing | self._other)
+        names = self._names
+        return frozenset(
+            name for name in read if name in self._changing or seen.get(name, _MISSING) is not names.get(name, _MISSING)
+        )
 
     def _is_late(self, function: Any, above: tuple[int, ...] = ()) -> bool:
         """Whether a function, or one that it holds, sees other names than the task does."""
@@ -97,7 +99,7 @@ class Rebinding:
             if id(function) in above:
                 return False
             inner = _functions_in(function)
-            known = (type(function) is FunctionType and self._sees_other_names(function)) or any(
+            known = (type(function) is FunctionType and bool(self._other_names_of(function))) or any(
                 self._is_late(one, (*above, id(function))) for one in inner
             )
             self._plain[id(function)] = known
@@ -126,11 +128,10 @@ class Rebinding:
             else:
                 values_inside = [value]
             for held in _functions_held_by(values_inside, self._home):
-                if self._sees_other_names(held):
-                    seen = sorted(self._changed & global_names(held.__code__)) or ["other names"]
-                    self.obstacles[name] = (
-                        f"{name!r} leads to the function {held.__qualname__!r}, which reads {', '.join(map(repr, seen))}"
-                    )
+                other = self._other_names_of(held)
+                if other:
+                    told = ", ".join(map(repr, sorted(other)))
+                    self.obstacles[name] = f"{name!r} leads to the function {held.__qualname__!r}, which reads {told}"
                     break
 
     def _check_cells(self, name: str, function: Any) -> None:

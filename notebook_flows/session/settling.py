@@ -1,10 +1,15 @@
-"""What a cell has defined, made the notebook's again: functions whose globals are the real namespace."""
+"""What a cell has defined, made the notebook's again: functions whose globals are the real namespace.
+
+Functions are exchanged at the end of the run, so that whoever gets one gets the one that lands. Methods are exchanged
+when all has landed, in place: until then they see the names of the run, which the notebook may not have yet.
+"""
 
 from __future__ import annotations
 
 from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.session.namespace import Window
 from notebook_flows.session.rebinding import copied
 
 if TYPE_CHECKING:
@@ -16,8 +21,8 @@ if TYPE_CHECKING:
 class Settling:
     """Exchanges the functions that one run has defined for ones with the notebook's globals.
 
-    Functions that are bound to names, methods of classes, what closures hold. Others, which a list or a registry holds,
-    keep the run's names as their globals, which become a window on the notebook's.
+    Functions that are bound to names, what their closures hold, and methods of classes. Others, which a list or a
+    registry holds, keep the run's names as their globals, which become a window on the notebook's.
 
     Args:
         names: of the run.
@@ -31,26 +36,32 @@ class Settling:
         self._home = home
         self._copies: dict[int, Any] = {}
         self._held: list[Any] = []  # so that no id is used twice
-        self._classes: set[int] = set()
+        self._classes: dict[int, type] = {}
 
     def settled(self, bound: Mapping[str, Any]) -> dict[str, Any]:
-        """The same names, with settled values."""
-        return {name: self._settle(value) for name, value in bound.items()}
+        """The same names, with settled values; the names of the run become a window."""
+        found = {name: self._settle(value) for name, value in bound.items()}
+        self._names.open_window(found)
+        return found
+
+    def finish(self) -> None:
+        """All has landed, or never will: nothing sees the names of the run any more."""
+        while self._classes:
+            _, cls = self._classes.popitem()
+            self._methods(cls)
+        if isinstance(self._names, Window):
+            self._names.close()
+        self._copies.clear()
+        self._held.clear()
 
     def _settle(self, value: Any) -> Any:
         value = self._original(value)
-        kind = type(value)
-        if kind is FunctionType:
+        if type(value) is FunctionType:
             return self._function(value)
-        if kind in {staticmethod, classmethod}:
-            inner = self._settle(value.__func__)
-            return value if inner is value.__func__ else kind(inner)
-        if kind is property:
-            parts = [value.fget, value.fset, value.fdel]
-            new = [self._settle(part) for part in parts]
-            return value if new == parts else property(new[0], new[1], new[2], value.__doc__)
-        if issubclass(kind, type):
-            self._class(value)
+        if issubclass(type(value), type) and getattr(value, "__module__", None) == self._home.get(
+            "__name__", "__main__"
+        ):
+            self._classes[id(value)] = value
         return value
 
     def _function(self, function: FunctionType) -> FunctionType:
@@ -83,12 +94,20 @@ class Settling:
         if settled is not held:
             cell.cell_contents = settled
 
-    def _class(self, cls: type) -> None:
+    def _methods(self, cls: type) -> None:
         """Settle a class's methods, in place: its objects know it by its identity."""
-        if cls.__module__ != self._home.get("__name__", "__main__") or id(cls) in self._classes:
-            return
-        self._classes.add(id(cls))
         for name, value in tuple(vars(cls).items()):
-            settled = self._settle(value)
+            settled = self._method(value)
             if settled is not value:
                 type.__setattr__(cls, name, settled)  # past what its metaclass makes of it
+
+    def _method(self, value: Any) -> Any:
+        kind = type(value)
+        if kind in {staticmethod, classmethod}:
+            inner = self._settle(value.__func__)
+            return value if inner is value.__func__ else kind(inner)
+        if kind is property:
+            parts = [value.fget, value.fset, value.fdel]
+            new = [self._settle(part) for part in parts]
+            return value if new == parts else property(new[0], new[1], new[2], value.__doc__)
+        return self._settle(value)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.session.namespace import Window
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from notebook_flows.session.namespace import TaskNames
+    from notebook_flows.session.settling import Settling
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,16 +20,16 @@ class CellValues:
         deleted: names that it has deleted.
         unpredicted: those of both that the analysis did not see coming.
         handed_back: inputs that it may have changed, as they are now, where it ran on copies of them.
-        names: those of the run, for functions that still see them.
+        settling: of the functions that still see the names of the run.
     """
 
     bound: Mapping[str, Any] = field(default_factory=dict)
     deleted: frozenset[str] = frozenset()
     unpredicted: frozenset[str] = frozenset()
     handed_back: Mapping[str, Any] = field(default_factory=dict)
-    names: TaskNames | None = field(default=None, repr=False, compare=False)
+    settling: Settling | None = field(default=None, repr=False, compare=False)
 
     def release(self) -> None:
         """It has landed, or never will: functions that it has left somewhere see only the notebook's names now."""
-        if isinstance(self.names, Window):
-            self.names.close()
+        if self.settling is not None:
+            self.settling.finish()
