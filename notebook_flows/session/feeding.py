@@ -7,32 +7,29 @@ from typing import TYPE_CHECKING
 from notebook_flows.analysis import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from notebook_flows.analysis import Connections, Edge
-
-_ALWAYS = frozenset({Reason.DATA, Reason.LATE, Reason.MAY, Reason.NEEDS})
+    from notebook_flows.analysis import Connections
 
 
-def feeds(connections: Connections, edge: Edge) -> bool:
-    """Whether the lower cell needs what the upper one does; else only their order counts.
+def feeding_pairs(connections: Connections) -> Iterator[tuple[str, str]]:
+    """(upper, lower) where the lower cell needs what the upper one does; elsewhere only their order counts.
 
     A cell that changes an object waits for those that read it before: whether they go well is nothing to it.
     """
-    if edge.kind in _ALWAYS:
-        return True
-    upper = connections.cells[edge.upstream_key]
-    if edge.kind is Reason.MUTATION:
-        return edge.name in upper.mutates or not edge.name
-    return edge.kind is Reason.BARRIER and bool(upper.alone)
+    for edge in connections.dataflow:
+        yield edge.upstream_key, edge.downstream_key
+    for edge in connections.order:
+        is_unseen = edge.kind is Reason.BARRIER and connections.cells[edge.upstream_key].alone
+        if is_unseen or edge.kind is Reason.NEEDS:
+            yield edge.upstream_key, edge.downstream_key
 
 
 def feeders(connections: Connections) -> dict[str, list[str]]:
-    """For each cell the cells above whose values, or effects, the cell takes; direct ones, each once, in document order."""
-    found: dict[str, dict[str, None]] = {key: {} for key in connections.cells}
-    for edge in (*connections.dataflow, *connections.late, *connections.order):
-        if feeds(connections, edge):
-            found[edge.downstream_key][edge.upstream_key] = None
+    """For each cell the cells above whose values, or effects, it takes; direct ones, each once, in document order."""
+    found: dict[str, set[str]] = {key: set() for key in connections.cells}
+    for upper, lower in feeding_pairs(connections):
+        found[lower].add(upper)
     place = {key: number for number, key in enumerate(connections.cells)}
     return {key: sorted(above, key=place.__getitem__) for key, above in found.items()}
 

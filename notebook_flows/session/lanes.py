@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from contextvars import copy_context
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import perform, perform_async
+from notebook_flows.engine.open_calls import OpenCalls, ended_without, stopped
 from notebook_flows.executors import ProcessExecutor, ThreadExecutor
-from notebook_flows.executors.calls import ended_without
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from notebook_flows.core.task import Task
     from notebook_flows.engine.call import Call, Outcome, RunFacts
     from notebook_flows.engine.ports import Inbox
     from notebook_flows.session.mainlane import MainLane
@@ -28,7 +30,8 @@ class Lane(StrEnum):
     LOOP = "loop"  # the main thread's event loop: cells that await
 
 
-Key = tuple[int, int]
+LOOP_IS_TAKEN = "It awaits, and the kernel's event loop is not free: put `%flow run` on a line of its own in a cell."
+MAIN_IS_CLOSED = "The kernel's main thread takes nothing more."
 
 
 class LanesExecutor:
@@ -38,56 +41,72 @@ class LanesExecutor:
         main: the main thread's lane.
         threads: how many cells may run in threads at once; as `ThreadExecutor` chooses unless given.
         processes: how many worker processes there may be.
+        on_end: called with each attempt's task and outcome before the engine hears of it, in any thread.
     """
 
     works_here = False
     is_remote = False
     takes_segments = False
 
-    def __init__(self, main: MainLane, *, threads: int | None = None, processes: int | None = None) -> None:
+    def __init__(
+        self,
+        main: MainLane,
+        *,
+        threads: int | None = None,
+        processes: int | None = None,
+        on_end: Callable[[Task, Outcome], None] = lambda _task, _outcome: None,
+    ) -> None:
         self._main = main
-        self._threads = ThreadExecutor(threads).for_run()
-        self._processes = ProcessExecutor(processes).for_run()
-        self._uses_processes = False
-        self._uses_threads = False
-        self._open: dict[Key, Call] = {}
-        self._inbox: Inbox | None = None
+        self._lanes: dict[Lane, ThreadExecutor | ProcessExecutor] = {
+            Lane.THREADS: ThreadExecutor(threads).for_run(),
+            Lane.PROCESSES: ProcessExecutor(processes).for_run(),
+        }
+        self._on_end = on_end
+        self._started: set[Lane] = set()
+        self._open = OpenCalls()
+        self._inbox: _ToldFirst | None = None
         self._facts: RunFacts | None = None
-        self.workers = self._threads.workers
-        self.name = f"cells({self._threads.name}, {self._processes.name})"
+        self._was_interrupted = False
+        self.workers = self._lanes[Lane.THREADS].workers
+        self.name = f"cells({self._lanes[Lane.THREADS].name}, {self._lanes[Lane.PROCESSES].name})"
 
     def start(self, inbox: Inbox, facts: RunFacts) -> None:
         """Be ready for calls."""
-        self._inbox, self._facts = inbox, facts
+        self._inbox, self._facts = _ToldFirst(inbox, self._on_end), facts
         self._context = copy_context()
+        if self._was_interrupted:
+            inbox.interrupt()
+
+    def interrupt(self) -> None:
+        """Stop the run, as Ctrl-C does; from any thread."""
+        self._was_interrupted = True
+        if self._inbox is not None:
+            self._inbox.interrupt()
 
     def submit(self, call: Call) -> None:
         """Take one call over; never blocks."""
         assert self._inbox is not None, "start it first"
         assert self._facts is not None
+        self._inbox.tasks[call.ref] = call.task
         lane = getattr(call.task, "lane", Lane.THREADS)
-        if lane is Lane.PROCESSES:
-            if not self._uses_processes:
-                self._uses_processes = True
-                self._processes.start(self._inbox, self._facts)
-            self._processes.submit(call)
-        elif lane is Lane.THREADS:
-            if not self._uses_threads:
-                self._uses_threads = True
-                self._threads.start(self._inbox, self._facts)
-            self._threads.submit(call)
-        else:
+        executor = self._lanes.get(lane)
+        if executor is None:
             self._submit_to_main(call, lane)
+            return
+        if lane not in self._started:
+            self._started.add(lane)
+            executor.start(self._inbox, self._facts)
+        executor.submit(call)
 
     def _submit_to_main(self, call: Call, lane: Lane) -> None:
-        self._open[call.ref, call.attempt] = call
+        self._open.add(call)
         if lane is Lane.LOOP:
-            taken = self._main.post_coroutine(lambda: self._follow(call))
-            why = "It awaits, and the kernel's event loop is not free: put `%flow run` on a line of its own in a cell."
+            why = LOOP_IS_TAKEN
+            is_taken = self._main.post_coroutine(lambda: self._follow(call))
         else:
-            taken = self._main.post(lambda: self._make(call))
-            why = "The kernel's main thread takes nothing more."
-        if not taken:
+            why = MAIN_IS_CLOSED
+            is_taken = self._main.post(lambda: self._make(call))
+        if not is_taken:
             self._report(call, ended_without(call, S.FAILED, why, RuntimeError(why)))
 
     def work(self) -> bool:
@@ -97,39 +116,41 @@ class LanesExecutor:
     def cancel(self, ref: int, attempt: int) -> bool:
         """End one attempt as CANCELLED."""
         call = self._open.pop((ref, attempt), None)
-        if call is not None:
-            self._main.interrupt()
-            assert self._inbox is not None
-            self._inbox.put(ended_without(call, S.CANCELLED, "Cancelled."))
-            return True
-        if self._uses_threads and self._threads.cancel(ref, attempt):
-            return True
-        return self._uses_processes and self._processes.cancel(ref, attempt)
+        if call is None:
+            return any(self._lanes[lane].cancel(ref, attempt) for lane in self._started)
+        self._main.interrupt()
+        assert self._inbox is not None
+        self._inbox.put(ended_without(call, S.CANCELLED, "Cancelled."))
+        return True
 
     def stop(self, *, cancel_running: bool) -> Sequence[str]:
         """End, within 2 s; the names of the tasks whose code still runs."""
-        if cancel_running and self._open:
+        if cancel_running and self._open and self._inbox is not None:
             self._main.interrupt()
-            while self._open:
-                try:
-                    _, call = self._open.popitem()
-                except KeyError:  # the last one has just ended
-                    break
-                assert self._inbox is not None
-                self._inbox.put(ended_without(call, S.CANCELLED, "The run has stopped."))
-        if self._uses_processes:
-            self._processes.stop(cancel_running=cancel_running)
-        return self._threads.stop(cancel_running=cancel_running) if self._uses_threads else ()
+            self._inbox.put_many(stopped(self._open))
+        still_running: list[str] = []
+        stopping = [
+            threading.Thread(
+                target=lambda one=self._lanes[lane]: still_running.extend(one.stop(cancel_running=cancel_running))
+            )
+            for lane in sorted(self._started)
+        ]
+        for one in stopping:  # side by side: each may take its time
+            one.start()
+        for one in stopping:
+            one.join()
+        return still_running
 
     # -- on the main thread --------------------------------------------------------------------------------------------
 
     def _make(self, call: Call) -> None:
         if (call.ref, call.attempt) not in self._open:
-            return
+            return  # given up while it waited
         try:
             outcome = self._context.copy().run(perform, call)
-        except BaseException as error:  # Ctrl-C: it ends the task; whoever serves the lane ends the run
+        except BaseException as error:  # Ctrl-C: it ends the task, and the run with it
             outcome = ended_without(call, S.CANCELLED, f"Interrupted ({type(error).__name__}).")
+            self.interrupt()
         self._report(call, outcome)
 
     async def _follow(self, call: Call) -> None:
@@ -143,3 +164,38 @@ class LanesExecutor:
         if self._open.pop((call.ref, call.attempt), None) is not None:
             assert self._inbox is not None
             self._inbox.put(outcome)
+
+
+class _ToldFirst:
+    """An inbox that lets somebody see each outcome before the engine does; those that were given up never come here."""
+
+    def __init__(self, inbox: Inbox, on_end: Callable[[Task, Outcome], None]) -> None:
+        self.tasks: dict[int, Task] = {}
+        self._inbox = inbox
+        self._on_end = on_end
+
+    def put(self, outcome: Outcome) -> None:
+        """Hand one outcome over."""
+        self._inbox.put(self._seen(outcome))
+
+    def put_many(self, outcomes: Sequence[Outcome]) -> None:
+        """Hand several over at once."""
+        self._inbox.put_many([self._seen(one) for one in outcomes])
+
+    def _seen(self, outcome: Outcome) -> Outcome:
+        try:
+            self._on_end(self.tasks[outcome.ref], outcome)
+        except Exception as error:  # values that do not load here: the cell has failed, for nobody can have them
+            return outcome._replace(state=S.FAILED, value=error, message=f"Its values cannot be taken: {error}")
+        return outcome
+
+    def wake(self) -> None:
+        """Wake the engine."""
+        self._inbox.wake()
+
+    def interrupt(self) -> None:
+        """Stop the run."""
+        self._inbox.interrupt()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inbox, name)

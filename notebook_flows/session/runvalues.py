@@ -55,7 +55,7 @@ class RunValues:
     def inputs_of(self, key: str) -> dict[str, Any]:
         """The values that a cell takes from this run, or from versions that were kept; all else is in the namespace."""
         done = self.done
-        found: dict[str, Any] = {}
+        found = self._all_above(key, done) if self._connections.cells[key].alone else {}
         for name, definers in self._connections.cells[key].inputs.items():
             for definer in reversed(definers):
                 if definer in done and name in done[definer].bound:
@@ -67,6 +67,15 @@ class RunValues:
                 if definer not in self._here and self._bound_by(name) == definer:
                     break
             self._take_what_was_handed_back(found, name, definers, key, done)
+        return found
+
+    def _all_above(self, key: str, done: Mapping[str, CellValues]) -> dict[str, Any]:
+        """What a cell that cannot be seen through may read: everything, in its version at this place."""
+        found: dict[str, Any] = {}
+        for other, values in done.items():
+            if self._place[other] < self._place[key]:
+                found.update(values.handed_back)
+                found.update(values.bound)
         return found
 
     def _take_what_was_handed_back(

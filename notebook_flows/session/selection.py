@@ -174,7 +174,7 @@ class _Selecting:
         self._again.add(cell)
         first = {
             edge.downstream_key
-            for edge in (*standing.connections.dataflow, *standing.connections.late)
+            for edge in standing.connections.dataflow
             if edge.upstream_key == cell and edge.name in given
         }
         tasks = standing.connections.tasks

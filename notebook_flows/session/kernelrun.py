@@ -1,0 +1,330 @@
+"""One run of cells in this kernel: made ready on the main thread, led by the engine in another, ended on the main thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core import state as api
+from notebook_flows.core.lifecycle import S
+from notebook_flows.session.cellflow import flow_of_cells
+from notebook_flows.session.celltask import KernelCellTask
+from notebook_flows.session.code import prepare
+from notebook_flows.session.landing import land, snapshot
+from notebook_flows.session.lanes import Lane, LanesExecutor
+from notebook_flows.session.mainlane import MainLane
+from notebook_flows.session.runvalues import RunValues
+from notebook_flows.session.turns import Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from notebook_flows.analysis import Connections
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.core.task import Task
+    from notebook_flows.engine.call import Outcome
+    from notebook_flows.engine.ports import Observer
+    from notebook_flows.session.livepicture import LivePicture
+    from notebook_flows.session.outputs import Sink
+    from notebook_flows.session.record import CellRecord
+    from notebook_flows.session.runvalues import Version
+    from notebook_flows.session.values import CellValues
+
+STOPPING_S = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a run is made of.
+
+    Attributes:
+        name: of the flow: the notebook's.
+        records: key -> cell, of the cells that are to run.
+        connections: of all cells of the notebook.
+        parameters: name -> value, put in place of what the parameters cell binds.
+        parameters_cell: its key.
+        executor: "threads", "processes" or "main", for cells that do not say it themselves; None: threads.
+        workers: how many threads, or processes, there may be.
+        history: False: leave no trace; None: as the settings say.
+        strict_shell: a failing ``!command`` fails its cell.
+        is_background: the user goes on meanwhile: names that he binds are not overwritten.
+        context: more keys of the context.
+    """
+
+    name: str
+    records: Mapping[str, CellRecord]
+    connections: Connections
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters_cell: str | None = None
+    executor: str | None = None
+    workers: int | None = None
+    history: bool | None = None
+    strict_shell: bool = False
+    is_background: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """How a run ended.
+
+    Attributes:
+        state: of the flow; None where the engine raised instead.
+        flow: what ran.
+        tasks: key -> the task of the flow.
+        states: key -> how the cell ended.
+        values: key -> what the cell made, of those that ended well, in document order.
+        landed: key -> names that have landed in the namespace.
+        replaced: key -> names whose value a later cell had bound already: they did not land.
+        left: names that the user has bound since the run began, and that were left alone.
+        problem: what the engine raised: KeyboardInterrupt, or an error of the history.
+    """
+
+    flow: Flow
+    tasks: Mapping[str, KernelCellTask]
+    state: api.State | None
+    states: Mapping[str, S]
+    values: Mapping[str, CellValues]
+    landed: Mapping[str, frozenset[str]]
+    replaced: Mapping[str, frozenset[str]]
+    left: frozenset[str] = frozenset()
+    problem: BaseException | None = None
+
+
+class KernelRun:
+    """Runs cells.
+
+    Args:
+        order: what is to run.
+        shell: IPython's.
+        sink: gives the place of a cell's output, when its attempt begins.
+        kept: versions that the namespace does not hold.
+        bound_by: whose version of a name the namespace holds.
+        observers: are told of all events, in the engine's thread.
+
+    Attributes:
+        picture: what shows it while it goes on.
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        *,
+        shell: Any,
+        sink: Callable[[CellRecord], Sink],
+        kept: Mapping[Version, Any],
+        bound_by: Callable[[str], str | None],
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self.order = order
+        self.main = MainLane(_running_loop())
+        self._shell = shell
+        self._sink = sink
+        self._bound_by = bound_by
+        self._observers = observers
+        self._values = RunValues(order.connections, order.records, kept=kept, bound_by=bound_by)
+        self._turns = Turns(self.main, settle=lambda: None)
+        self.tasks = {key: self._task(record) for key, record in order.records.items()}
+        self.flow = flow_of_cells(order.name, self.tasks, order.connections)
+        self._executor = LanesExecutor(
+            self.main, threads=order.workers, processes=order.workers, on_end=self._attempt_ended
+        )
+        self.picture: LivePicture | None = None
+        self._since: dict[str, Any] = {}
+        self._state: api.State | None = None
+        self._problem: BaseException | None = None
+        self._has_ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    # -- made ready ----------------------------------------------------------------------------------------------------
+
+    def _task(self, record: CellRecord) -> KernelCellTask:
+        links = self.order.connections.cells[record.key]
+        options = record.options
+        code = prepare(
+            record.body,
+            key=record.key,
+            name=record.name,
+            facts=record.facts,
+            shell=self._shell,
+            number=record.execution_count,
+            source=record.source,
+        )
+        return KernelCellTask(
+            code,
+            user_ns=self._shell.user_ns,
+            inputs=lambda: self._begun(record.key),
+            sink=lambda: self._sink(record),
+            lane=lane_of(record, is_alone=bool(links.alone), executor=self.order.executor),
+            shell=self._shell,
+            hands_back=links.mutates,
+            predicted=links.outputs | links.may_outputs | links.deletes,
+            alone=lambda make: self._turns.alone(record.key, make),
+            strict_shell=self.order.strict_shell,
+            max_retries=options.retries,
+            retry_delay=options.retry_delay_s if options.retries else None,
+            timeout=options.timeout_s,
+            tags=set(options.tags),
+        )
+
+    def _begun(self, key: str) -> dict[str, Any]:
+        """An attempt begins: the values that its cell gets."""
+        self._turns.begin(key)
+        return self._values.inputs_of(key)
+
+    def _attempt_ended(self, task: Task, outcome: Outcome) -> None:
+        assert isinstance(task, KernelCellTask)
+        key = task.code.key
+        self._turns.end(key)
+        if outcome.state is S.SUCCESS:
+            values = outcome.value.load(self._shell.user_ns) if hasattr(outcome.value, "load") else outcome.value
+            self._values.made(key, self._with_parameters(key, values))
+
+    def _with_parameters(self, key: str, values: CellValues) -> CellValues:
+        if key != self.order.parameters_cell or not self.order.parameters:
+            return values
+        return replace(values, bound={**values.bound, **self.order.parameters})
+
+    # -- run -----------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Let the engine begin, in a thread of its own."""
+        if self.order.is_background:
+            self._since = snapshot(self._shell.user_ns)
+        context = copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._lead,), name="notebook-flows-run", daemon=True)
+        self._thread.start()
+
+    def _lead(self) -> None:
+        from notebook_flows.workspace import run_flow
+
+        try:
+            self._state = run_flow(
+                self.flow, executor=self._executor, history=self.order.history, observers=self._observers
+            )
+        except BaseException as error:  # raised again, or told, on the main thread
+            self._problem = error
+        finally:
+            self._turns.close()
+            self._has_ended.set()
+            self.main.wake_up()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the engine has ended."""
+        return self._has_ended.is_set()
+
+    async def wait(self) -> None:
+        """Serve the main lane until the run has ended; a cancel of this coroutine stops the run.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; until then all is recorded.
+        """
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def watch() -> None:
+            self._has_ended.wait()
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(ended.set)
+
+        threading.Thread(target=watch, name="notebook-flows-end", daemon=True).start()
+        try:
+            await self.main.serve(ended)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            self.stop()
+            raise KeyboardInterrupt from None
+
+    def wait_blocking(self) -> None:
+        """The same where the thread's event loop, if it has one, cannot go on meanwhile."""
+        try:
+            self.main.serve_blocking(self._has_ended.is_set)
+        except KeyboardInterrupt:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop the run as Ctrl-C does, and wait until that is recorded, for 2 s at most."""
+        self.ask_to_stop()
+        self._has_ended.wait(STOPPING_S)
+
+    def ask_to_stop(self) -> None:
+        """Stop the run as Ctrl-C does; returns at once."""
+        self._executor.interrupt()
+        self.main.interrupt()
+        self._turns.close()
+
+    # -- ended ---------------------------------------------------------------------------------------------------------
+
+    def end(self) -> Report:
+        """Land what was made; on the main thread, between two cells."""
+        self.main.close()
+        states = {key: self._state_of(key) for key in self.tasks}
+        done = {key: values for key, values in self._values.done.items() if states[key] is S.SUCCESS}
+        landed, replaced, left = self._landed(done)
+        return Report(
+            flow=self.flow,
+            tasks=self.tasks,
+            state=self._state,
+            states=states,
+            values=done,
+            landed=landed,
+            replaced=replaced,
+            left=left,
+            problem=self._problem,
+        )
+
+    def _state_of(self, key: str) -> S:
+        if self._state is not None:
+            return api.event_state_of(self._state.result[self.tasks[key]])
+        return S.SUCCESS if key in self._values.done else S.CANCELLED
+
+    def _landed(
+        self, done: Mapping[str, CellValues]
+    ) -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]], frozenset[str]]:
+        """Each name gets its last version in document order; one that a later cell has bound already stays."""
+        place = {key: number for number, key in enumerate(self.order.connections.cells)}
+        replaced: dict[str, frozenset[str]] = {}
+        to_land: list[CellValues] = []
+        for key, values in done.items():
+            later = {
+                name
+                for name in (*values.bound, *values.deleted)
+                if (owner := self._bound_by(name)) is not None
+                and owner not in done
+                and place.get(owner, -1) > place[key]
+            }
+            if later:
+                replaced[key] = frozenset(later)
+                values = replace(  # noqa: PLW2901 - the same, without them
+                    values,
+                    bound={name: value for name, value in values.bound.items() if name not in later},
+                    deleted=values.deleted - later,
+                )
+            to_land.append(values)
+        found = land(to_land, self._shell.user_ns, since=self._since if self.order.is_background else None)
+        last: dict[str, str] = {}
+        for key, values in zip(done, to_land, strict=True):
+            last.update(dict.fromkeys((*values.bound, *values.deleted), key))
+        landed = {key: frozenset(name for name, owner in last.items() if owner == key) - found.kept for key in done}
+        return landed, replaced, found.kept
+
+
+def lane_of(record: CellRecord, *, is_alone: bool, executor: str | None) -> Lane:
+    """Where a cell is to run."""
+    facts = record.facts
+    if facts.has_await:
+        return Lane.LOOP
+    wanted = record.options.executor or executor or Lane.THREADS.value
+    if is_alone or facts.magics or not record.is_task or wanted == Lane.MAIN.value:
+        return Lane.MAIN
+    return Lane(wanted)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

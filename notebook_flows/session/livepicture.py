@@ -1,0 +1,78 @@
+"""The picture of a run while it goes on, below the line that has started it: laid out once, then only coloured."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core.events import UNMAPPED
+from notebook_flows.core.lifecycle import IS_FINAL, S
+from notebook_flows.views.diagram import diagram_of
+from notebook_flows.views.picture import Picture
+from notebook_flows.views.standing import Standing, standings_of, standings_of_run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_flows.core.events import Event
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.core.run import Run
+    from notebook_flows.core.state import State
+    from notebook_flows.session.outputs import Sink
+
+EVERY_S = 0.5
+"""How often it is drawn anew at most; the end is drawn at once."""
+
+
+class LivePicture:
+    """Shows a flow's run; an observer of it.
+
+    Args:
+        flow: what runs.
+        sink: where it is shown.
+    """
+
+    def __init__(self, flow: Flow, sink: Sink) -> None:
+        self._sink = sink
+        self._flow = flow
+        self._display_id = uuid.uuid4().hex
+        pending = {(number, UNMAPPED): Standing(S.PENDING) for number in range(len(flow.tasks))}
+        self._picture = Picture(diagram_of(flow), pending)  # with room for states from the first
+        self._drawn_s = 0.0
+        self._drawing = threading.Lock()
+
+    def begin(self) -> None:
+        """Show the flow before anything has run."""
+        self._sink.display(self._bundle(), {}, {"display_id": self._display_id})
+
+    def __call__(self, run: Run, events: Sequence[Event]) -> None:
+        """These events have happened."""
+        is_last = IS_FINAL[run.run_state]
+        now_s = monotonic()
+        if not is_last and now_s - self._drawn_s < EVERY_S:
+            return
+        self._drawn_s = now_s
+        self._draw(standings_of_run(run))
+
+    def finish(self, state: State) -> None:
+        """Show how it ended."""
+        self._draw(standings_of(self._flow, state))
+
+    @property
+    def text(self) -> str:
+        """The flow as a tree of its tasks, as they stand."""
+        return self._picture.text()
+
+    def _draw(self, standings: Any) -> None:
+        with self._drawing:
+            try:
+                self._picture = self._picture.with_standings(standings)
+                self._sink.update(self._bundle(), {}, {"display_id": self._display_id})
+            except Exception:  # the run is what counts; its picture is not worth its failure
+                logging.getLogger(__name__).warning("The picture of the run could not be drawn.", exc_info=True)
+
+    def _bundle(self) -> dict[str, str]:
+        return dict(self._picture._repr_mimebundle_())

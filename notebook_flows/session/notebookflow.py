@@ -1,0 +1,296 @@
+"""The notebook as a flow: what its task cells are to each other, which are stale, and runs of them in this kernel."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.analysis import connect
+from notebook_flows.core.lifecycle import S
+from notebook_flows.errors import FlowError
+from notebook_flows.session.feeding import feeders
+from notebook_flows.session.freshness import Freshness
+from notebook_flows.session.kernelrun import KernelRun, Order
+from notebook_flows.session.livepicture import LivePicture
+from notebook_flows.session.outputs import CellSink, RecordingSink
+from notebook_flows.session.selection import Standing, select
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Collection, Mapping
+
+    from notebook_flows.analysis import Connections
+    from notebook_flows.session.kernelrun import Report
+    from notebook_flows.session.outputs import Sink
+    from notebook_flows.session.record import CellRecord
+    from notebook_flows.session.runvalues import Version
+    from notebook_flows.session.selection import Selection, Wish
+    from notebook_flows.session.session import Session
+
+
+class NothingToRun(FlowError):  # noqa: N818 - the sentence that people read
+    """There is no task cell."""
+
+    def __str__(self) -> str:
+        return "This notebook has no task cell yet: put `%%task` above a cell, and execute it."
+
+
+class IsRunning(FlowError):  # noqa: N818 - the sentence that people read
+    """A run goes on in the background."""
+
+    def __str__(self) -> str:
+        return "A run goes on in the background: wait for it, or stop it with `%flow cancel`."
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How cells are to be run.
+
+    Attributes:
+        executor: "threads", "processes" or "main"; None: threads.
+        workers: how many at once; None: as the executor chooses.
+        history: False: leave no trace.
+        strict_shell: a failing ``!command`` fails its cell.
+    """
+
+    executor: str | None = None
+    workers: int | None = None
+    history: bool | None = None
+    strict_shell: bool = False
+
+
+@dataclass(kw_only=True)
+class Background:
+    """A run in the background."""
+
+    run: KernelRun
+    waiting: asyncio.Task[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """How the notebook stands now.
+
+    Attributes:
+        records: key -> cell, in the order of the document.
+        connections: of all cells.
+        stale: key -> why; of all cells.
+    """
+
+    records: Mapping[str, CellRecord]
+    connections: Connections
+    stale: Mapping[str, str]
+
+    @property
+    def tasks(self) -> dict[str, CellRecord]:
+        """The task cells."""
+        return {key: record for key, record in self.records.items() if record.is_task}
+
+
+class NotebookFlow:
+    """What is remembered of the runs of a notebook's cells in this kernel, and what can be done with them.
+
+    Args:
+        session: of the kernel.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.freshness = Freshness()
+        self.outputs: dict[str, RecordingSink] = {}
+        self.last: Report | None = None
+        self.background: Background | None = None
+        self._kept: dict[Version, Any] = {}
+
+    # -- how it stands -------------------------------------------------------------------------------------------------
+
+    def outlook(self) -> Outlook:
+        """All cells that were executed, connected, and which of them are stale."""
+        records = {one.key: one for one in self._session.book.records() if one.times}
+        connections = connect([one.as_cell() for one in records.values()])
+        stale = self.freshness.why_stale({key: one.source for key, one in records.items()}, feeders(connections))
+        return Outlook(records=records, connections=connections, stale=stale)
+
+    def selection(self, outlook: Outlook, wish: Wish) -> Selection:
+        """What a wish comes to.
+
+        Raises:
+            SelectionError: it cannot be run.
+            NothingToRun: there are no tasks.
+        """
+        if not outlook.tasks:
+            raise NothingToRun
+        cell = self._session.book.parameters_cell
+        return select(
+            Standing(
+                connections=outlook.connections,
+                names={key: one.name for key, one in outlook.records.items()},
+                stale=outlook.stale,
+                can_repeat=lambda key: _why_not_again(outlook, key),
+                kept=frozenset(self._kept),
+                bound_by=self._session.bindings.owner,
+                parameters_cell=cell.key if cell is not None and cell.times else None,
+            ),
+            wish,
+        )
+
+    # -- what happens by hand ------------------------------------------------------------------------------------------
+
+    def ran_by_hand(self, record: CellRecord, *, has_succeeded: bool) -> None:
+        """A cell was executed by hand; told after the book has heard of it."""
+        cells = [one.as_cell() for one in self._session.book.records() if one.times]
+        upstream = feeders(connect(cells)).get(record.key, ())
+        self._ran(record, has_succeeded=has_succeeded, upstream=upstream)
+
+    def _ran(self, record: CellRecord, *, has_succeeded: bool, upstream: Collection[str]) -> None:
+        names = self._session.shell.user_ns
+        used = {_module_of(names.get(name)) for name in record.facts.reads | record.facts.late}
+        self.freshness.ran(
+            record.key,
+            source=record.source,
+            has_succeeded=has_succeeded,
+            upstream=upstream,
+            modules=(used | set(record.facts.imports.values())) - {"", "__main__"},
+        )
+
+    # -- runs ----------------------------------------------------------------------------------------------------------
+
+    def begin(
+        self,
+        outlook: Outlook,
+        selection: Selection,
+        *,
+        parameters: Mapping[str, Any],
+        options: RunOptions,
+        sink: Sink,
+        is_background: bool = False,
+    ) -> KernelRun:
+        """Begin to run what was selected; on the main thread.
+
+        Raises:
+            IsRunning: a run goes on in the background.
+        """
+        if self.background is not None and not self.background.run.has_ended:
+            raise IsRunning
+        cell = self._session.book.parameters_cell
+        order = Order(
+            name=self._session.saved.name,
+            records={key: outlook.records[key] for key in selection.reasons},
+            connections=outlook.connections,
+            parameters=parameters,
+            parameters_cell=cell.key if cell is not None else None,
+            executor=options.executor,
+            workers=options.workers,
+            history=options.history,
+            strict_shell=options.strict_shell,
+            is_background=is_background,
+        )
+        observers: list[Any] = []
+        run = KernelRun(
+            order,
+            shell=self._session.shell,
+            sink=self._sink_of,
+            kept=self._kept,
+            bound_by=self._session.bindings.owner,
+            observers=observers,
+        )
+        run.picture = LivePicture(run.flow, sink) if _is_kernel(self._session.shell) else None
+        if run.picture is not None:
+            run.picture.begin()
+            observers.append(run.picture)
+        run.begin()
+        return run
+
+    def end(self, run: KernelRun) -> Report:
+        """Land what a run has made, and remember how it went; on the main thread."""
+        report = run.end()
+        order = run.order
+        above = feeders(order.connections)
+        for key, values in report.values.items():
+            self._keep(order.connections, key, values.bound)
+            landed = report.landed.get(key, frozenset())
+            self._session.bindings.landed(key, landed & values.bound.keys(), landed & values.deleted)
+        for key in order.connections.cells:
+            if key in order.records and report.states[key] in _HAS_RUN:
+                has_succeeded = report.states[key] is S.SUCCESS
+                self._ran(order.records[key], has_succeeded=has_succeeded, upstream=above[key])
+        if run.picture is not None and report.state is not None:
+            run.picture.finish(report.state)
+        self.last = report
+        return report
+
+    def _keep(self, connections: Connections, key: str, bound: Mapping[str, Any]) -> None:
+        """Hold the versions that a later cell replaces in the namespace, where a cell in between reads them."""
+        for version in [one for one in self._kept if one[0] == key]:
+            del self._kept[version]
+        read = {
+            name for links in connections.cells.values() for name, definers in links.inputs.items() if key in definers
+        }
+        others = {name for other, links in connections.cells.items() if other != key for name in links.outputs}
+        for name in read & others & bound.keys():
+            self._kept[key, name] = bound[name]
+
+    def _sink_of(self, record: CellRecord) -> Sink:
+        """A fresh place for the outputs of a cell: below it, where the front end shows it."""
+        shell = self._session.shell
+        if _is_kernel(shell) and record.parent is not None:
+            sink: RecordingSink = CellSink(record.parent, execution_count=record.execution_count)
+            sink.clear(wait=True)
+        else:
+            sink = RecordingSink(execution_count=record.execution_count)
+        self.outputs[record.key] = sink
+        return sink
+
+    def forget(self, key: str | None = None) -> None:
+        """Make a task, or all, stale, and let go of its values and outputs."""
+        self.freshness.forget(key)
+        for version in [one for one in self._kept if key in {None, one[0]}]:
+            del self._kept[version]
+        if key is None:
+            self.outputs.clear()
+            self.last = None
+        else:
+            self.outputs.pop(key, None)
+
+
+_HAS_RUN = frozenset({S.SUCCESS, S.FAILED, S.TIMED_OUT, S.CRASHED, S.CANCELLED})
+
+
+def _why_not_again(outlook: Outlook, key: str) -> str:
+    """Why an ordinary cell must not be run again by itself; empty if it may."""
+    record = outlook.records[key]
+    facts = record.facts
+    if facts.opaque:
+        return f"nobody can see what it does ({facts.opaque[0]})"
+    if facts.effects:
+        return f"it acts on the world outside ({facts.effects[0]})"
+    if record.saved_source is not None:
+        return "it was edited and not executed"
+    return ""
+
+
+def _is_kernel(shell: Any) -> bool:
+    return getattr(shell, "kernel", None) is not None
+
+
+def interactive_sink(session: Session) -> Sink:
+    """Where what the calling cell shows goes: below that cell, also when it has ended."""
+    shell = session.shell
+    if _is_kernel(shell):
+        return CellSink(shell.get_parent())
+    return _Terminal()
+
+
+class _Terminal(RecordingSink):
+    """Prints as it comes."""
+
+    def stream(self, name: str, text: str) -> None:
+        print(text, end="", file=sys.stderr if name == "stderr" else sys.stdout, flush=True)
+
+
+def _module_of(value: Any) -> str:
+    """The module that a value is, or comes from; or nothing."""
+    spec = getattr(value, "__spec__", None)
+    name = getattr(spec, "name", None) or getattr(value, "__module__", None)
+    return name if isinstance(name, str) else ""
