@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import OrderedDict
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -24,13 +25,13 @@ class Route:
         inside: the task's own route, if this one catches part of its output.
 
     Attributes:
-        figures: pyplot's figures of the task, once it has its own.
+        figures: those of pyplot that the task has open.
     """
 
     def __init__(self, sink: Sink, inside: Route | None = None) -> None:
         self.sink = sink
         self.root: Route = inside.root if inside is not None else self
-        self.figures: Any = inside.figures if inside is not None else None
+        self.figures: OrderedDict[Any, Any] = inside.figures if inside is not None else OrderedDict()
         self._tap: Tap | None = None
         self._lock = threading.Lock()
         self._has_ended = False
@@ -78,18 +79,24 @@ class Route:
 
 
 class Running:
-    """The tasks that run just now, and where the process's file descriptors lead meanwhile."""
+    """The tasks that run just now, and where the process's file descriptors lead meanwhile.
+
+    Attributes:
+        routes: of these tasks.
+        windings_up: called at the end of each, while its output still goes its way.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.routes: list[Route] = []
         self.catches_descriptors = False
         self.unattributed: Callable[[str, str], None] | None = None
+        self.windings_up: list[Callable[[], None]] = []
         self._nobodys: Tap | None = None
         self._descriptors = Descriptors()
 
     def configure(self, *, catches_descriptors: bool | None, unattributed: Callable[[str, str], None] | None) -> None:
-        """None: as it is."""
+        """How it goes on; ``catches_descriptors`` of None: as it was."""
         with self.lock:
             self.unattributed = unattributed
             if catches_descriptors is not None:
@@ -161,7 +168,11 @@ def routed(sink: Sink) -> Iterator[Sink]:
     _running.begin(route)
     try:
         with following(route):
-            yield sink
+            try:
+                yield sink
+            finally:
+                for wind_up in _running.windings_up:
+                    wind_up()
     finally:
         if not _forked:  # a fork that ran out of the task's code has none of what is to be wound up
             _running.end(route)

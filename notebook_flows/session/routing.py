@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.session.children import children_routed
 from notebook_flows.session.displaying import displays_routed
+from notebook_flows.session.figures import figures_routed
 from notebook_flows.session.redirects import redirects_routed
 from notebook_flows.session.routes import begin_anew, current_sink, diverted, routed, running
 from notebook_flows.session.streams import streams_routed
@@ -54,6 +55,7 @@ def install(
             stack.enter_context(threads_routed())
             stack.enter_context(children_routed())
             stack.enter_context(redirects_routed())
+            stack.enter_context(figures_routed())
             stack.callback(running().configure, catches_descriptors=False, unattributed=None)
             _installed = (shell, stack)
             catches_descriptors = watches if catches_descriptors is None else catches_descriptors
