@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import state as api
+from notebook_flows.core.events import Kind
 from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S
 from notebook_flows.engine.clock import SystemClock
 from notebook_flows.engine.parameters import told
@@ -311,11 +312,15 @@ class _Watch:
         self._executor = executor
         self._clock = clock
         self._run: Run | None = None
+        self._why_not_run: dict[int, str] = {}
         self._ends: list[CellEnd] = []
         self._error: str | None = None
 
     def __call__(self, run: Run, events: Sequence[Event]) -> None:
         self._run = run
+        for event in events:
+            if event.state is S.NOT_RUN and event.kind is Kind.TASK and event.data:
+                self._why_not_run[event.node] = str(event.data.get("message", ""))
 
     def judge(self, flow: Flow, state: api.State, references: Any) -> api.State:
         """The state in which the run ends: told by its cells, and by whether the notebook could be saved."""
@@ -335,12 +340,12 @@ class _Watch:
     def _ends_of_cells(self, state: api.State) -> list[CellEnd]:
         states = self._run.state if self._run is not None else [S.NOT_RUN] * len(self._document.nodes)
         ends = []
-        for place, now in zip(self._document.nodes, states, strict=True):
+        for node, (place, now) in enumerate(zip(self._document.nodes, states, strict=True)):
             known = self._executor.ends.get(place)
             final = now if IS_FINAL[now] else S.NOT_RUN
             if known is None or known.state is not final:
                 began_us = self._executor.began_us.get(place, 0)
-                message = "" if final is S.NOT_RUN else state.message or ""
+                message = self._why_not_run.get(node, "") if final is S.NOT_RUN else state.message or ""
                 known = CellEnd(state=final, began_us=began_us, ended_us=self._clock.now_us(), message=message)
             ends.append(known)
         return ends
@@ -366,7 +371,7 @@ class _Watch:
         notes: Sequence[str],
     ) -> NotebookRun:
         """What the caller gets."""
-        tasks = flow.sorted_tasks()
+        tasks = list(flow._into)
         results = state.result
         exception = next((results[task].result for task in tasks if isinstance(results[task].result, CellError)), None)
         return NotebookRun(

@@ -16,6 +16,7 @@ from notebook_flows.notebook.document import CellEnd
 from notebook_flows.notebook.ears import first_of
 from notebook_flows.notebook.endings import Ending, Judged
 from notebook_flows.notebook.retries import retried
+from notebook_flows.notebook.serving import cancelling
 from notebook_flows.notebook.streams import Lines
 from notebook_flows.notebook.turns import Lane
 
@@ -224,7 +225,7 @@ class CellAttempt:
         """Stop it as far as that can be done."""
         if self.task.lane in {Lane.ALONE, Lane.MAIN}:
             return await self._interrupted()
-        self._kernel.cancel(self.task.key, self.call.attempt)  # a thread's children, a process
+        self._kernel.execute_silently(cancelling(self.task.key, self.call.attempt))  # a thread's children, a process
         if self.task.lane is Lane.PROCESSES:
             return endings.Stopped.KILLED_PROCESS
         self._room.strays += 1

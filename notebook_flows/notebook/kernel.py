@@ -196,10 +196,6 @@ class Kernel:
         how = self.died.result() if self.died.done() else f"it did not answer within {timeout_s:g} s"
         raise KernelStartError(self.name, f"could not be made ready: {how}.{self._last_words()}")
 
-    def cancel(self, task: str, attempt: int) -> None:
-        """Ask the session in it to stop what can be stopped of one attempt of a task cell."""
-        self.execute_silently(f"import notebook_flows.session.serve as _s; _s.cancel({task!r}, {attempt!r}); del _s")
-
     def execute(self, code: str, *, cell_id: str, stop_on_error: bool, more: dict[str, Any] | None = None) -> str:
         """Let it run some code; the id that all messages about it have as their parent's.
 

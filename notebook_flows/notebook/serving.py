@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from notebook_flows.core.flow import Flow
     from notebook_flows.notebook.document import Document
 
+MODULE = "notebook_flows.session.serve"
+"""What is imported in the kernel."""
 VERSION = 1
 """Of what is said between us and the session in a kernel."""
 _LOADS = re.compile(r"^\s*%(?:re)?load_ext\s+notebook_flows\b|load_ipython_extension|load_extension\(", re.MULTILINE)
@@ -52,7 +54,18 @@ def session_for(document: Document, flow: Flow, *, workers: int, strict_shell: b
     }
     is_loaded = any(_LOADS.search(cell.source) for cell in cells)
     return ServedSession(
-        code=f"import notebook_flows.session.serve as _s; _s.serve({json.dumps(told)!r}); del _s",
+        code=_calling("serve", json.dumps(told)),
         workers=workers,
         note="" if is_loaded else LOADED,
     )
+
+
+def cancelling(task: str, attempt: int) -> str:
+    """The code that asks the session to stop what can be stopped of one attempt of a task cell."""
+    return _calling("cancel", task, attempt)
+
+
+def _calling(function: str, *arguments: Any) -> str:
+    """Code that calls a function of the session, and binds no name in the notebook's namespace."""
+    listed = ", ".join(map(repr, arguments))
+    return f"__import__({MODULE!r}, fromlist=[{function!r}]).{function}({listed})"

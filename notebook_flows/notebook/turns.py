@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+AFTER_YOU_S = 0.01
+"""How long a task that will hold up all others waits, so that those which became ready with it can begin."""
+
 
 class Lane(Enum):
     """Where a cell runs in its kernel."""
@@ -38,6 +41,8 @@ class Turns:
     @asynccontextmanager
     async def turn(self, lane: Lane) -> AsyncIterator[None]:
         """Wait for one's turn, and have it while the block runs."""
+        if lane is Lane.MAIN:
+            await asyncio.sleep(AFTER_YOU_S)
         ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((lane, ticket))
         self._admit()

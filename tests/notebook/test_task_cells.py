@@ -1,0 +1,243 @@
+"""Task cells, run by us: side by side in one kernel, each with an end of its own.
+
+The kernel's side is a stand-in, `served`, that keeps the protocol and does nothing more.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+import pytest
+
+from notebook_flows.core.lifecycle import S
+from notebook_flows.notebook import serving
+from notebook_flows.notebook.errors import NotebookError
+from notebook_flows.running import NotebookRun, run_notebook
+from notebook_flows.workspace import event_log
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOAD = "%load_ext notebook_flows"
+BARRIER = "import threading\nmeet = threading.Barrier(2, timeout=10)"
+
+
+@pytest.fixture(autouse=True)
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "MODULE", "served")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+def states(done: NotebookRun) -> Sequence[S]:
+    return [cell.state for cell in done.cells]
+
+
+def messages(done: NotebookRun) -> Sequence[str]:
+    return [cell.message for cell in done.cells]
+
+
+def cells_of(done: NotebookRun) -> Any:
+    assert done.output_path is not None
+    return [cell for cell in nbformat.read(done.output_path, 4).cells if cell.cell_type == "code"]
+
+
+def printed(cell: Any) -> str:
+    return "".join(output.text for output in cell.outputs if output.output_type == "stream")
+
+
+def test_tasks_run_side_by_side_and_each_output_stands_below_its_cell(write: Any) -> None:
+    one = "%%task {name} --pure\n{name} = '{name}'\nmeet.wait()\nfor n in range(50): print('{name}', n)\nmeet.wait()"
+
+    done = run_notebook(write(LOAD, BARRIER, one.format(name="left"), one.format(name="right"), "print(left + right)"))
+
+    assert done.is_successful, done.error
+    assert [cell.name for cell in done.cells[2:4]] == ["left", "right"]
+    cells = cells_of(done)
+    assert printed(cells[2]) == "".join(f"left {n}\n" for n in range(50))
+    assert printed(cells[3]) == "".join(f"right {n}\n" for n in range(50))
+    assert printed(cells[4]) == "leftright\n"
+    assert [len(cell.outputs) for cell in cells[2:]] == [1, 1, 1]
+
+
+def test_an_ordinary_cell_that_needs_no_task_runs_before_them(write: Any) -> None:
+    done = run_notebook(write("seen = []", "%%task\nlate = list(seen)", "seen = seen + [1]", "late"))
+
+    assert done.is_successful, done.error
+    assert cells_of(done)[3].outputs[0].data["text/plain"] == "[]"
+
+
+def test_a_failure_stops_what_needs_it_and_nobody_else(write: Any) -> None:
+    done = run_notebook(
+        write(
+            "%%task bad\nx = 1 / 0",
+            "%%task needs_bad\ny = x",
+            "%%task other\nz = 3",
+            "print(z)",
+            "print(y)",
+            "print(0)",
+        )
+    )
+
+    assert done.state is S.FAILED
+    assert done.error == "Cell 1 failed: ZeroDivisionError: division by zero"
+    assert states(done) == [S.FAILED, S.NOT_RUN, S.SUCCESS, S.SUCCESS, S.NOT_RUN, S.NOT_RUN]
+    rows = [row.state for row in event_log().task_runs(done.run_id)]
+    assert rows == [S.FAILED, S.NOT_RUN, S.SUCCESS, S.SUCCESS, S.NOT_RUN, S.NOT_RUN]
+    assert messages(done)[1] == "after bad"
+    status = [cell.metadata.papermill.status for cell in cells_of(done)]
+    assert status == ["failed", "pending", "completed", "completed", "pending", "pending"]
+
+
+def test_tasks_that_need_nothing_of_a_failed_ordinary_cell_go_on(write: Any) -> None:
+    done = run_notebook(write("a = 1", "b = a / 0", "%%task\nc = a", "%%task\nd = b", "print(1)"))
+
+    assert states(done) == [S.SUCCESS, S.FAILED, S.SUCCESS, S.NOT_RUN, S.NOT_RUN]
+
+
+def test_a_failed_task_is_tried_again_as_often_as_it_says(write: Any) -> None:
+    source = "%%task shaky --retries 2\nprint('try', attempt)\nif attempt < 3: raise OSError(attempt)\nx = attempt"
+
+    done = run_notebook(write(source, "print(x)"))
+
+    assert done.is_successful, done.error
+    assert printed(cells_of(done)[0]) == "try 3\n"
+    assert printed(cells_of(done)[1]) == "3\n"
+    lines = [line.message for line in event_log().log_lines(done.run_id, task="cell-1")]
+    assert [line for line in lines if line.startswith("try")] == ["try 1", "try 2", "try 3"]
+    rows = [(row.node, row.attempt, row.state) for row in event_log().task_runs(done.run_id)]
+    assert rows == [(0, 1, S.RETRYING), (0, 2, S.RETRYING), (0, 3, S.SUCCESS), (1, 1, S.SUCCESS)]
+
+
+def test_a_task_fails_once_its_tries_are_used_up(write: Any) -> None:
+    done = run_notebook(write("%%task --retries 1\nraise OSError(attempt)"))
+
+    assert (done.state, done.error) == (S.FAILED, "Cell 1 failed: OSError: 2")
+
+
+def test_a_thread_whose_time_is_up_is_left_alone_and_its_late_end_counts_for_nothing(write: Any) -> None:
+    slow = "%%task slow --pure --timeout 0.5\nhold.wait(30)\nslow = 1\nprint('too late')"
+
+    done = run_notebook(
+        write("import threading\nhold = threading.Event()", slow, "%%task quick\nquick = 2", "print(quick)\nhold.set()")
+    )
+
+    assert states(done) == [S.SUCCESS, S.TIMED_OUT, S.SUCCESS, S.SUCCESS]
+    assert done.state is S.TIMED_OUT
+    assert "took longer than its timeout of 0.5 s and cannot be stopped" in str(done.error)
+
+
+def test_a_kernel_that_dies_takes_all_that_run_with_it_and_says_which(write: Any) -> None:
+    die = "%%task die --pure\nimport os\nmeet.wait()\nos._exit(7)"
+
+    done = run_notebook(
+        write(BARRIER, die, "%%task other --pure\nmeet.wait()\nhold = meet.wait()", "%%task after\nhold")
+    )
+
+    assert done.state is S.CRASHED
+    assert states(done)[:3] == [S.SUCCESS, S.CRASHED, S.CRASHED]
+    assert done.error == "The kernel died while cells 2 and 3 ran: its process ended with exit code 7."
+
+
+def test_a_task_in_the_main_thread_is_interrupted_when_its_time_is_up(write: Any) -> None:
+    done = run_notebook(write("%%task --executor main --timeout 0.5\nimport time\ntime.sleep(60)", "print(1)"))
+
+    assert states(done) == [S.TIMED_OUT, S.SUCCESS]
+    assert "was interrupted" in str(done.error)
+
+
+def test_a_main_thread_that_ignores_the_interrupt_is_killed_once_nobody_else_runs(write: Any) -> None:
+    deaf = "%%task deaf --pure --executor main --timeout 0.5\n"
+    deaf += "import time\nstarted.set()\nwhile True:\n    try: time.sleep(60)\n    except KeyboardInterrupt: pass"
+    other = "%%task other --pure\nstarted.wait(30)\nimport time\nfor n in range(20): time.sleep(0.1)\nx = 1"
+
+    done = run_notebook(write("import threading\nstarted = threading.Event()", other, deaf, "print(x)"))
+
+    assert states(done) == [S.SUCCESS, S.SUCCESS, S.TIMED_OUT, S.CRASHED]
+    assert "so its kernel was killed" in str(done.error)
+
+
+def test_the_timings_of_a_task_are_its_own(write: Any) -> None:
+    done = run_notebook(write("%%task\nimport time\ntime.sleep(0.3)\nx = 1"))
+
+    times = cells_of(done)[0].metadata.execution
+    assert set(times) == {
+        "iopub.execute_input", "iopub.status.busy", "iopub.status.idle", "shell.execute_reply",
+    }  # fmt: skip
+    assert times["shell.execute_reply"] == times["iopub.status.idle"] > times["iopub.execute_input"]
+    began, ended = (nbformat_time(times[key]) for key in ("iopub.execute_input", "shell.execute_reply"))
+    assert (ended - began).total_seconds() >= 0.3
+
+
+def nbformat_time(text: str) -> Any:
+    from datetime import datetime
+
+    return datetime.fromisoformat(text)
+
+
+def test_a_notebook_that_loads_nothing_is_helped_and_told(write: Any) -> None:
+    done = run_notebook(write("# %%task\nx = 1"))
+
+    assert done.is_successful, done.error
+    assert "no line `%load_ext notebook_flows`" in done.notes[0]
+    assert any(done.notes[0] == line.message for line in event_log().log_lines(done.run_id))
+
+
+def test_a_notebook_without_task_cells_gets_no_session(write: Any) -> None:
+    done = run_notebook(write("'served' in dir()", "import sys; 'notebook_flows' in sys.modules"))
+
+    assert [cell.outputs[0].data["text/plain"] for cell in cells_of(done)] == ["False", "False"]
+    assert done.notes == ()
+
+
+def test_a_kernel_without_our_package_says_what_is_to_be_done(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "MODULE", "no_such_module")
+
+    done = run_notebook(write("print(1)", "%%task\nx = 1"))
+
+    assert done.state is S.CRASHED
+    assert "cannot run task cells: ModuleNotFoundError" in str(done.error)
+    assert "install it there" in str(done.error)
+
+
+def test_task_lines_that_cannot_be_understood_are_told_before_anything_runs(write: Any) -> None:
+    path = write("1", "%%task --retrys 3\nx = 1", "%%task --timeout never\ny = 1")
+
+    with pytest.raises(NotebookError) as caught:
+        run_notebook(path)
+
+    assert "cell 2: %%task --retrys 3: there is no option --retrys. Did you mean '--retries'?" in str(caught.value)
+    assert "cell 3: %%task --timeout never" in str(caught.value)
+
+
+def test_a_task_may_raise_or_be_passed_over_where_its_tags_say_so(write: Any) -> None:
+    may = ("%%task may\nx = 1\nraise OSError('no')", ["raises-exception"])
+
+    done = run_notebook(write(may, ("%%task skipped\ny = 1", ["skip-execution"]), "%%task last\nz = 1"))
+
+    assert done.is_successful, done.error
+    assert states(done) == [S.SUCCESS, S.SKIPPED, S.SUCCESS]
+    assert cells_of(done)[0].outputs[0].ename == "OSError"
+
+
+def test_a_tag_makes_a_task_too(write: Any) -> None:
+    done = run_notebook(write("a = 0", ("a = 1", ["task:first"]), ("b = 1", ["task"]), "print(a, b)"))
+
+    assert done.is_successful, done.error
+    assert [cell.name for cell in done.cells[1:3]] == ["first", "b"]
+    assert printed(cells_of(done)[3]) == "1 1\n"
+
+
+def test_a_run_that_is_cancelled_ends_while_tasks_hang(write: Any) -> None:
+    from notebook_flows.notebook.stopping import StopSignal
+
+    stop = StopSignal()
+    done = run_notebook(
+        write("import threading\nnever = threading.Event()", "%%task\nprint('here')\nnever.wait()\nx = 1"),
+        stop=stop,
+        on_output=lambda number, kind, text: stop.ask("enough") if "here" in text else None,
+    )
+
+    assert (done.state, done.error) == (S.CANCELLED, "enough")
+    assert states(done) == [S.SUCCESS, S.CANCELLED]
