@@ -13,6 +13,7 @@ _COMMANDS = {
     "run": "Run a flow or a notebook, and show how it goes.",
     "validate": "Find every mistake of a flow without running it.",
     "show": "Draw a flow, a notebook or a run: as a tree, DOT or SVG.",
+    "explain": "Tell what the cells of a notebook read, bind and change, and why they wait.",
     "params": "List the parameters of a notebook or a flow.",
     "runs": "List the runs in the history, newest first.",
     "logs": "Print what a run, or one task of it, has logged.",

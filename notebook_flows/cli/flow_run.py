@@ -13,6 +13,7 @@ from notebook_flows.cli.exits import Exit, exit_of_state
 from notebook_flows.cli.history import SHORT_ID
 from notebook_flows.cli.loading import OUR_FOLDER, flow_in
 from notebook_flows.cli.progress import view_for
+from notebook_flows.cli.selecting import left_out
 from notebook_flows.cli.stopping import Stops
 from notebook_flows.cli.summary import ending_of, tell_ending
 from notebook_flows.cli.values import given_from, values_for
@@ -37,6 +38,8 @@ class Wishes(NamedTuple):
     history: bool | None
     picture: Path | None
     is_quiet: bool
+    first: str = ""
+    only: Sequence[str] = ()
 
 
 def run_flow_of(target: Target, wishes: Wishes) -> Exit:
@@ -51,6 +54,7 @@ def run_flow_of(target: Target, wishes: Wishes) -> Exit:
 
     flow = flow_in(target)
     values = values_for(flow, given_from(wishes.parameters))
+    left_out(flow, wishes.first, wishes.only)  # what is misspelt there is told before anything runs
     if wishes.timeout_s is not None:
         flow.timeout = wishes.timeout_s
     flow.validate()
@@ -70,6 +74,7 @@ def run_flow_of(target: Target, wishes: Wishes) -> Exit:
                 flow_run_id=run_id,
                 history=wishes.history,
                 observers=[stops, watch],
+                task_states=left_out(flow, wishes.first, wishes.only),
             )
     except KeyboardInterrupt:
         stops.reason = stops.reason or Exit.INTERRUPTED

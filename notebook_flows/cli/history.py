@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
+    from notebook_flows.core.run import Run
     from notebook_flows.store.memory import MemoryEventLog
-    from notebook_flows.store.rows import RunRow
+    from notebook_flows.store.rows import RunRow, TaskRunRow
     from notebook_flows.store.sqlite import SqliteEventLog
 
     AnyLog = SqliteEventLog | MemoryEventLog
 
 LATEST = "latest"
 MOST_COMPLETED = 30
+MOST_CHILDREN = 1_000
+"""``latest`` is no run that a task of another has begun, as long as not more than these came after it."""
 SHORT_ID = 8
 
 
@@ -50,10 +53,11 @@ def run_named(log: AnyLog, text: str) -> RunRow:
         NoSuchRun: there is none, or several begin like this.
     """
     if text.lower() == LATEST:
-        rows = log.runs(limit=1)
+        rows = log.runs(limit=MOST_CHILDREN)
         if not rows:
             raise NoSuchRun("There are no runs yet.")
-        return log.run(rows[0].run_id)
+        newest = next((row for row in rows if row.parent_run_id is None), rows[0])
+        return log.run(newest.run_id)
     return log.run(text)
 
 
@@ -69,6 +73,35 @@ def graph_of(log: AnyLog, run_id: str) -> Mapping[str, Any]:
         raise StoreError(f"Run {run_id[:SHORT_ID]} has recorded nothing yet.")
     found: Mapping[str, Any] = graph
     return found
+
+
+def folded(log: AnyLog, run_id: str, graph: Mapping[str, Any]) -> Run:
+    """Where a recorded run stands by its events."""
+    from notebook_flows.core.plan import Plan, graph_from_json, lanes_of
+    from notebook_flows.core.run import Run
+
+    events = log.read(run_id)
+    known = graph_from_json(graph)
+    mapped = frozenset(graph.get("mapped", ()))
+    presets = {int(number): S(state) for number, state in ((events[0].data or {}).get("presets") or {}).items()}
+    run = Run(Plan(graph=known, names=graph["names"], mapped=mapped, lanes=lanes_of(known, mapped), presets=presets))
+    for event in events:
+        run.apply(event)
+    return run
+
+
+def durations_of(attempts: list[TaskRunRow]) -> dict[int, float]:
+    """{task: seconds}: of its last attempt, or from its first child's start to its last child's end."""
+    spans: dict[int, tuple[int, int]] = {}
+    for row in attempts:
+        if row.started_us is None or row.ended_us is None:
+            continue
+        begin, end = spans.get(row.node, (row.started_us, row.ended_us))
+        is_child = row.index >= 0
+        spans[row.node] = (
+            (min(begin, row.started_us), max(end, row.ended_us)) if is_child else (row.started_us, row.ended_us)
+        )
+    return {node: max(end - begin, 0) / 1e6 for node, (begin, end) in spans.items()}
 
 
 def seconds_of(row: RunRow) -> float | None:

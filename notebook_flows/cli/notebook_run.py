@@ -3,53 +3,69 @@
 from __future__ import annotations
 
 import sys
+import time
 import uuid
 from typing import TYPE_CHECKING
+
+import click
 
 from notebook_flows.cli import screen
 from notebook_flows.cli.exits import Exit, exit_of_state
 from notebook_flows.cli.flow_run import cancel_asked, commands_for_more, drawn, kept_in_history, told_warnings
 from notebook_flows.cli.loading import shown
+from notebook_flows.cli.notebook_wishes import is_worth_a_retry, parameters_from
 from notebook_flows.cli.params_command import Row
 from notebook_flows.cli.progress import view_for
+from notebook_flows.cli.report import write_report
 from notebook_flows.cli.stopping import Stops
 from notebook_flows.cli.summary import ending_of, tell_ending
-from notebook_flows.cli.values import from_json, given_from
 from notebook_flows.cli.watch import Watch
-from notebook_flows.errors import ParameterError
+from notebook_flows.outputname import is_template, output_named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
     from typing import Any
 
     from notebook_flows.cli.flow_run import Wishes
     from notebook_flows.cli.loading import Target
+    from notebook_flows.cli.notebook_wishes import NotebookWishes
     from notebook_flows.core.flow import Flow
+    from notebook_flows.core.lifecycle import S
     from notebook_flows.core.plan import Plan
     from notebook_flows.views.diagram import Diagram
     from notebook_flows.views.picture import Picture
 
 
-def run_notebook_of(
-    target: Target,
-    wishes: Wishes,
-    *,
-    output: Path | None,
-    cell_timeout_s: float | None,
-    kernel: str | None,
-    cwd: Path | None,
-) -> Exit:
-    """Run it to its end; how it ended.
+def run_notebook_of(target: Target, wishes: Wishes, more: NotebookWishes) -> Exit:
+    """Run it to its end, and again if it failed and that is wanted; how it ended.
 
     Raises:
         FlowError: nothing ran: the notebook, its kernel, a parameter or the output is wrong.
     """
+    parameters = parameters_from(target.path, wishes.parameters)
+    code, state = _run_once(target, wishes, more, parameters)
+    for attempt in range(1, more.retries + 1):
+        if not is_worth_a_retry(state) or code in {Exit.INTERRUPTED, Exit.TERMINATED, Exit.CANCELLED}:
+            break
+        rest = f" in {more.retry_delay_s:g} s" if more.retry_delay_s else ""
+        click.echo(f"\nIt is run again{rest}: retry {attempt} of {more.retries}.\n", err=True)
+        try:
+            time.sleep(more.retry_delay_s)
+        except KeyboardInterrupt:
+            return Exit.INTERRUPTED
+        code, state = _run_once(target, wishes, more, parameters)
+    return code
+
+
+def _run_once(target: Target, wishes: Wishes, more: NotebookWishes, parameters: Mapping[str, Any]) -> tuple[Exit, S]:
+    """One run: the exit code that goes with it, and its state."""
     from notebook_flows.running import output_path_for, run_notebook
 
     path = target.path
-    output_path = output_path_for(shown(path), output)
     run_id = uuid.uuid4().hex
+    output_path = output_path_for(shown(path), output_file(more.output, shown(path), parameters, run_id))
+    report = None if more.report is None else output_file(more.report, shown(path), parameters, run_id)
     watch = Watch()
     view = view_for(watch, path.name, is_quiet=wishes.is_quiet)
     watch.views.append(view)
@@ -58,36 +74,37 @@ def run_notebook_of(
         with told_warnings(), stops, view:
             run_notebook(
                 shown(path),
-                parameters=_typed(wishes.parameters),
+                parameters=parameters,
                 output=output_path,
-                kernel=kernel,
-                cwd=cwd,
+                kernel=more.kernel,
+                cwd=more.cwd,
                 timeout_s=wishes.timeout_s,
-                cell_timeout_s=cell_timeout_s,
+                cell_timeout_s=more.cell_timeout_s,
                 history=wishes.history,
                 observers=[stops, watch],
                 flow_run_id=run_id,
+                selection=more.selection,
+                strict_shell=more.strict_shell,
             )
     except KeyboardInterrupt:
         stops.reason = stops.reason or Exit.INTERRUPTED
-    _tell(path, output_path, watch, run_id, wishes)
+    kept = {} if report is None else write_report(output_path, report, hides_input=more.hides_input)
+    _tell(path, output_path, watch, run_id, wishes, kept)
     sys.stdout.flush()
-    return stops.reason if stops.reason is not None else exit_of_state(watch.state)
+    return stops.reason if stops.reason is not None else exit_of_state(watch.state), watch.state
 
 
-def _typed(options: Sequence[str]) -> Mapping[str, Any]:
-    """Texts as texts, which the notebook's types read, and what was given as JSON as values."""
-    from notebook_flows.notebook.kinds import Text
-
-    try:
-        return {one.name: from_json(one.text) if one.is_json else Text(one.text) for one in given_from(options)}
-    except ValueError as error:
-        if isinstance(error, ParameterError):
-            raise
-        raise ParameterError(f"A parameter {error}") from None
+def output_file(template: str | None, notebook: str, parameters: Mapping[str, Any], run_id: str) -> Path | None:
+    """The file that ``--output`` or ``--html`` means; folders that a template names are made."""
+    if template is None:
+        return None
+    named = output_named(template, notebook, parameters, run_id)
+    if is_template(template):
+        named.parent.mkdir(parents=True, exist_ok=True)
+    return named
 
 
-def _tell(path: Path, output_path: Path, watch: Watch, run_id: str, wishes: Wishes) -> None:
+def _tell(path: Path, output_path: Path, watch: Watch, run_id: str, wishes: Wishes, report: Mapping[str, str]) -> None:
     """The summary, and the picture if one is wanted."""
     if watch.run is None or (wishes.is_quiet and exit_of_state(watch.state) is Exit.SUCCESS and wishes.picture is None):
         return
@@ -95,7 +112,7 @@ def _tell(path: Path, output_path: Path, watch: Watch, run_id: str, wishes: Wish
     picture = drawn(watch, wishes.picture, lambda _: _diagram(path.name, plan))
     if wishes.is_quiet and exit_of_state(watch.state) is Exit.SUCCESS:
         return
-    kept = {"Output": str(output_path), **picture, **kept_in_history(run_id, wishes.history)}
+    kept = {"Output": str(output_path), **report, **picture, **kept_in_history(run_id, wishes.history)}
     more = commands_for_more(run_id, watch, wishes.history, lambda change: f"cell-{change.node + 1}")
     ending = ending_of(watch, path.name, kept, more)
     tell_ending(screen.stderr(), ending)
@@ -120,10 +137,15 @@ def _flow_of(path: Path) -> Flow:
 
 
 def picture_of_notebook(path: Path) -> Picture:
-    """The cells in the order in which they run."""
+    """How its cells hang together; in a language that we cannot read, the order in which they run."""
+    from notebook_flows.notebook.dataflow import NoDataflow, dataflow_of
     from notebook_flows.views.picture import picture_of
 
-    return picture_of(_flow_of(path))
+    try:
+        flow = dataflow_of(shown(path)).as_flow(path.name)
+    except NoDataflow:
+        flow = _flow_of(path)
+    return picture_of(flow)
 
 
 def parameters_of(path: Path) -> list[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,8 @@ from notebook_flows.cli.guard import command, complete_file
 
 if TYPE_CHECKING:
     from notebook_flows.cli.exits import Exit
+    from notebook_flows.cli.flow_run import Wishes
+    from notebook_flows.cli.loading import Target
 
 _SECONDS = click.FloatRange(min=0, min_open=True)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -19,45 +21,55 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @command("run")
-@click.argument("file", metavar="FILE.py[:FLOW]|NOTEBOOK.ipynb", shell_complete=complete_file)
+@click.argument(
+    "files", metavar="FILE.py[:FLOW]|NOTEBOOK.ipynb...", nargs=-1, required=True, shell_complete=complete_file
+)
 @click.option(
     "-p",
     "--parameter",
     "parameters",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Set a parameter; NAME:=JSON for any value, NAME:=@FILE to read the JSON.",
+    help="Set a parameter; NAME:=JSON for any value, NAME:=@FILE to read the JSON; a secret: NAME=@env:VARIABLE, "
+    "NAME=@file:FILE, NAME=@prompt.",
 )
-@click.option("-o", "--output", type=_FILE, help="Where the executed notebook goes.")
+@click.option(
+    "--grid", multiple=True, metavar="NAME=A,B,C", help="Run a notebook with each value; again: with all combinations."
+)
+@click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="How many notebooks run at once.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Where the executed notebook goes; {name}, {date}, {run_id} are filled in."
+)
+@click.option("--html", "report", metavar="FILE", help="Write the executed notebook as an HTML page, too.")
+@click.option("--no-input", is_flag=True, help="Leave the code out of the HTML page.")
 @click.option("-x", "--executor", metavar="NAME", help="Where tasks run: local, threads, threads:8, processes:4.")
+@click.option("--from", "first", metavar="TASK", help="Run this task or cell, what comes after it, and what they need.")
+@click.option("--only", metavar="NAMES", help="Run these tasks or cells, and what they need: a,b or cell-3.")
 @click.option("--timeout", type=_SECONDS, metavar="SECONDS", help="How long the whole run may take.")
 @click.option("--cell-timeout", type=_SECONDS, metavar="SECONDS", help="How long each cell of a notebook may take.")
+@click.option("--retries", type=click.IntRange(min=0), metavar="N", help="Run a notebook that fails again.")
+@click.option(
+    "--retry-delay", type=click.FloatRange(min=0), metavar="SECONDS", help="How long to rest before it runs again."
+)
+@click.option("--strict-shell", is_flag=True, help="A line !command that fails, fails its cell.")
 @click.option("-k", "--kernel", metavar="NAME", help="The kernel of a notebook, instead of its own.")
 @click.option("--cwd", type=_FOLDER, help="The working directory while it runs.")
+@click.option(
+    "--env-file", type=_FILE, multiple=True, help="Set the variables of a file, save those that are set already."
+)
 @click.option("--no-history", is_flag=True, help="Leave no trace in the history.")
 @click.option("--picture", type=_FILE, metavar="FILE.svg", help="Draw the flow with its final states.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing unless it fails.")
 @click.pass_context
-def command_line(
-    ctx: click.Context,
-    file: str,
-    parameters: tuple[str, ...],
-    output: Path | None,
-    executor: str | None,
-    timeout: float | None,
-    cell_timeout: float | None,
-    kernel: str | None,
-    cwd: Path | None,
-    no_history: bool,
-    picture: Path | None,
-    quiet: bool,
-) -> None:
-    """Run a flow of a Python file, or a notebook, and show how it goes.
+def command_line(ctx: click.Context, /, files: tuple[str, ...], **options: Any) -> None:
+    """Run a flow of a Python file, or notebooks, and show how it goes.
 
     \b
     notebook-flows run etl.py
     notebook-flows run etl.py:nightly -p day=2026-01-31 -x threads:8
     notebook-flows run report.ipynb -p region=north -o report-north.ipynb
+    notebook-flows run report.ipynb --grid region=north,south -j 2 -o 'out/{region}.ipynb'
+    notebook-flows run daily/*.ipynb -j 4 --html 'out/{name}.html' --no-input
 
     The file is loaded as a module: what stands below `if __name__ == "__main__":` does not run. A schedule of the flow is
     left aside: it runs once, now. Ctrl-C cancels the run; pressed again, it ends at once.
@@ -65,33 +77,110 @@ def command_line(
     from notebook_flows.cli.flow_run import Wishes
     from notebook_flows.cli.loading import target_of
 
-    target = target_of(file)
+    targets = [target_of(file) for file in files]
+    picture = options["picture"]
     if picture is not None and not picture.absolute().parent.is_dir():
         raise click.UsageError(f"--picture {picture}: there is no folder {picture.parent}.", ctx)
+    _check(ctx, targets, options)
+    if options["env_file"]:
+        from notebook_flows.cli.env_file import load_env_file
+
+        for file in options["env_file"]:
+            load_env_file(file)
     wishes = Wishes(
-        parameters=parameters,
-        executor=executor,
-        timeout_s=timeout,
-        history=False if no_history else None,
+        parameters=options["parameters"],
+        executor=options["executor"],
+        timeout_s=options["timeout"],
+        history=False if options["no_history"] else None,
         picture=None if picture is None else picture.absolute(),
-        is_quiet=quiet,
+        is_quiet=options["quiet"],
+        first=options["first"] or "",
+        only=_names(options["only"]),
     )
-    for_notebooks = {"--output": output, "--cell-timeout": cell_timeout, "--kernel": kernel}
-    code: Exit
-    if target.is_notebook:
-        from notebook_flows.cli.notebook_run import run_notebook_of
+    ctx.exit(_run(targets, wishes, options))
 
-        if executor is not None:
-            raise click.UsageError(f"--executor is for flows; the cells of {target.path.name} run in its kernel.", ctx)
 
-        code = run_notebook_of(target, wishes, output=output, cell_timeout_s=cell_timeout, kernel=kernel, cwd=cwd)
+_FOR_NOTEBOOKS = {
+    "output": "--output",
+    "cell_timeout": "--cell-timeout",
+    "kernel": "--kernel",
+    "grid": "--grid",
+    "jobs": "--jobs",
+    "report": "--html",
+    "no_input": "--no-input",
+    "retries": "--retries",
+    "retry_delay": "--retry-delay",
+    "strict_shell": "--strict-shell",
+}
+
+
+def _check(ctx: click.Context, targets: list[Target], options: dict[str, Any]) -> None:
+    """Options that do not go with what is to run, or not with one another.
+
+    Raises:
+        click.UsageError: there is one.
+    """
+    python = next((target for target in targets if not target.is_notebook), None)
+    if python is None:
+        if options["executor"] is not None:
+            name = targets[0].path.name
+            raise click.UsageError(f"--executor is for flows; the cells of {name} run in its kernel.", ctx)
     else:
-        for option, value in for_notebooks.items():
-            if value is not None:
-                raise click.UsageError(f"{option} is for notebooks, and {target.path.name} is a Python file.", ctx)
+        for option, name in _FOR_NOTEBOOKS.items():
+            if options[option]:
+                raise click.UsageError(f"{name} is for notebooks, and {python.path.name} is a Python file.", ctx)
+        if len(targets) > 1:
+            raise click.UsageError(f"Only notebooks can be run several at once; {python.path.name} is a Python file.")
+    if options["no_input"] and not options["report"]:
+        raise click.UsageError("--no-input leaves code out of the page that --html FILE writes. Give both.", ctx)
+    if options["retry_delay"] is not None and not options["retries"]:
+        raise click.UsageError("--retry-delay is the rest before each retry: --retries N says how many.", ctx)
+    if options["first"] and options["only"]:
+        raise click.UsageError("--from and --only are two ways to choose: give one of them.", ctx)
+    if options["jobs"] is not None and len(targets) == 1 and not options["grid"]:
+        raise click.UsageError("--jobs is for several notebooks, or for one with --grid; this is one run.", ctx)
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(filter(None, (one.strip() for one in (text or "").split(","))))
+
+
+def _run(targets: list[Target], wishes: Wishes, options: dict[str, Any]) -> Exit:
+    if not targets[0].is_notebook:
         from notebook_flows.cli.flow_run import run_flow_of
 
-        if cwd is not None:
-            os.chdir(cwd)
-        code = run_flow_of(target, wishes)
-    ctx.exit(code)
+        if options["cwd"] is not None:
+            os.chdir(options["cwd"])
+        return run_flow_of(targets[0], wishes)
+    from notebook_flows.cli.notebook_wishes import NotebookWishes
+
+    more = NotebookWishes(
+        output=options["output"],
+        kernel=options["kernel"],
+        cwd=options["cwd"],
+        cell_timeout_s=options["cell_timeout"],
+        selection=_selection(wishes),
+        strict_shell=options["strict_shell"],
+        report=options["report"],
+        hides_input=options["no_input"],
+        retries=options["retries"] or 0,
+        retry_delay_s=options["retry_delay"] or 0.0,
+    )
+    if len(targets) == 1 and not options["grid"]:
+        from notebook_flows.cli.notebook_run import run_notebook_of
+
+        return run_notebook_of(targets[0], wishes, more)
+    from notebook_flows.cli.batch import run_batch_of
+    from notebook_flows.cli.grid import grid_from
+    from notebook_flows.executors.calls import number_of_cpus
+
+    at_once = options["jobs"] or number_of_cpus()
+    return run_batch_of(targets, grid_from(options["grid"]), wishes, more, at_once=at_once)
+
+
+def _selection(wishes: Wishes) -> Any:
+    if not wishes.first and not wishes.only:
+        return None
+    from notebook_flows.notebook.selection import Selection
+
+    return Selection(first=wishes.first, only=wishes.only)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from notebook_flows.cli.children import told_children
 from notebook_flows.cli.guard import command
-from notebook_flows.cli.history import complete_run, graph_of, run_named, seconds_of
+from notebook_flows.cli.history import complete_run, durations_of, folded, graph_of, run_named, seconds_of
 from notebook_flows.cli.times import local
 from notebook_flows.core.lifecycle import IS_FAILED, S, facts_of
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from notebook_flows.cli.history import AnyLog
-    from notebook_flows.core.run import Run
     from notebook_flows.store.rows import RunRow, TaskRunRow
     from notebook_flows.views.picture import Picture
 
@@ -49,7 +48,7 @@ def command_line(what: str, form: str | None, output: Path | None) -> None:
     from notebook_flows.cli.loading import is_file_name
 
     form = form or _form_of(output)
-    head, picture, durations, tail = _of_file(what) if is_file_name(what) else _of_run(what)
+    head, picture, durations, tail = _of_file(what) if is_file_name(what) else _of_run(what, screen.stdout().width)
     if form == "tree":
         console = screen.stdout()
         encoding = "utf-8" if output is not None else console.encoding
@@ -82,7 +81,7 @@ def _of_file(text: str) -> tuple[str, Picture, dict[int, float], str]:
     return "", picture_of(flow_in(target)), {}, ""
 
 
-def _of_run(text: str) -> tuple[str, Picture, dict[int, float], str]:
+def _of_run(text: str, width: int) -> tuple[str, Picture, dict[int, float], str]:
     from notebook_flows.views.diagram import diagram_from_json
     from notebook_flows.views.picture import Picture
     from notebook_flows.views.standing import standings_of_run, widths_of
@@ -95,22 +94,9 @@ def _of_run(text: str) -> tuple[str, Picture, dict[int, float], str]:
     standings = standings_of_run(run)
     picture = Picture(diagram_from_json(row.flow, graph, widths_of(standings)), standings)
     attempts = log.task_runs(row.run_id)
-    return _head(row), picture, _durations(attempts), _problems(row, graph, attempts)
-
-
-def folded(log: AnyLog, run_id: str, graph: Mapping[str, Any]) -> Run:
-    """Where a recorded run stands by its events."""
-    from notebook_flows.core.plan import Plan, graph_from_json, lanes_of
-    from notebook_flows.core.run import Run
-
-    events = log.read(run_id)
-    known = graph_from_json(graph)
-    mapped = frozenset(graph.get("mapped", ()))
-    presets = {int(number): S(state) for number, state in ((events[0].data or {}).get("presets") or {}).items()}
-    run = Run(Plan(graph=known, names=graph["names"], mapped=mapped, lanes=lanes_of(known, mapped), presets=presets))
-    for event in events:
-        run.apply(event)
-    return run
+    inside = told_children(log, row, graph["names"], width=width)
+    parts = [inside, _problems(row, graph, attempts)]
+    return _head(row), picture, durations_of(attempts), "\n\n".join(filter(None, parts))
 
 
 def _head(row: RunRow) -> str:
@@ -134,20 +120,6 @@ def _told_value(value: Any) -> str:
     if isinstance(value, dict) and set(value) == {"repr", "type"}:
         return str(value["repr"])
     return repr(value)
-
-
-def _durations(attempts: list[TaskRunRow]) -> dict[int, float]:
-    """{task: seconds}: of its last attempt, or from its first child's start to its last child's end."""
-    spans: dict[int, tuple[int, int]] = {}
-    for row in attempts:
-        if row.started_us is None or row.ended_us is None:
-            continue
-        begin, end = spans.get(row.node, (row.started_us, row.ended_us))
-        is_child = row.index >= 0
-        spans[row.node] = (
-            (min(begin, row.started_us), max(end, row.ended_us)) if is_child else (row.started_us, row.ended_us)
-        )
-    return {node: max(end - begin, 0) / 1e6 for node, (begin, end) in spans.items()}
 
 
 def _problems(row: RunRow, graph: Mapping[str, Any], attempts: list[TaskRunRow]) -> str:

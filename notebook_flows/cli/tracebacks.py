@@ -15,6 +15,8 @@ _PYTHON = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+), in (?P<functio
 _IPYTHON = re.compile(
     r"(?:File (?P<file>.+?):|Cell In\s*\[(?P<cell>\d+)\], line )(?P<line>\d+)(?:, in (?P<function>.*))?"
 )
+_OURS = re.compile(r"^notebook_flows\.[\w.]+\.\w+: (?=.)")
+"""Our own errors are sentences: the class adds nothing for who reads them."""
 _ARROW = re.compile(r"-+> \d+ ?(?P<code>.*)")
 _FOREIGN = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
@@ -91,5 +93,6 @@ def error_lines(traceback: str) -> list[str]:
         rest = rest[rest.index("") + 1 :]
     while rest and (rest[0].startswith("    ") or not rest[0].strip()):
         rest.pop(0)  # the source, and what is marked in it
+    rest = [_OURS.sub("", text) for text in rest]
     kept = rest if len(rest) <= ERROR_LINES else [*rest[: ERROR_LINES - 1], "..."]
     return [shortened(printable(text), LONGEST_LINE) for text in kept]

@@ -103,6 +103,7 @@ class Watch:
         self._running: dict[tuple[int, int], int] = {}
         self._counts: dict[S, int] = {}
         self._failures_of: dict[int, int] = {}
+        self._seconds: dict[int, float] = {}
 
     def __call__(self, run: Run, events: Sequence[Event]) -> None:
         """These events have happened."""
@@ -125,6 +126,8 @@ class Watch:
                     self._take_run(event)
             self._counts = tally(run)
         for change in changes:
+            if change.seconds is not None:
+                self._seconds[change.node] = self._seconds.get(change.node, 0.0) + change.seconds
             if change.state in OWN_FAILURES:
                 self._keep(change)
         told = [one for one in changes if one.node not in self._hidden or IS_FAILED[one.state]]
@@ -167,6 +170,10 @@ class Watch:
     def seconds(self) -> float:
         """How long the run took; 0 if it has not ended."""
         return 0.0 if self.began_us is None or self.ended_us is None else (self.ended_us - self.began_us) / 1e6
+
+    def seconds_of(self, node: int) -> float | None:
+        """How long the attempts of a task took together, where changes are told one by one; None: it has not run."""
+        return self._seconds.get(node)
 
     def counts(self) -> dict[S, int]:
         """How many task runs are in each state; see `core.run.tally`."""

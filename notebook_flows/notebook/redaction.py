@@ -96,16 +96,20 @@ def _spellings(value: Any) -> set[str]:
     if text is None:
         return {one for one in (str(value), repr(value)) if len(one) >= SHORTEST}
     found = {text, *(line.strip() for line in text.splitlines() if len(line.strip()) >= SHORTEST_LINE)}
-    for one in tuple(found):
-        found |= {
-            repr(one)[1:-1],
-            json.dumps(one)[1:-1],
-            json.dumps(one, ensure_ascii=False)[1:-1],
-            html.escape(one),
-            html.escape(one, quote=False),
-            quote(one, safe=""),
-            quote(one),
-            quote_plus(one),
-            base64.b64encode(one.encode(errors="replace")).decode(),
-        }
+    for _ in range(2):  # JSON inside of a repr, for example
+        found |= {spelling for one in found for spelling in _spelt(one)}
     return {one for one in found if len(one) >= SHORTEST}
+
+
+def _spelt(text: str) -> tuple[str, ...]:
+    return (
+        repr(text)[1:-1],
+        json.dumps(text)[1:-1],
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        html.escape(text),
+        html.escape(text, quote=False),
+        quote(text, safe=""),
+        quote(text),
+        quote_plus(text),
+        base64.b64encode(text.encode(errors="replace")).decode(),
+    )

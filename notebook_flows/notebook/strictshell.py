@@ -32,7 +32,7 @@ class ShellCommandFailed(FlowError):  # noqa: N818 - the sentence that people re
 
     def __str__(self) -> str:
         how = f"ended with exit code {self.code}" if self.code >= 0 else f"was killed by signal {-self.code}"
-        return f"The command {self.command!r} {how}. (--strict-shell makes that an error.)"
+        return f"The command {self.command!r} {how}."
 
 
 def install(shell: Any) -> None:

@@ -202,6 +202,7 @@ class MemoryEventLog:
         state: S | None = None,
         since: datetime | None = None,
         limit: int | None = 50,
+        parent: str | None = None,
     ) -> list[RunRow]:
         """Runs, newest first."""
         since_us = 0 if since is None else int(since.timestamp() * 1_000_000)
@@ -213,6 +214,7 @@ class MemoryEventLog:
             if (flow is None or row.flow == flow)
             and (state is None or row.state == state)
             and row.created_us >= since_us
+            and (parent is None or row.parent_run_id == parent)
         ]
         return wanted[:limit]
 

@@ -93,9 +93,22 @@ class Reader:
             ).fetchall()
         return decode(rows)
 
-    def runs(self, *, flow: str | None, state: S | None, since_us: int | None, limit: int | None) -> list[RunRow]:
+    def runs(
+        self,
+        *,
+        flow: str | None,
+        state: S | None,
+        since_us: int | None,
+        limit: int | None,
+        parent: str | None = None,
+    ) -> list[RunRow]:
         """Runs, newest first."""
-        asked: list[tuple[str, Any]] = [("flow = ?", flow), ("state = ?", state), ("created_us >= ?", since_us)]
+        asked: list[tuple[str, Any]] = [
+            ("flow = ?", flow),
+            ("state = ?", state),
+            ("created_us >= ?", since_us),
+            ("parent_run_id = ?", parent),
+        ]
         wanted = [(clause, value) for clause, value in asked if value is not None]
         where = f"WHERE {' AND '.join(clause for clause, _ in wanted)}" if wanted else ""
         values = [int(value) if not isinstance(value, str) else value for _, value in wanted]

@@ -179,6 +179,7 @@ class SqliteEventLog:
         state: S | None = None,
         since: datetime | None = None,
         limit: int | None = 50,
+        parent: str | None = None,
     ) -> list[RunRow]:
         """Runs, newest first.
 
@@ -187,10 +188,11 @@ class SqliteEventLog:
             state: only runs that are in this state.
             since: aware; only runs that were created then or later.
             limit: at most so many; None for all.
+            parent: only runs that a task of the run with this whole id has begun.
         """
         self._sweep_once()
         since_us = None if since is None else int(since.timestamp() * 1_000_000)
-        return self._reader.runs(flow=flow, state=state, since_us=since_us, limit=limit)
+        return self._reader.runs(flow=flow, state=state, since_us=since_us, limit=limit, parent=parent)
 
     def run(self, run_id: str) -> RunRow:
         """One run, by its id or a prefix that no other run has.

@@ -104,7 +104,7 @@ def run_once(
         scheduled_us=round(scheduled_start_time.timestamp() * 1e6) if scheduled_start_time else None,
         parameters=told(facts.context["parameters"]),
         graph=known_graph,
-        environment=environment(),
+        environment={**environment(), **_place_of(parent)},
     )
     keys_of_tasks = {flow._member(task): dict(keys) for task, keys in (task_contexts or {}).items()}
     pid = os.getpid()
@@ -200,6 +200,14 @@ def _executor(chosen: Executor | str | None) -> Executor:
     if not all(hasattr(chosen, name) for name in ("name", "workers", "start", "submit", "stop")):
         raise RunOptionError(f"`executor` has to be an executor or its name, such as 'threads:4', not {shown(chosen)}.")
     return chosen
+
+
+def _place_of(parent: Any) -> dict[str, Any]:
+    """Of a run that began inside a task: which of the parent run's tasks that is."""
+    if parent is None:
+        return {}
+    call = parent.call
+    return {"parent_task": {"node": call.task_key, "index": call.index, "attempt": call.attempt}}
 
 
 def _first_event(info: RunInfo, plan: Plan) -> dict[str, Any]:

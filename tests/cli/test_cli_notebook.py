@@ -50,7 +50,7 @@ def test_its_parameters_are_listed_with_their_help(nf: Command, notebook: Path) 
 
 
 def test_it_is_shown_and_validated_without_running(nf: Command, notebook: Path, own_history: Path) -> None:
-    assert "└─ 2 Say it" in nf("show", notebook).stdout
+    assert "├─ 2 Say it" in nf("show", notebook).stdout
     assert nf("validate", notebook).stdout == (
         "Notebook 'report.ipynb' is valid: 4 cells to run, kernel python3, parameters: count, name.\n"
     )

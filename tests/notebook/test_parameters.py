@@ -193,8 +193,8 @@ def test_a_secret_is_asked_for_where_the_notebook_would_show_it() -> None:
 
     assert repr(values) == "{'key': Secret('***'), 'word': Secret('***')}"
     assert notebook.cells[1].source.splitlines()[1:] == [
-        'key = __import__("notebook_flows").given_secret(\'key\')',
-        'word = __import__("notebook_flows").given_secret(\'word\').get()',
+        "key = __import__(\"notebook_flows\").given_secret('key')",
+        "word = __import__(\"notebook_flows\").given_secret('word').get()",
     ]
 
 

@@ -1,0 +1,320 @@
+"""Several runs of notebooks at once: a flow of notebook tasks, and one table at the end."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from notebook_flows.cli import screen
+from notebook_flows.cli.exits import Exit, exit_of_state
+from notebook_flows.cli.flow_run import cancel_asked, commands_for_more, drawn, kept_in_history, told_warnings
+from notebook_flows.cli.loading import shown
+from notebook_flows.cli.notebook_run import output_file
+from notebook_flows.cli.notebook_wishes import parameters_from
+from notebook_flows.cli.progress import view_for
+from notebook_flows.cli.report import write_report
+from notebook_flows.cli.stopping import Stops
+from notebook_flows.cli.summary import ending_of, tell_ending
+from notebook_flows.cli.watch import Watch
+from notebook_flows.core.lifecycle import S
+from notebook_flows.errors import FlowError, ParameterError
+from notebook_flows.outputname import OutputNameError, default_output, is_template, safe_part
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from notebook_flows.cli.flow_run import Wishes
+    from notebook_flows.cli.loading import Target
+    from notebook_flows.cli.notebook_wishes import NotebookWishes
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.notebooktask import NotebookTask
+
+
+class Job(NamedTuple):
+    """One run of one notebook.
+
+    Attributes:
+        path: as it is shown.
+        name: tells it apart from the others.
+        parameters: what it is given.
+        output: where the executed notebook goes.
+        report: where the HTML page goes; None: nowhere.
+    """
+
+    path: str
+    name: str
+    parameters: Mapping[str, Any]
+    output: Path
+    report: Path | None
+
+
+class BatchError(FlowError, ValueError):
+    """Several runs that cannot be begun; tells of each what is wrong."""
+
+
+def run_batch_of(
+    targets: Sequence[Target],
+    grid: Sequence[Mapping[str, Any]],
+    wishes: Wishes,
+    more: NotebookWishes,
+    *,
+    at_once: int,
+) -> Exit:
+    """Run each notebook with each combination of the grid, some at once; how they ended, taken together.
+
+    Raises:
+        FlowError: nothing ran: a notebook, a parameter, a kernel or an output is wrong.
+    """
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.executors import ThreadExecutor
+    from notebook_flows.workspace import run_flow
+
+    jobs = jobs_from(targets, grid, wishes.parameters, more)
+    run_id = uuid.uuid4().hex
+    flow = Flow(_name_of(targets, jobs), timeout=wishes.timeout_s)
+    tasks = [_task_of(job, wishes, more) for job in jobs]
+    for task in tasks:
+        flow.add_task(task)
+    watch = Watch()
+    view = view_for(watch, flow.name, is_quiet=wishes.is_quiet)
+    watch.views.append(view)
+    stops = Stops(is_asked=cancel_asked(run_id, wishes.history), says=view.say_stopping)
+    results: Any = {}
+    try:
+        with told_warnings(), stops, view:
+            state = run_flow(
+                flow,
+                executor=ThreadExecutor(min(at_once, len(jobs))),
+                flow_run_id=run_id,
+                history=wishes.history,
+                observers=[stops, watch],
+            )
+            results = state.result
+    except KeyboardInterrupt:
+        stops.reason = stops.reason or Exit.INTERRUPTED
+    ends = [_end_of(job, results[task] if results else None) for job, task in zip(jobs, tasks, strict=True)]
+    _write_reports(ends, more)
+    _tell(ends, watch, flow, run_id, wishes)
+    sys.stdout.flush()
+    return stops.reason if stops.reason is not None else exit_of_all([end.state for end in ends], watch.state)
+
+
+def exit_of_all(states: Sequence[S], whole: S) -> Exit:
+    """The exit code of several runs: 0 if all went well, their own if all that did not ended alike, else 1.
+
+    >>> exit_of_all([S.SUCCESS, S.CRASHED, S.CRASHED], S.FAILED).name, exit_of_all([S.FAILED, S.CRASHED], S.FAILED).name
+    ('CRASHED', 'FAILED')
+    """
+    if whole in {S.TIMED_OUT, S.CANCELLED, S.CRASHED}:
+        return exit_of_state(whole)
+    codes = {exit_of_state(state) for state in states} - {Exit.SUCCESS}
+    if not codes:
+        return exit_of_state(whole)
+    return codes.pop() if len(codes) == 1 else Exit.FAILED
+
+
+# -- before ------------------------------------------------------------------------------------------------------------
+
+
+def jobs_from(
+    targets: Sequence[Target], grid: Sequence[Mapping[str, Any]], options: Sequence[str], more: NotebookWishes
+) -> list[Job]:
+    """The runs, each checked: whatever is wrong with any of them is told before one begins.
+
+    Raises:
+        BatchError: with all that is wrong.
+    """
+    names = _names(targets)
+    jobs: list[Job] = []
+    problems: dict[str, None] = {}
+    for target, name in zip(targets, names, strict=True):
+        given = parameters_from(target.path, options)
+        for point in grid:
+            twice = [one for one in point if one in given]
+            if twice:
+                raise ParameterError(f"Parameter {twice[0]!r} is given by -p and by --grid.")
+            try:
+                jobs.append(_job(shown(target.path), name, given, point, more))
+            except FlowError as error:
+                problems[str(error)] = None
+    problems.update(dict.fromkeys(_clashes(jobs)))
+    if problems:
+        raise BatchError("\n".join(problems))
+    return jobs
+
+
+def _names(targets: Sequence[Target]) -> list[str]:
+    """What tells the notebooks apart: their names, or as much of their paths as it takes."""
+    stems = [target.path.stem for target in targets]
+    return [
+        stem if stems.count(stem) == 1 else str(Path(shown(target.path)).with_suffix(""))
+        for stem, target in zip(stems, targets, strict=True)
+    ]
+
+
+def _job(path: str, name: str, given: Mapping[str, Any], point: Mapping[str, Any], more: NotebookWishes) -> Job:
+    from notebook_flows.notebook.kernel import chosen_kernel
+    from notebook_flows.notebook.parameters import given_values, injected
+    from notebook_flows.notebook.reading import read_notebook
+    from notebook_flows.running import output_path_for
+
+    notebook = read_notebook(path)
+    values = given_values(notebook, {**given, **point}, path)
+    injected(notebook, values, chosen_kernel(more.kernel, notebook, path), path)
+    told = " ".join(f"{key}={values.get(key, value)}" for key, value in point.items())
+    template = _template(more.output, name, list(point))
+    run_id = uuid.uuid4().hex  # of a file's name only; the run gets its own
+    output = output_path_for(path, output_file(template, path, values, run_id))
+    report = None if more.report is None else output_file(_report_template(more.report), path, values, run_id)
+    return Job(path, f"{name} {told}".strip(), values, output, report)
+
+
+def _template(output: str | None, name: str, axes: Sequence[str]) -> str:
+    """The template for the outputs of several runs."""
+    own = default_output("", axes).replace("{name}", safe_part(name).replace("{", "{{").replace("}", "}}"))
+    if output is None:
+        return own
+    if is_template(output):
+        return output
+    if output.endswith("/") or Path(output).is_dir():
+        return str(Path(output.replace("{", "{{").replace("}", "}}")) / own)
+    raise OutputNameError(
+        f"--output {output} is one file, and there are several runs. Give a folder, or a template such as "
+        "'out/{name}-{run_id}.ipynb'."
+    )
+
+
+def _report_template(report: str) -> str:
+    if is_template(report):
+        return report
+    raise OutputNameError(f"--html {report} is one file, and there are several runs. Give a template: '{{name}}.html'.")
+
+
+def _clashes(jobs: Sequence[Job]) -> list[str]:
+    """What would be written twice."""
+    seen: dict[Path, str] = {}
+    found = []
+    for job in jobs:
+        for file in filter(None, (job.output, job.report)):
+            if file in seen:
+                found.append(
+                    f"{seen[file]} and {job.name} would both be written to {file}. Give a template with the names of "
+                    "parameters that differ, or with {run_id}."
+                )
+            seen[file] = job.name
+    return found
+
+
+def _task_of(job: Job, wishes: Wishes, more: NotebookWishes) -> NotebookTask:
+    from notebook_flows.notebooktask import NotebookTask
+
+    retries: dict[str, Any] = {"max_retries": more.retries, "retry_delay": more.retry_delay_s} if more.retries else {}
+    return NotebookTask(
+        job.path,
+        job.parameters,
+        str(job.output).replace("{", "{{").replace("}", "}}"),
+        more.kernel,
+        cwd=more.cwd,
+        cell_timeout=more.cell_timeout_s,
+        strict_shell=more.strict_shell,
+        selection=more.selection,
+        history=wishes.history,
+        name=job.name,
+        **retries,
+    )
+
+
+def _name_of(targets: Sequence[Target], jobs: Sequence[Job]) -> str:
+    what = targets[0].path.name if len(targets) == 1 else f"{len(targets)} notebooks"
+    return f"{what}, {len(jobs)} runs" if len(jobs) > len(targets) else what
+
+
+# -- after -------------------------------------------------------------------------------------------------------------
+
+
+class End(NamedTuple):
+    """How one run ended.
+
+    Attributes:
+        state: NOT_RUN where it did not begin.
+        reason: one sentence; empty for a success.
+        run_id: of its run; empty where there is none.
+    """
+
+    job: Job
+    state: S
+    reason: str
+    run_id: str
+
+
+def _end_of(job: Job, state: Any) -> End:
+    from notebook_flows.core.state import event_state_of
+    from notebook_flows.notebooktask import NotebookResult, NotebookRunError
+
+    if state is None:
+        return End(job, S.CANCELLED, "", "")
+    found = state.result
+    if isinstance(found, NotebookResult):
+        return End(job, S.SUCCESS, "", found.run_id)
+    if isinstance(found, NotebookRunError):
+        return End(job, found.state, found.reason, found.run_id)
+    return End(job, event_state_of(state), str(found) if isinstance(found, FlowError) else state.message or "", "")
+
+
+def _write_reports(ends: Sequence[End], more: NotebookWishes) -> None:
+    for end in ends:
+        if end.job.report is not None and end.run_id:
+            write_report(end.job.output, end.job.report, hides_input=more.hides_input)
+
+
+def _tell(ends: Sequence[End], watch: Watch, flow: Flow, run_id: str, wishes: Wishes) -> None:
+    """One line for each run, then how all of them ended."""
+    from notebook_flows.views.diagram import diagram_of
+
+    if watch.run is None:
+        return
+    picture = drawn(watch, wishes.picture, lambda widths: diagram_of(flow, widths))
+    if wishes.is_quiet and watch.state is S.SUCCESS:
+        return
+    console = screen.stderr()
+    screen.print_table(console, _table(ends, watch, console.encoding))
+    console.print()
+    kept = {**picture, **kept_in_history(run_id, wishes.history)}
+    more = commands_for_more(run_id, watch, wishes.history)[-1:]
+    failed = next((end for end in ends if end.run_id and end.state is not S.SUCCESS), None)
+    if failed is not None and more:
+        more = [f"notebook-flows logs {failed.run_id[:8]}", *more]
+    tell_ending(console, ending_of(watch, flow.name, kept, more)._replace(failed=(), failed_count=0))
+
+
+def _table(ends: Sequence[End], watch: Watch, encoding: str) -> Any:
+    from rich.table import Table
+
+    from notebook_flows.views.text import printable, told_duration
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for title, options in (
+        ("Notebook", {"overflow": "fold"}),
+        ("State", {"no_wrap": True}),
+        ("Took", {"no_wrap": True, "justify": "right"}),
+        ("Run", {"no_wrap": True, "style": "cyan"}),
+        ("Output", {"overflow": "fold"}),
+    ):
+        table.add_column(title, **options)
+    with_reason = any(end.reason for end in ends)
+    if with_reason:
+        table.add_column("Why", overflow="fold")
+    for number, end in enumerate(ends):
+        seconds = watch.seconds_of(number)
+        cells: list[Any] = [
+            screen.carried(printable(end.job.name), encoding),
+            screen.word(end.state, encoding),
+            "" if seconds is None else told_duration(seconds),
+            end.run_id[:8],
+            screen.carried(shown(end.job.output.absolute()), encoding) if end.run_id else "",
+        ]
+        cells += [screen.carried(printable(end.reason), encoding)] if with_reason else []
+        table.add_row(*cells)
+    return table

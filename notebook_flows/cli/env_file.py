@@ -1,0 +1,38 @@
+"""``--env-file``: variables for the run, from a file of NAME=value lines."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from notebook_flows.errors import FlowError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class EnvFileError(FlowError, ValueError):
+    """A file of variables that cannot be read."""
+
+
+def load_env_file(path: Path) -> list[str]:
+    """Set the variables of a file, save those that are set already: the names of those that were.
+
+    Raises:
+        EnvFileError: it cannot be read, or a line of it is none; nothing is set then.
+    """
+    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
+
+    try:
+        with path.open(encoding="utf-8") as file:
+            bad = [binding.original.line for binding in parse_stream(file) if binding.error]
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise EnvFileError(f"--env-file {path} cannot be read: {reason}.") from None
+    if bad:
+        listed = ", ".join(map(str, bad))
+        raise EnvFileError(f"--env-file {path}: line {listed} is no NAME=value.")
+    found = {name: value or "" for name, value in dotenv_values(path).items() if name not in os.environ}
+    os.environ.update(found)
+    return list(found)
