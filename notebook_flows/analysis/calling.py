@@ -19,7 +19,7 @@ from notebook_flows.analysis.heap import (
     Heap,
     Value,
 )
-from notebook_flows.analysis.libraries import Libraries
+from notebook_flows.analysis.libraries import SHELL, Libraries
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -58,6 +58,9 @@ class Calling(Libraries):
             elif self.heap.things[number].kind == INSTANCE and (method := self.method(number, "__call__")):
                 for function in method:
                     found |= self._call_one(function, (frozenset({number}), *args), keywords, expr, every)
+            elif self.heap.things[number].kind == DEEP and self.heap.things[number].related:
+                given = every | frozenset(self.heap.contents[number])
+                found |= self.call_back(self.heap.things[number].related, given, expr.site)
             else:
                 rest.add(number)
         if rest or not target:
@@ -88,7 +91,7 @@ class Calling(Libraries):
                     own = frozenset({number})
                     given = (own, *args) if thing.kind == INSTANCE and function not in self.heap.properties else None
                     found |= self._call_one(function, given, keywords, expr, every | own)
-            if not methods:
+            if not methods or (_is_super(expr.callee) and self._has_unknown_class(number)):
                 rest.add(number)
         if rest or not target:
             found |= self.call_method(expr, frozenset(rest), args, dict(keywords), every)
@@ -149,11 +152,10 @@ class Calling(Libraries):
         frame = self._active.get(id(code))
         if frame is not None:  # it calls itself
             self._pour(frame, given)
+            frame.is_reentered = True
             return self._outcome(number, code, frame, site)
         if self._calls_left <= 0:
-            free = NOTHING.union(*(self.load(name, 0) for name in code.free))
-            return self.unknown_call(site, NOTHING.union(*given.values()) | free)
-        self._calls_left -= 1
+            return self._given_up(number, code, given)
         path, self.path = self.path, (*self.path, (site, id(code)))
         frame = self._frame_of(code, thing.frame, thing.held)
         for name, value in given.items():
@@ -167,8 +169,9 @@ class Calling(Libraries):
         start = dict(frame.values)
         for _ in range(_ROUNDS):
             frame.grew = False
+            self._calls_left -= 1
             self.in_frame(frame, code.body)
-            if not frame.grew:
+            if not (frame.grew and frame.is_reentered):
                 break
             frame.values = {
                 name: start.get(name, NOTHING) | frame.values.get(name, NOTHING) for name in {**start, **frame.values}
@@ -178,6 +181,18 @@ class Calling(Libraries):
         found = self._outcome(number, code, frame, site)
         self.path = path
         return found
+
+    def _given_up(self, number: int, code: Code, given: dict[str, Value]) -> Value:
+        """Too many calls to follow: the function may change all that it gets and reads."""
+        for name in code.global_binds:
+            self.bind_global(name, frozenset({number}) | NOTHING.union(*given.values()))
+        around: set[str] = set()
+        frame = self.heap.things[number].frame
+        while frame is not None:
+            around |= frame.bound
+            frame = frame.parent
+        free = NOTHING.union(*(self.load_global(name, 0) for name in code.free - around))
+        return self.unknown_call("given up", NOTHING.union(*given.values()) | free | {number})
 
     def _pour(self, frame: Frame, given: dict[str, Value]) -> None:
         for name, value in given.items():
@@ -253,6 +268,9 @@ class Calling(Libraries):
             self.heap.put((instance,), every)
         return found
 
+    def _has_unknown_class(self, number: int) -> bool:
+        return any(self._has_unknown_base(cls) for cls in self._classes_of(number))
+
     def _has_unknown_base(self, number: int) -> bool:
         things = self.heap.things
         return any(
@@ -287,6 +305,8 @@ class Calling(Libraries):
     def part(self, value: Value, attribute: str | None) -> Value:
         """What `value.attribute` or `value[...]` may give."""
         place = self.heap.dotted(value)
+        if place is not None and place.startswith(SHELL):
+            self.note_unseen(f"{place}.{attribute}")
         if place is not None:
             return self.heap.library(f"{place}.{attribute}") if attribute else value
         if attribute in known.SAME_ATTRIBUTES:
@@ -351,3 +371,7 @@ class Calling(Libraries):
                     if name not in {"__init__", "__new__"}:
                         self.call_back(self.method(number, name), reached, ("unknown", site))
         return frozenset({result}) | reached
+
+
+def _is_super(callee: p.Expr) -> bool:
+    return isinstance(callee, p.Call) and isinstance(callee.callee, p.Load) and callee.callee.name == "super"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from notebook_flows.analysis import magics
 from notebook_flows.analysis.facts import CellFacts
-from notebook_flows.analysis.heap import Heap
+from notebook_flows.analysis.heap import Heap, Value
 from notebook_flows.analysis.lowering import lowered
 from notebook_flows.analysis.walking import BUILTIN_NAMES, Walk, is_history
 
@@ -41,7 +41,7 @@ magics._LISTENERS.append(analyse.cache_clear)
 
 def _facts(program: Program) -> CellFacts:
     heap = Heap()
-    walk = Walk(heap, "cell", {}.get)
+    walk = Walk(heap, "cell", _nothing_above)
     walk.run(program.steps)
     outside = {number: name for name in (*walk.reads, *walk.history) for number in walk.taken[name]}
     binds = frozenset(walk.values)
@@ -82,6 +82,10 @@ def _facts(program: Program) -> CellFacts:
         lines=dict(walk.lines),
         program=program,
     )
+
+
+def _nothing_above(name: str) -> Value | None:
+    return None
 
 
 def _read_by(codes: Iterable[Code]) -> frozenset[str]:

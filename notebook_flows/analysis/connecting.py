@@ -215,14 +215,15 @@ class _Wiring:
             name = seen.touched.get(number, "")
             writes = number in seen.written
             writer = self._writer.get(number)
-            if writer is not None:
+            if writer is not None and writes:
+                again[writer.cell.key] = None
+            # Of what the other made and nobody has changed since, the data edges tell already.
+            if writer is not None and self.heap.things[number].maker != writer.cell.key:
                 there = repr(writer.cell.name)
                 shown = name or writer.touched.get(number, "") or "an object"
                 verb = "may change" if writes else "uses"
                 text = f"{here} {verb} {shown}, which {there} may change before"
                 self._edge(writer.cell.key, seen, name, Reason.MUTATION, text, is_flow=True)
-                if writes:
-                    again[writer.cell.key] = None
             if writes:
                 for reader in self._readers.pop(number, ()):
                     shown = name or reader.touched.get(number, "") or "an object"

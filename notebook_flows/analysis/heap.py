@@ -27,7 +27,8 @@ class Frame:
     Attributes:
         own: the object that stands for the frame itself: functions made in it keep it alive.
         held: what `Hold` has put aside in the cell that the frame's steps belong to.
-        grew: a call from inside of itself has brought new values.
+        grew: new values have come in or out.
+        is_reentered: it has called itself.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Frame:
     values: dict[str, Value] = field(default_factory=dict)
     returned: Value = NOTHING
     grew: bool = False
+    is_reentered: bool = False
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -50,6 +52,7 @@ class Thing:
         dotted: of a library's thing, where it is; of a builtin, its name.
         code, frame, held: of a function, its body and the frame around it; of a class, the frame of its body.
         related: the bases of a class, the classes of an instance.
+        maker: the cell that makes it; of what comes from elsewhere, nothing.
         wakes: what runs whenever a generator is used.
     """
 
@@ -59,6 +62,7 @@ class Thing:
     frame: Frame | None = None
     held: dict[int, Value] = field(default_factory=dict)
     related: Value = NOTHING
+    maker: Hashable = None
     wakes: list[tuple[Block, Frame]] = field(default_factory=list)
     is_figure: bool = False
 

@@ -59,6 +59,15 @@ IMMUTABLE_RESULT = _words(
     " decimal.Decimal fractions.Fraction collections.namedtuple operator.itemgetter operator.attrgetter typing.NamedTuple"
     " IPython.display.display IPython.display.HTML IPython.display.Markdown textwrap.dedent pprint.pprint"
 )
+# What gives back the function or class that it gets, more or less; given options only, it gives what does so.
+WRAPPERS = _words(
+    "functools.cache functools.lru_cache functools.wraps functools.singledispatch functools.total_ordering"
+    " contextlib.contextmanager contextlib.asynccontextmanager dataclasses.dataclass numba.jit numba.njit numba.vectorize"
+    " notebook_flows.task numpy.vectorize typing.overload typing.final atexit.register abc.abstractmethod enum.unique"
+    " functools.partialmethod streamlit.cache_data pandas.api.extensions.register_dataframe_accessor"
+)
+PROPERTIES = _words("functools.cached_property abc.abstractproperty")
+PARTIALS = _words("functools.partial")
 # Of gentle modules, functions that call back or make what changes its arguments later: judged as unknown ones.
 ROUGH = _words("functools.reduce contextlib.closing concurrent.futures threading.Thread")
 # What opens something that moves on as it is read.

@@ -10,7 +10,7 @@ from notebook_flows.analysis.heap import BUILTIN, DEEP, FUNCTION, LIBRARY, NOTHI
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-_SHELL = "get_ipython()"
+SHELL = "get_ipython()"
 
 
 class Libraries:
@@ -38,6 +38,14 @@ class Libraries:
 
     def load(self, name: str, line: int) -> Value:
         """The value of a name."""
+        raise NotImplementedError
+
+    def load_global(self, name: str, line: int) -> Value:
+        """The value of a name of the notebook."""
+        raise NotImplementedError
+
+    def bind_global(self, name: str, value: Value) -> None:
+        """A name of the notebook stands for the value from here on."""
         raise NotImplementedError
 
     def touch(self, values: Value, name: str) -> None:
@@ -77,6 +85,7 @@ class Libraries:
     def made(self, site: Hashable, kind: int, values: Value) -> Value:
         """The object that is made here, holding the values."""
         number = self.heap.at((self.key, self.path, site), kind)
+        self.heap.things[number].maker = self.key
         self.heap.put((number,), values)
         return frozenset({number})
 
@@ -113,12 +122,14 @@ class Libraries:
 
     def _builtin(self, expr: p.Call, name: str, args: tuple[Value, ...], every: Value) -> Value:
         heap = self.heap
+        if name in known.LOOKS:
+            return NOTHING
         back = self._call_arguments_back(expr, every)
         if name in known.BLIND or (name == "vars" and not args):
             self.note_unseen(f"{name}()")
             return self.unknown_call(expr.site, every)
         if name == "get_ipython":
-            return heap.library(_SHELL)
+            return heap.library(SHELL)
         if name == "open":
             self._note_open(expr)
             return self.made(expr.site, READER, NOTHING)
@@ -139,8 +150,6 @@ class Libraries:
             return every
         if name in known.JOINS:
             return self.joined(expr.site, args)
-        if name in known.LOOKS:
-            return NOTHING
         if name in known.PARTS or name == "vars":
             return every | heap.inside(every) | back
         if name in known.BUILDS:
@@ -168,11 +177,21 @@ class Libraries:
         keywords: Mapping[str | None, Value],
         every: Value,
     ) -> Value:
-        if dotted.startswith(_SHELL):
-            self.note_unseen(dotted if dotted == _SHELL else f"{dotted}()")
+        if dotted.startswith(SHELL):
+            self.note_unseen(dotted if dotted == SHELL else f"{dotted}()")
             return self.unknown_call(expr.site, every)
         self._note_library(expr, dotted)
         heap, module, name = self.heap, dotted.partition(".")[0], dotted.rpartition(".")[2]
+        if dotted in known.WRAPPERS:
+            return every or heap.library(dotted)  # with options only, it is what wraps later
+        if dotted in known.PROPERTIES:
+            heap.properties |= every
+            return every
+        if dotted in known.PARTIALS:
+            found = self.made(expr.site, DEEP, every)
+            for number in found:
+                heap.things[number].related = frozenset(n for n in every if heap.things[n].kind == FUNCTION)
+            return found
         back = self._call_arguments_back(expr, every)
         self._change_arguments(expr, dotted, args, keywords, every)
         if dotted in known.ROUGH:

@@ -61,4 +61,5 @@ class Names:
             # What a comprehension reads is read at once; what a function reads, when it is called.
             self.parent.inner_loads |= self.free
             self.parent.global_binds |= self.global_binds
-            self.parent.codes += self.codes
+            if self.kind != "function":  # what is free in a function inside of a function is free in that one, too
+                self.parent.codes += self.codes

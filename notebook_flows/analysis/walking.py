@@ -90,9 +90,10 @@ class Walk(Calling):
             if name in frame.bound and frame.kind != "class":
                 return NOTHING  # not bound yet: an error by hand too
             frame, is_innermost = frame.parent, False
-        return self._load_global(name, line)
+        return self.load_global(name, line)
 
-    def _load_global(self, name: str, line: int) -> Value:
+    def load_global(self, name: str, line: int) -> Value:
+        """The value of a name of the notebook."""
         found = self.values.get(name, NOTHING)
         if not self.calls:
             self.lines.setdefault(name, line)
@@ -136,10 +137,14 @@ class Walk(Calling):
                     self.heap.put((frame.own,), value)
                 return
             frame, is_innermost = frame.parent, False
+        if not self.calls:
+            self.lines.setdefault(name, line)
+        self.bind_global(name, value)
+
+    def bind_global(self, name: str, value: Value) -> None:
+        """A name of the notebook stands for the value from here on."""
         if self.calls:
             self.global_writes.add(name)
-        else:
-            self.lines.setdefault(name, line)
         self.values[name] = value
         self.sure.add(name)
         self.gone.discard(name)
@@ -149,7 +154,7 @@ class Walk(Calling):
         if self.frame is not None and name not in self.frame.global_names:
             return  # the name is gone with the frame anyway
         if name not in self.sure:
-            self._load_global(name, step.line)
+            self.load_global(name, step.line)
             self.gone.add(name)
         elif name in self.taken or name in self.reads:
             self.gone.add(name)
