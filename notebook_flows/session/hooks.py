@@ -160,10 +160,11 @@ class Hooks:
         session = self.session
         metadata = getattr(info, "cell_meta", None) or (parent or {}).get("metadata") or {}
         session.book.removed(words(metadata.get("deletedCells")))
+        cell_id = getattr(info, "cell_id", None) or metadata.get("cellId")
         record = session.book.register(
             info.raw_cell,
-            cell_id=getattr(info, "cell_id", None) or metadata.get("cellId"),
-            tags=words(metadata.get("tags")),
+            cell_id=cell_id,
+            tags=words(metadata.get("tags")) or session.told_tags(cell_id),
             parent=parent,
             execution_count=session.shell.execution_count - 1,
             at_us=time_ns() // 1000,
@@ -209,8 +210,6 @@ class Hooks:
         error = None if result is None else result.error_before_exec or result.error_in_exec
         has_succeeded = result is not None and result.success
         if execution.is_held:
-            if session.server is not None:
-                session.server.replied(execution.record)
             return
         bound, deleted = execution.before.compared(session.shell.user_ns)
         session.book.ended(key, has_succeeded=has_succeeded)

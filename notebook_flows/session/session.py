@@ -9,6 +9,7 @@ from notebook_flows.session.bindings import Bindings
 from notebook_flows.session.cellbook import CellBook
 from notebook_flows.session.handrun import HandRuns
 from notebook_flows.session.hooks import Hooks
+from notebook_flows.session.notebookflow import NotebookFlow
 from notebook_flows.session.saved import SavedNotebook
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.saved import Document
-    from notebook_flows.session.serve import Server
+    from notebook_flows.session.server import Server
 
 _ATTRIBUTE = "_notebook_flows_session"
 
@@ -47,6 +48,7 @@ class Session:
         server: obeys the client that has started the kernel; None elsewhere.
         document: the code cells, as a client has told them; else the saved file tells.
         before_cell: called on the main thread before a cell runs, and before its names are looked at: values land here.
+        flow: the notebook as a flow: what is stale, and runs of its cells.
         after_cell: called after a cell has run, with whether it went well.
     """
 
@@ -61,6 +63,8 @@ class Session:
         self.document: Document | None = None
         self.before_cell: list[Callable[[CellRecord], None]] = []
         self.after_cell: list[Callable[[CellRecord, bool], None]] = []
+        self.flow = NotebookFlow(self)
+        self.after_cell.append(lambda record, ended_well: self.flow.ran_by_hand(record, has_succeeded=ended_well))
         self.hooks = Hooks(session=self)
         self.is_started = False
 
@@ -72,6 +76,11 @@ class Session:
     def current_document(self) -> Document | None:
         """The code cells of the notebook as they are now, as far as anybody tells."""
         return self.document if self.document is not None else self.saved.read()
+
+    def told_tags(self, cell_id: str | None) -> tuple[str, ...]:
+        """A cell's tags, as a client has told them."""
+        cells = self.document.cells if self.document is not None and cell_id else ()
+        return next((cell.tags for cell in cells if cell.cell_id == cell_id), ())
 
 
 def session_of(shell: Any) -> Session:
