@@ -119,6 +119,9 @@ class NotebookTask(Task):
         selection: which cells are wanted, when not all of them are.
         name: of the task; the notebook's name unless given.
         options: as for any `Task`: retries, timeout, tags, trigger, target...
+
+    Attributes:
+        run_ids: of the runs that this task has begun in this process, the latest last.
     """
 
     def __init__(
@@ -151,6 +154,7 @@ class NotebookTask(Task):
         self.selection = selection
         self.history = history
         self.observers: tuple[Observer, ...] = ()
+        self.run_ids: list[str] = []
 
     def run(self, **parameters: Any) -> NotebookResult:
         """Run it, in the thread or process of the task.
@@ -165,6 +169,7 @@ class NotebookTask(Task):
 
         given = {**self.parameters, **parameters}
         run_id = uuid.uuid4().hex
+        self.run_ids.append(run_id)
         template = self.output or f"{OUTPUTS}/{_safe(self.name)}-{run_id[:8]}.ipynb"
         target = output_named(template, self.path, given, run_id)
         target.parent.mkdir(parents=True, exist_ok=True)

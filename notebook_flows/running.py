@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
+import threading
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,10 +142,12 @@ def run_notebook(
         KeyboardInterrupt: Ctrl-C; until then all is recorded and saved.
     """
     from notebook_flows.notebook.kernel import chosen_kernel
+    from notebook_flows.notebook.selection import places_for
 
     notebook = read_notebook(path)
     values = given_values(notebook, parameters or {}, path)
     kernel_name = chosen_kernel(kernel, notebook, path)
+    wanted = None if selection is None else selection.ids_in(notebook, path)
     injected(notebook, values, kernel_name, path)
     folder = _folder(path, cwd)
     output_path = output_path_for(path, output)
@@ -164,7 +168,7 @@ def run_notebook(
         on_output=on_output,
         flow_run_id=flow_run_id,
         clock=clock,
-        chosen=None if selection is None else selection.places_in(document, path),
+        chosen=None if wanted is None else places_for(document, wanted),
         strict_shell=strict_shell,
         stop=stop,
         workers=workers,
@@ -256,7 +260,7 @@ def run_document(
         saver = Saver(checked_output(output_path, None), document.pieces)
         saver.start()
         document.saver = saver
-    watch = _Watch(document, executor, now, stop)
+    watch = _Watch(document, executor, now, stop, _FinalPicture(flow) if session is not None else None)
     left_out = [] if chosen is None else [task for task in flow._into if getattr(task, "place", None) not in chosen]
     flow.terminal_state_handler = watch.judge
     run_id = flow_run_id or uuid.uuid4().hex
@@ -301,13 +305,45 @@ def _flood_files(output_path: Path | None, number_of: Mapping[int, int]) -> Call
     return lambda place: target.with_name(f"{target.stem}.cell-{number_of[place]}.log")
 
 
+class _FinalPicture:
+    """The picture of a notebook with task cells; it is laid out while the kernel starts."""
+
+    def __init__(self, flow: Flow) -> None:
+        from notebook_flows.notebook.taskflow import needed_only
+        from notebook_flows.views.diagram import diagram_of
+        from notebook_flows.views.picture import Picture
+
+        self._picture = Picture(diagram_of(needed_only(flow)), {})
+        self._thread = threading.Thread(target=self._lay_out, name="notebook-flows-layout", daemon=True)
+        self._thread.start()
+
+    def _lay_out(self) -> None:
+        from notebook_flows.views.layout import PictureError
+
+        with contextlib.suppress(PictureError):  # told in place of the picture
+            _ = self._picture.layout
+
+    def bundle(self, run: Run) -> Mapping[str, str]:
+        """The picture of how the run stands, in the forms that notebooks show."""
+        from notebook_flows.views.standing import standings_of_run
+
+        self._thread.join()
+        return self._picture.with_standings(standings_of_run(run))._repr_mimebundle_()
+
+
 class _Watch:
     """Hears how the run goes, and finishes the notebook before the run's end is recorded."""
 
     def __init__(
-        self, document: Document, executor: KernelExecutor, clock: WaitingClock, stop: StopSignal | None = None
+        self,
+        document: Document,
+        executor: KernelExecutor,
+        clock: WaitingClock,
+        stop: StopSignal | None = None,
+        picture: _FinalPicture | None = None,
     ) -> None:
         self._stop = stop
+        self._picture = picture
         self._document = document
         self._executor = executor
         self._clock = clock
@@ -328,6 +364,8 @@ class _Watch:
         settled = self._settled(state)
         self._executor.finish_widgets()
         self._error = None if settled.is_successful() else settled.message
+        if self._picture is not None and self._run is not None:
+            self._show(self._picture, self._run)
         self._document.finish(self._ends, self._clock.now_us(), self._error or "")
         if self._document.saver is not None:
             try:
@@ -336,6 +374,15 @@ class _Watch:
                 self._error = f"{self._error} {error}" if self._error else str(error)
                 return type(settled)(self._error) if settled.is_failed() else api.Failed(self._error, result=error)
         return settled
+
+    def _show(self, picture: _FinalPicture, run: Run) -> None:
+        """Put the picture where the notebook asks for it, if that cell has run; else at the end."""
+        from notebook_flows.notebook.taskflow import showing
+
+        at = showing(self._document)
+        ended = None if at is None else self._executor.ends.get(at)
+        has_run = ended is not None and ended.state is S.SUCCESS
+        self._document.show(picture.bundle(run), at if has_run else None, self._clock.now_us())
 
     def _ends_of_cells(self, state: api.State) -> list[CellEnd]:
         states = self._run.state if self._run is not None else [S.NOT_RUN] * len(self._document.nodes)

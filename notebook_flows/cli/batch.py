@@ -94,7 +94,7 @@ def run_batch_of(
             results = state.result
     except KeyboardInterrupt:
         stops.reason = stops.reason or Exit.INTERRUPTED
-    ends = [_end_of(job, results[task] if results else None) for job, task in zip(jobs, tasks, strict=True)]
+    ends = [_end_of(job, task, results[task] if results else None) for job, task in zip(jobs, tasks, strict=True)]
     _write_reports(ends, more)
     _tell(ends, watch, flow, run_id, wishes)
     sys.stdout.flush()
@@ -249,18 +249,19 @@ class End(NamedTuple):
     run_id: str
 
 
-def _end_of(job: Job, state: Any) -> End:
+def _end_of(job: Job, task: NotebookTask, state: Any) -> End:
     from notebook_flows.core.state import event_state_of
     from notebook_flows.notebooktask import NotebookResult, NotebookRunError
 
+    run_id = task.run_ids[-1] if task.run_ids else ""
     if state is None:
-        return End(job, S.CANCELLED, "", "")
+        return End(job, S.CANCELLED if run_id else S.NOT_RUN, "", run_id)
     found = state.result
     if isinstance(found, NotebookResult):
         return End(job, S.SUCCESS, "", found.run_id)
     if isinstance(found, NotebookRunError):
         return End(job, found.state, found.reason, found.run_id)
-    return End(job, event_state_of(state), str(found) if isinstance(found, FlowError) else state.message or "", "")
+    return End(job, event_state_of(state), str(found) if isinstance(found, FlowError) else state.message or "", run_id)
 
 
 def _write_reports(ends: Sequence[End], more: NotebookWishes) -> None:

@@ -31,8 +31,7 @@ def load_env_file(path: Path) -> list[str]:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise EnvFileError(f"--env-file {path} cannot be read: {reason}.") from None
     if bad:
-        listed = ", ".join(map(str, bad))
-        raise EnvFileError(f"--env-file {path}: line {listed} is no NAME=value.")
+        raise EnvFileError(f"--env-file {path}: line {bad[0]} is no NAME=value.")
     found = {name: value or "" for name, value in dotenv_values(path).items() if name not in os.environ}
     os.environ.update(found)
     return list(found)

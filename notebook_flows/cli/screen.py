@@ -54,7 +54,7 @@ def stderr() -> Console:
 
 def _console(stream: TextIO, *, is_for_errors: bool) -> Console:
     is_wide = not is_terminal(stream) and "COLUMNS" not in os.environ
-    return Console(
+    return _Steady(
         stderr=is_for_errors,
         width=WIDE if is_wide else None,
         highlight=False,
@@ -62,6 +62,16 @@ def _console(stream: TextIO, *, is_for_errors: bool) -> Console:
         emoji=False,
         soft_wrap=False,
     )
+
+
+class _Steady(Console):
+    """A console whose reader may go away, as ``| head`` does: what runs goes on, unheard."""
+
+    def on_broken_pipe(self) -> None:
+        """Write the rest to nowhere."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -199,7 +199,7 @@ def given_values(notebook: NotebookNode, given: Mapping[str, Any], path: object 
     already = _injected_names(notebook)
     problems += [
         f"{name!r} is required, and not given; it is {parameter.type or 'of any type'}"
-        f"{f' ({parameter.help})' if parameter.help else ''}."
+        f"{f' ({parameter.help})' if parameter.help else ''}{_hint(parameter)}."
         for name, parameter in declared.items()
         if parameter.is_required and name not in given and name not in already
     ]
@@ -213,6 +213,11 @@ def given_values(notebook: NotebookNode, given: Mapping[str, Any], path: object 
     if problems:
         raise NotebookParameterError(path, problems)
     return values
+
+
+def _hint(parameter: NotebookParameter) -> str:
+    """How a secret is given, so that it stands nowhere."""
+    return f": give it as {parameter.name}=@env:VARIABLE or @file:FILE" if is_secret_kind(parameter.kind) else ""
 
 
 def _value(value: Any, kind: Kind) -> Any:

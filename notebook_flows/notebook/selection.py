@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from notebook_flows.analysis import Reason
-from notebook_flows.notebook.dataflow import dataflow_in
+from notebook_flows.notebook.dataflow import dataflow_in, running_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+
+    from nbformat import NotebookNode
 
     from notebook_flows.analysis import Connections
     from notebook_flows.notebook.document import Document
@@ -33,19 +35,28 @@ class Selection:
     first: str = ""
     only: Sequence[str] = ()
 
-    def places_in(self, document: Document, path: object) -> frozenset[int]:
-        """The places, among all cells, of those that are to run.
+    def ids_in(self, notebook: NotebookNode, path: object) -> frozenset[str]:
+        """The ids of the wanted cells; numbers are those of the notebook as it stands, before values are injected.
 
         Raises:
             NotebookError: there is no such cell, or several have the name, or the notebook is not in Python.
         """
-        flow = dataflow_in(document.notebook, str(path))
+        flow = dataflow_in(notebook, str(path))
+        ids = [str(cell.id) for cell in running_cells(notebook)]
         keys = list(flow.names)
-        wanted = {flow.key_of(name) for name in self.only}
+        wanted = {ids[keys.index(flow.key_of(name))] for name in self.only}
         if self.first:
-            wanted.update(keys[keys.index(flow.key_of(self.first)) :])
-        needed = with_what_they_need(flow.connections, wanted)
-        return frozenset(place for key, place in zip(keys, document.nodes, strict=True) if key in needed)
+            wanted.update(ids[keys.index(flow.key_of(self.first)) :])
+        return frozenset(wanted)
+
+
+def places_for(document: Document, ids: Collection[str]) -> frozenset[int]:
+    """The places, among all cells, of these cells and of all that they need."""
+    flow = dataflow_in(document.notebook, document.input_path)
+    cells = running_cells(document.notebook)
+    wanted = {key for key, cell in zip(flow.names, cells, strict=True) if cell.id in ids}
+    needed = with_what_they_need(flow.connections, wanted)
+    return frozenset(place for key, place in zip(flow.names, document.nodes, strict=True) if key in needed)
 
 
 def with_what_they_need(connections: Connections, wanted: set[str]) -> set[str]:
