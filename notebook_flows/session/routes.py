@@ -219,6 +219,13 @@ def begin_anew() -> None:
     _forked = False
 
 
+def _before_fork() -> None:
+    """The child will need the pipes."""
+    route = _ROUTE.get()
+    if route is not None and not _forked:
+        route.tap()
+
+
 def _after_fork() -> None:
     """The child's output reaches the task by its pipes; it begins no tasks of ours before `install`."""
     global _running, _forked
@@ -226,4 +233,4 @@ def _after_fork() -> None:
     _running = Running()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
