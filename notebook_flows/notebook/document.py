@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.notebook.encoding import encoded_cell, encoded_notebook
-from notebook_flows.notebook.reading import MARKER_TAG
+from notebook_flows.notebook.reading import MARKER_TAG, PICTURE_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 SKIP_TAG = "skip-execution"
 _STYLE = 'style="color:red; font-family:Helvetica Neue, Helvetica, Arial, sans-serif; font-size:2em;"'
 _ANCHOR = f'<span id="papermill-error-cell" {_STYLE}>Execution using papermill encountered an exception here and stopped:</span>'
+PICTURE = {"notebook_flows": {"picture": True}}
+"""The metadata by which an output is known as the picture of a flow."""
+PICTURE_TEXT = "# The flow of this notebook, as this run has left it. The next run makes the cell anew."
+
+
+def is_picture(output: Mapping[str, Any]) -> bool:
+    """Whether an output is the picture of a flow."""
+    known = output.get("metadata", {}).get("notebook_flows")
+    return isinstance(known, dict) and bool(known.get("picture"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,33 +201,73 @@ class Document:
             self.touch()
 
     def _mark(self, ends: Sequence[CellEnd], sentence: str) -> None:
-        """Say at the top, and where it stopped, that and why."""
-        stopped = next((n for n, end in enumerate(ends) if status_of(end.state) == _word(S.FAILED)), None)
-        if stopped is None:
+        """Say at the top, and where it stopped, that and why; of several failures the first is the anchor."""
+        failed = [n for n, end in enumerate(ends) if status_of(end.state) == _word(S.FAILED)]
+        if not failed:
             self._insert(0, f"<span {_STYLE}>{html.escape(sentence, quote=False)}</span>", "notebook-flows-error")
             return
-        place = self.nodes[stopped]
-        count = self.notebook.cells[place].execution_count
-        where = f"'<a href=\"#papermill-error-cell\">In [{' ' if count is None else count}]</a>'"
-        if (
-            any(output.output_type == "error" for output in self.notebook.cells[place].outputs)
-            and ends[stopped].state is S.FAILED
-        ):
+        places = [self.nodes[n] for n in failed]
+        where = self._prompt(places[0], "papermill-error-cell")
+        if self._shows_error(places[0]) and ends[failed[0]].state is S.FAILED:
             text = f"An Exception was encountered at {where}."
         else:
             text = f"The run stopped at {where}: {html.escape(sentence, quote=False)}"
-        self._insert(place, _ANCHOR, "notebook-flows-error-anchor")
+        for n, place in zip(failed[1:], places[1:], strict=True):
+            message = html.escape(ends[n].message or "it failed", quote=False)
+            text += f"<br>It failed at {self._prompt(place, f'notebook-flows-error-{n + 1}')} too: {message}"
+        for n, place in reversed([*zip(failed[1:], places[1:], strict=True)]):
+            anchor = f'<span id="notebook-flows-error-{n + 1}" {_STYLE}>The next cell failed too:</span>'
+            self._insert(place, anchor, f"notebook-flows-error-{n + 1}")
+        self._insert(places[0], _ANCHOR, "notebook-flows-error-anchor")
         self._insert(0, f"<span {_STYLE}>{text}</span>", "notebook-flows-error")
+
+    def _prompt(self, place: int, anchor: str) -> str:
+        """A cell as its reader sees it, linked to what stands above it."""
+        count = self.notebook.cells[place].execution_count
+        return f"'<a href=\"#{anchor}\">In [{' ' if count is None else count}]</a>'"
+
+    def _shows_error(self, place: int) -> bool:
+        return any(output.output_type == "error" for output in self.notebook.cells[place].outputs)
 
     def _insert(self, place: int, text: str, cell_id: str) -> None:
         import nbformat
 
         cell = nbformat.v4.new_markdown_cell(text, id=cell_id)
         cell.metadata["tags"] = [MARKER_TAG]
+        self._put(place, cell)
+
+    def _put(self, place: int, cell: NotebookNode) -> None:
         self.notebook.cells.insert(place, cell)
         self._fragments.insert(place, None)
         self._dirty = {number + (number >= place) for number in self._dirty} | {place}
         self.nodes = [number + (number >= place) for number in self.nodes]
+
+    # -- the picture -----------------------------------------------------------------------------------------------
+
+    def show(self, picture: Mapping[str, str], at: int | None, at_us: int) -> None:
+        """Put the picture of how the run has ended into the notebook, before `finish`.
+
+        Args:
+            picture: its forms, by their media types.
+            at: the place of a cell that shows it; None: it gets a cell of its own at the end, for this run only.
+            at_us: microseconds since 1970, UTC.
+        """
+        import nbformat
+
+        output = nbformat.v4.new_output("display_data", data=dict(picture), metadata=PICTURE)
+        with self.lock:
+            if at is not None:
+                kept = [one for one in self.notebook.cells[at].outputs if not is_picture(one)]
+                self.notebook.cells[at].outputs[:] = [*kept, output]
+                self.touch(at)
+                return
+            cell = nbformat.v4.new_code_cell(PICTURE_TEXT, id="notebook-flows-picture", outputs=[output])
+            cell.metadata.update(nbformat.from_dict({"tags": [PICTURE_TAG], "jupyter": {"source_hidden": True}}))
+            now = _told(at_us)
+            cell.metadata["papermill"] = nbformat.NotebookNode(
+                exception=False, start_time=now, end_time=now, duration=0.0, status=_word(S.SUCCESS)
+            )
+            self._put(len(self.notebook.cells), cell)
 
     # -- its file --------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.core.lifecycle import S
 from notebook_flows.notebook.document import Document
 from notebook_flows.notebook.errors import CellError
+from notebook_flows.notebook.reading import drop_marks
 from notebook_flows.notebook.saving import write_whole
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Bridge:
         self._kernel = kernel
         self._options = options
         known = manager.nb.metadata.papermill
+        drop_marks(manager.nb)
         self.document = Document(
             manager.nb,
             input_path=str(options.get("input_path") or known.get("input_path")),

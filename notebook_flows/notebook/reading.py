@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MARKER_TAG = "papermill-error-cell-tag"
 """Of the cells that papermill, and we, put where a run has stopped; they are dropped from what is run again."""
 
+PICTURE_TAG = "notebook-flows-picture"
+"""Of the cell that shows how a run has ended; dropped as well."""
+
 CELL_TYPES = ("code", "markdown", "raw")
 
 
@@ -95,8 +98,13 @@ def _upgraded(known: dict[str, Any], major: int) -> NotebookNode:
         _identify(cell, number, seen, has_ids=has_ids)
     notebook = strip_transient(rejoin_lines(notebook))
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    notebook.cells = [cell for cell in notebook.cells if MARKER_TAG not in cell.metadata.tags]
+    drop_marks(notebook)
     return notebook
+
+
+def drop_marks(notebook: NotebookNode) -> None:
+    """Take out the cells that an earlier run has put in."""
+    notebook.cells = [cell for cell in notebook.cells if not {MARKER_TAG, PICTURE_TAG} & set(cell.metadata.tags)]
 
 
 def _mend(cell: Any, number: int) -> None:

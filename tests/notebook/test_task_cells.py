@@ -40,7 +40,8 @@ def messages(done: NotebookRun) -> Sequence[str]:
 
 def cells_of(done: NotebookRun) -> Any:
     assert done.output_path is not None
-    return [cell for cell in nbformat.read(done.output_path, 4).cells if cell.cell_type == "code"]
+    code = [cell for cell in nbformat.read(done.output_path, 4).cells if cell.cell_type == "code"]
+    return [cell for cell in code if "notebook-flows-picture" not in cell.metadata.tags]
 
 
 def printed(cell: Any) -> str:
@@ -241,3 +242,65 @@ def test_a_run_that_is_cancelled_ends_while_tasks_hang(write: Any) -> None:
 
     assert (done.state, done.error) == (S.CANCELLED, "enough")
     assert states(done) == [S.SUCCESS, S.CANCELLED]
+
+
+def pictures(done: NotebookRun) -> Any:
+    assert done.output_path is not None
+    return [cell for cell in nbformat.read(done.output_path, 4).cells if "notebook-flows-picture" in cell.metadata.tags]
+
+
+def test_the_flow_as_it_ended_is_drawn_at_the_end_and_anew_by_the_next_run(write: Any) -> None:
+    done = run_notebook(write(("n = 0", ["parameters"]), "%%task load\nx = 1 / n", "%%task report\nprint(x)"))
+
+    (cell,) = pictures(done)
+    assert cell is not None
+    data = cell.outputs[0].data
+    assert set(data) == {"image/svg+xml", "text/html", "text/plain"}
+    assert "load" in data["image/svg+xml"]
+    assert "not run" in data["image/svg+xml"]
+    assert "1 failed" in data["text/plain"]
+    assert "data:image/svg+xml;base64," in data["text/html"]
+
+    again = run_notebook(str(done.output_path), parameters={"n": 1}, output="again.ipynb")
+
+    assert again.is_successful, again.error
+    (cell,) = pictures(again)
+    assert "failed" not in cell.outputs[0].data["text/plain"]
+    assert len(again.cells) == 4
+
+
+def test_the_picture_stands_below_the_cell_that_asks_for_it(write: Any) -> None:
+    show = "from IPython.core.magic import register_line_magic\nregister_line_magic('flow')(lambda line: None)"
+
+    done = run_notebook(write(show, "%%task load\nx = 1", "%flow show"))
+
+    assert done.is_successful, done.error
+    assert not pictures(done)
+    assert "image/svg+xml" in cells_of(done)[2].outputs[0].data
+
+
+def test_a_plain_notebook_gets_no_picture(write: Any) -> None:
+    done = run_notebook(write("1"))
+
+    assert not pictures(done)
+
+
+def test_of_several_failures_the_first_is_the_anchor_and_all_are_told(write: Any) -> None:
+    done = run_notebook(write("%%task a\nx = 1 / 0", "%%task b\ny = 2", "%%task c\nz = {}['no']"))
+
+    assert states(done) == [S.FAILED, S.SUCCESS, S.FAILED]
+    assert done.output_path is not None
+    notebook = nbformat.read(done.output_path, 4)
+    first, title, anchor, bad = notebook.cells[:4]
+    assert 'An Exception was encountered at \'<a href="#papermill-error-cell">In [' in first.source
+    assert 'It failed at \'<a href="#notebook-flows-error-3">In [' in first.source
+    assert "Cell 3 failed: KeyError: 'no'" in first.source
+    assert title.source == "# A title"
+    assert 'id="papermill-error-cell"' in anchor.source
+    assert bad.source == "%%task a\nx = 1 / 0"
+    assert [cell.source for cell in notebook.cells[5:7]] == [
+        anchor.source.replace("papermill-error-cell", "notebook-flows-error-3").replace(
+            "Execution using papermill encountered an exception here and stopped:", "The next cell failed too:"
+        ),
+        "%%task c\nz = {}['no']",
+    ]
