@@ -139,26 +139,32 @@ class _Wiring:
     def _obey_declarations(self, seen: _Seen) -> None:
         """`--pure`, `--reads` and `--writes` win over what was found."""
         cell, walk = seen.cell, seen.walk
+        if cell.reads is not None:
+            walk.reads = {name: walk.reads.get(name, walk.lines.get(name, 1)) for name in sorted(cell.reads)}
+            walk.builtins.clear()
+            walk.history.clear()
+            seen.touched = self._reached_by(cell.reads)
         if cell.writes is not None:
-            changed = [name for name in cell.writes - seen.binds if name in self.versions]
-            reached = self.heap.closure(NOTHING.union(*(self.versions[name].value for name in changed)))
+            changed = [name for name in sorted(cell.writes - seen.binds) if name in self.versions]
+            reached = self._reached_by(changed)
+            seen.touched.update(reached)
             seen.written = {number for number in reached if self._is_changeable(number)}
-            for name in changed:
-                seen.touched.update(dict.fromkeys(self.heap.closure(self.versions[name].value), name))
             for name in cell.writes - seen.binds - set(changed):
                 walk.values[name] = frozenset({self.heap.at(("declared", cell.key, name), DEEP)})
-            seen.binds = frozenset(name for name in cell.writes if name not in changed)
+                walk.sure.add(name)
+            seen.binds = cell.writes - set(changed)
             seen.may_bind &= seen.binds
             seen.deletes &= cell.writes
         if cell.pure:
             seen.written = set()
-        if cell.reads is not None:
-            walk.reads = {name: walk.reads.get(name, walk.lines.get(name, 1)) for name in sorted(cell.reads)}
-            walk.builtins = set()
-            for name in cell.reads:
-                version = self.versions.get(name)
-                if version is not None:
-                    seen.touched.update(dict.fromkeys(self.heap.closure(version.value), name))
+
+    def _reached_by(self, names: Iterable[str]) -> dict[int, str]:
+        found: dict[int, str] = {}
+        for name in sorted(names):
+            version = self.versions.get(name)
+            if version is not None:
+                found.update(dict.fromkeys(self.heap.closure(version.value), name))
+        return found
 
     def _is_changeable(self, number: int) -> bool:
         return self.heap.things[number].kind not in {BUILTIN, LIBRARY, FUNCTION}
