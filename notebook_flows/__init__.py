@@ -123,16 +123,16 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """``%load_ext notebook_flows``: the notebook becomes a flow; see ``%%task?``."""
-    from notebook_flows.session.session import session_of, start
+    from notebook_flows.magics.loading import load
 
-    start(session_of(shell))
+    load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """``%unload_ext notebook_flows``."""
-    from notebook_flows.session.session import session_of, stop
+    from notebook_flows.magics.loading import unload
 
-    stop(session_of(shell))
+    unload(shell)
 
 
 def _run_flow(flow: Any, **options: Any) -> Any:

@@ -15,6 +15,8 @@ MODULE = "notebook_flows.session.serve"
 """What is imported in the kernel."""
 VERSION = 1
 """Of what is said between us and the session in a kernel."""
+_LOADING = "__import__('notebook_flows').load_ipython_extension(get_ipython())"
+# Not by IPython's manager, which would complain of the notebook's own `%load_ext`.
 _LOADS = re.compile(r"^\s*%(?:re)?load_ext\s+notebook_flows\b|load_ipython_extension|load_extension\(", re.MULTILINE)
 LOADED = (
     "The notebook has task cells, but no line `%load_ext notebook_flows`: the extension was loaded for this run. "
@@ -54,7 +56,7 @@ def session_for(document: Document, flow: Flow, *, workers: int, strict_shell: b
     }
     is_loaded = any(_LOADS.search(cell.source) for cell in cells)
     return ServedSession(
-        code=_calling("serve", json.dumps(told)),
+        code=f"{_LOADING}; {_calling('serve', json.dumps(told))}",
         workers=workers,
         note="" if is_loaded else LOADED,
     )

@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows import load_ipython_extension
 from notebook_flows.errors import FlowError
 from notebook_flows.session import routing
 from notebook_flows.session.saved import Document, DocumentCell, words
 from notebook_flows.session.server import Server
-from notebook_flows.session.session import Mode, session_of
+from notebook_flows.session.session import Mode, session_of, start
 
 if TYPE_CHECKING:
     from notebook_flows.session.session import Session
@@ -50,8 +49,8 @@ def serve(told: str) -> None:
     if wish.get("version") != VERSION:
         raise ProtocolError(wish.get("version"))
     shell = _shell()
-    load_ipython_extension(shell)  # not by IPython's manager: it would complain of the notebook's own `%load_ext`
     session = session_of(shell)
+    start(session)
     session.document = Document(
         cells=tuple(
             DocumentCell(source=cell["source"], cell_id=cell["id"], tags=words(cell.get("tags")))

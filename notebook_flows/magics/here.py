@@ -1,0 +1,79 @@
+"""What a line of `%flow` works on: the session of the shell that it was typed into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core.flow import Flow
+from notebook_flows.errors import did_you_mean
+from notebook_flows.magics.errors import SaidPlainly
+
+if TYPE_CHECKING:
+    from notebook_flows.session.notebookflow import NotebookFlow, Outlook
+    from notebook_flows.session.record import CellRecord
+    from notebook_flows.session.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Here:
+    """Where a line was typed.
+
+    Attributes:
+        session: of its shell.
+        is_awaited: the line's value is awaited, so that the kernel's loop is free meanwhile.
+    """
+
+    session: Session
+    is_awaited: bool = False
+
+    @property
+    def flow(self) -> NotebookFlow:
+        """The notebook as a flow."""
+        return self.session.flow
+
+    @property
+    def is_kernel(self) -> bool:
+        """Whether a front end can show pictures."""
+        return getattr(self.session.shell, "kernel", None) is not None
+
+    def outlook(self) -> Outlook:
+        """How the notebook stands now."""
+        return self.flow.outlook()
+
+    def flows(self) -> dict[str, Flow]:
+        """The flows that cells have made, by the names of their variables."""
+        names = dict(self.session.shell.user_ns)
+        return {name: value for name, value in names.items() if isinstance(value, Flow) and not name.startswith("_")}
+
+    def flow_named(self, name: str) -> Flow | None:
+        """A flow by its variable or its name; None if there is none."""
+        flows = self.flows()
+        return flows.get(name) or next((one for one in flows.values() if one.name == name), None)
+
+    def task_named(self, outlook: Outlook, name: str) -> CellRecord:
+        """A task cell.
+
+        Raises:
+            SaidPlainly: there is none, or several.
+        """
+        found = [one for one in outlook.tasks.values() if name in {one.name, one.key}]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise SaidPlainly(f"{len(found)} task cells are called {name!r}: give them names of their own.")
+        known = [one.name for one in outlook.tasks.values()]
+        raise SaidPlainly(f"There is no task cell {name!r}.{did_you_mean(name, known)}" + _listed(known))
+
+    def show(self, value: Any) -> None:
+        """Display a picture where it can be seen; its text elsewhere."""
+        if self.is_kernel:
+            from IPython.display import display
+
+            display(value)  # type: ignore[no-untyped-call] # IPython's
+        else:
+            print(value)
+
+
+def _listed(names: list[str]) -> str:
+    return f" Task cells: {', '.join(names)}." if names else " No cell is a task yet: put `%%task` above one."

@@ -1,0 +1,111 @@
+"""``%load_ext notebook_flows``: the session listens, and ``%flow`` and ``%nbflow`` are there."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+from notebook_flows.magics.completion import completions
+from notebook_flows.magics.here import Here
+from notebook_flows.magics.line import flow_line, obey
+from notebook_flows.session.session import session_of, start, stop
+
+SHORT, LONG = "flow", "nbflow"
+_AWAITED = "_nbflow_awaited"
+_RUNS = re.compile(
+    r"^(?P<indent>[ \t]*)get_ipython\(\)\.run_line_magic\((?P<quote>['\"])(?:flow|nbflow)(?P=quote), "
+    r"(?P<line>['\"](?:run|resume)\b.*)$"
+)
+
+
+def load(shell: Any) -> None:
+    """Begin; done twice, it is done once."""
+    session = session_of(shell)
+    start(session)
+    _give_help()
+    others = shell.magics_manager.magics["line"].get(SHORT)
+    names = [LONG] if others is not None and not _is_ours(others) else [SHORT, LONG]
+    for name in names:
+        shell.register_magic_function(_flow, "line", name)
+        shell.set_hook("complete_command", completions, str_key=f"%{name}")
+    if SHORT not in names:
+        warnings.warn(
+            "Another extension has `%flow` (ipyflow has it); `%nbflow` does what `%flow` says in our pages.",
+            UserWarning,
+            stacklevel=3,
+        )
+    shell.register_magic_function(_flow_awaited, "line", _AWAITED)
+    if awaited_runs not in shell.input_transformers_post:
+        shell.input_transformers_post.append(awaited_runs)
+
+
+def unload(shell: Any) -> None:
+    """End: nothing of ours is left."""
+    lines = shell.magics_manager.magics["line"]
+    for name in (SHORT, LONG, _AWAITED):
+        if _is_ours(lines.get(name)):
+            del lines[name]
+    while awaited_runs in shell.input_transformers_post:
+        shell.input_transformers_post.remove(awaited_runs)
+    stop(session_of(shell))
+
+
+def _is_ours(magic: Any) -> bool:
+    return getattr(magic, "__module__", "") == __name__
+
+
+def _flow(line: str) -> None:
+    """Replaced by the help of the commands when the extension is loaded."""
+    obey(Here(session=_session()), line)
+
+
+def _flow_awaited(line: str) -> Any:
+    """As ``%flow``, where the line is awaited."""
+    return obey(Here(session=_session(), is_awaited=True), line) or _nothing()
+
+
+async def _nothing() -> None:
+    return None
+
+
+def _session() -> Any:
+    from IPython.core.getipython import get_ipython
+
+    return session_of(get_ipython())
+
+
+def _give_help() -> None:
+    import click
+
+    with click.Context(flow_line, info_name="%flow") as ctx:
+        _flow.__doc__ = flow_line.get_help(ctx)
+
+
+def awaited_runs(lines: list[str]) -> list[str]:
+    """Let lines that run something be awaited, so that the kernel's event loop is free while they do; an input transformer.
+
+    Lines inside functions stay as they are: there the thread waits.
+    """
+    changed = [_awaited(line) for line in lines]
+    if changed == lines or not _compiles("".join(changed)):
+        return lines
+    return changed
+
+
+def _awaited(line: str) -> str:
+    found = _RUNS.match(line.rstrip("\n"))
+    if found is None:
+        return line
+    return f"{found['indent']}await get_ipython().run_line_magic({_AWAITED!r}, {found['line']}\n"
+
+
+def _compiles(source: str) -> bool:
+    import ast
+
+    try:
+        compile(source, "<cell>", "exec", flags=ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        compile(source, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    return True

@@ -1,0 +1,268 @@
+"""The commands of ``%flow`` that only look: status, show, validate, explain, result, params."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from notebook_flows.analysis import connect
+from notebook_flows.core import state as api
+from notebook_flows.core.flow import Flow
+from notebook_flows.core.lifecycle import S, facts_of
+from notebook_flows.core.task import Task
+from notebook_flows.errors import did_you_mean
+from notebook_flows.magics.errors import SaidPlainly
+from notebook_flows.magics.parameters import declared_here
+from notebook_flows.views.text import counted, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from notebook_flows.analysis import Connections
+    from notebook_flows.magics.here import Here
+    from notebook_flows.session.notebookflow import Outlook
+    from notebook_flows.session.record import CellRecord
+
+UP_TO_DATE = "up to date"
+LONGEST_VALUE = 60
+
+
+def tell_status(here: Here) -> None:
+    """Each task with its state, and the flows that cells have made."""
+    outlook = here.outlook()
+    last = here.flow.last
+    if not outlook.tasks and not here.flows():
+        click.echo("No cell is a task yet: put `%%task` above one, and execute it.")
+        return
+    width = max((len(printable(one.name)) for one in outlook.tasks.values()), default=0)
+    for key, record in outlook.tasks.items():
+        state = None if last is None else last.states.get(key)
+        glyph = facts_of(S.PENDING if key in outlook.stale else S.SUCCESS).glyph
+        why = f"stale: {outlook.stale[key]}" if key in outlook.stale else UP_TO_DATE
+        ended = f" ({facts_of(state).word})" if state is not None and state is not S.SUCCESS else ""
+        click.echo(f"{glyph} {printable(record.name):<{width}}  {why}{ended}")
+    for name, flow in here.flows().items():
+        click.echo(f"  {printable(name)}: Flow {printable(flow.name)!r} of {counted(len(flow.tasks), 'task')}")
+    for record in here.session.book.edited_not_executed():
+        click.echo(f"  {printable(record.name)!r} was edited and not executed since.")
+    for record in here.session.book.never_executed():
+        if record.is_task:
+            click.echo(f"  {printable(record.name)!r} has not been executed in this kernel.")
+    background = here.flow.background
+    if background is not None and not background.run.has_ended:
+        click.echo("A run goes on in the background.")
+    click.echo(f"Order of the cells: {here.session.book.order_source}. Mode: {here.session.mode.value}.")
+
+
+# -- pictures ----------------------------------------------------------------------------------------------------------
+
+
+class _CellAsTask(Task):
+    """A cell in a picture; it is never run."""
+
+    def run(self) -> Any:
+        raise NotImplementedError
+
+
+def picture_flow(
+    name: str, records: Mapping[str, CellRecord], connections: Connections
+) -> tuple[Flow, dict[str, Task]]:
+    """The cells as a flow that is only drawn.
+
+    Args:
+        name: of the flow.
+        records: of the cells to be drawn.
+        connections: of all cells.
+    """
+    flow = Flow(name)
+    tasks: dict[str, Task] = {}
+    for key, record in records.items():
+        tasks[key] = _CellAsTask(name=record.name)
+        flow.add_task(tasks[key])
+    edges = {
+        (edge.upstream_key, edge.downstream_key): None
+        for edge in (*connections.dataflow, *connections.task_edges)
+        if edge.upstream_key in tasks and edge.downstream_key in tasks
+    }
+    for upper, lower in edges:
+        flow.add_edge(tasks[upper], tasks[lower])
+    return flow, tasks
+
+
+def show_flow(here: Here, name: str | None, *, as_text: bool, output: str | None, all_cells: bool) -> None:
+    """Draw the notebook, or a flow."""
+    picture = _picture(here, name, all_cells=all_cells)
+    if output is not None:
+        click.echo(f"Written to {picture.save(output)}.")
+    elif as_text:
+        click.echo(picture.text())
+    else:
+        here.show(picture)
+
+
+def _picture(here: Here, name: str | None, *, all_cells: bool) -> Any:
+    if name is not None:
+        flow = here.flow_named(name)
+        if flow is None:
+            raise SaidPlainly(f"There is no Flow {name!r}.{did_you_mean(name, list(here.flows()))}")
+        return flow.visualize()
+    outlook = here.outlook()
+    records = outlook.records if all_cells else outlook.tasks
+    if not records:
+        flows = list(here.flows().values())
+        if len(flows) == 1:
+            return flows[0].visualize()
+        raise SaidPlainly("No cell is a task yet: put `%%task` above one, and execute it. `--cells` draws all cells.")
+    flow, tasks = picture_flow(here.session.saved.name, records, outlook.connections)
+    return flow.visualize(_states(here, outlook, tasks))
+
+
+def _states(here: Here, outlook: Outlook, tasks: Mapping[str, Task]) -> api.State:
+    """How the cells stand: as they ended last, or pending where they are stale."""
+    last = here.flow.last
+    states: dict[Task, api.State] = {}
+    for key, task in tasks.items():
+        ended = None if last is None else last.states.get(key)
+        if key not in outlook.stale:
+            states[task] = api.Success()
+        elif ended is not None and ended is not S.SUCCESS:
+            states[task] = api.class_of(ended)(message=outlook.stale[key])
+        else:
+            states[task] = api.Pending(message=f"stale: {outlook.stale[key]}")
+    whole = api.Pending()
+    whole.result = states
+    return whole
+
+
+# -- in words ----------------------------------------------------------------------------------------------------------
+
+
+def tell_problems(here: Here, name: str | None) -> None:
+    """Every problem at once.
+
+    Raises:
+        SaidPlainly: with all of them.
+    """
+    if name is not None:
+        flow = here.flow_named(name)
+        if flow is None:
+            raise SaidPlainly(f"There is no Flow {name!r}.{did_you_mean(name, list(here.flows()))}")
+        flow.validate()
+        click.echo(f"Flow {flow.name!r} is well: {counted(len(flow.tasks), 'task')}.")
+        return
+    records = {one.key: one for one in here.session.book.records()}
+    connections = connect([one.as_cell() for one in records.values()])
+    problems = _problems(here, records, connections)
+    if problems:
+        raise SaidPlainly("\n".join(problems))
+    tasks = [one for one in records.values() if one.is_task]
+    click.echo(f"All is well: {counted(len(tasks), 'task cell')} among {counted(len(records), 'cell')}.")
+
+
+def _problems(here: Here, records: Mapping[str, CellRecord], connections: Connections) -> list[str]:
+    names = here.session.shell.user_ns
+    found = [f"{records[one.key].name!r}: {one.text}" for one in connections.unresolved if one.name not in names]
+    found += [f"{one.name!r}: {one.mistake}" for one in records.values() if one.mistake is not None]
+    tasks = [one for one in records.values() if one.is_task]
+    known = {one.name for one in tasks}
+    for one in tasks:
+        for needed in sorted(one.options.needs - known):
+            found.append(
+                f"{one.name!r} needs {needed!r}, which is no task of this notebook.{did_you_mean(needed, known)}"
+            )
+    doubled = {one.name for one in tasks if sum(other.name == one.name for other in tasks) > 1}
+    found += [f"Several task cells are called {name!r}: give them names of their own." for name in sorted(doubled)]
+    for one in tasks:
+        if one.facts.history:
+            read = ", ".join(sorted(one.facts.history))
+            found.append(f"{one.name!r} reads {read}, which IPython binds anew at each cell: give the value a name.")
+        if "syntax" in one.facts.opaque:
+            found.append(f"{one.name!r} is no Python that could be read.")
+    return found
+
+
+def tell_explanation(here: Here, names: Sequence[str]) -> None:
+    """What each cell reads, binds and changes, and why it waits for others."""
+    from notebook_flows.views.explain import explained
+
+    outlook = here.outlook()
+    only = [here.task_named(outlook, name).key for name in names]
+    called = {key: one.name for key, one in outlook.records.items()}
+    click.echo(explained(outlook.connections, called, only=only, order_from=here.session.book.order_source))
+
+
+def show_result(here: Here, name: str) -> None:
+    """The outputs of a task's last run in a flow, and the names that it has bound."""
+    outlook = here.outlook()
+    record = here.task_named(outlook, name)
+    last = here.flow.last
+    sink = here.flow.outputs.get(record.key)
+    state = None if last is None else last.states.get(record.key)
+    if sink is None:
+        raise SaidPlainly(
+            f"{record.name!r} has not run in a flow in this kernel; what it showed by hand stands below its cell."
+        )
+    click.echo(f"{record.name}: {facts_of(state).word if state is not None else 'not in the last run'}")
+    for output in sink.outputs:
+        _replay(here, output)
+    values = None if last is None else last.values.get(record.key)
+    for bound, value in sorted((values.bound if values is not None else {}).items()):
+        click.echo(f"{bound} = {_short(value)}")
+
+
+def _replay(here: Here, output: Mapping[str, Any]) -> None:
+    kind = output["output_type"]
+    if kind == "stream":
+        click.echo(output["text"], nl=False, err=output["name"] == "stderr")
+    elif kind == "error":
+        click.echo("\n".join(output["traceback"]))
+    elif here.is_kernel:
+        from IPython.display import publish_display_data
+
+        publish_display_data(dict(output["data"]), dict(output["metadata"]))  # type: ignore[no-untyped-call] # IPython's
+    else:
+        click.echo(output["data"].get("text/plain", f"<{', '.join(output['data'])}>"))
+
+
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except Exception as error:  # the user's own __repr__
+        text = f"<{type(value).__name__}, whose __repr__ raises {type(error).__name__}>"
+    line = text.splitlines()[0] if text else ""
+    return line if line == text and len(line) <= LONGEST_VALUE else f"{line[:LONGEST_VALUE]}..."
+
+
+def tell_parameters(here: Here) -> None:
+    """The parameters that the notebook declares, with their present values."""
+    found = declared_here(here)
+    if not found:
+        click.echo("No cell declares parameters: tag it `parameters`, or begin it with the line `# parameters`.")
+        return
+    names = here.session.shell.user_ns
+    for one in found:
+        now = f" = {_short(names[one.name])}" if one.name in names else " (not bound yet)"
+        told = f": {one.type}" if one.type else ""
+        click.echo(f"{one.name}{told}{now}{f'  # {one.help}' if one.help else ''}")
+
+
+def unfinished(here: Here, name: str | None) -> tuple[str, ...]:
+    """The tasks that did not end well in the last run in this kernel.
+
+    Raises:
+        SaidPlainly: there is nothing to resume.
+    """
+    last = here.flow.last
+    if last is None:
+        raise SaidPlainly("Nothing has run in this kernel yet: `%flow run` runs what is stale.")
+    run_id = "" if last.state is None else str(last.state.context.get("flow_run_id", ""))
+    if name is not None and not run_id.startswith(name):
+        raise SaidPlainly(f"Run {name!r} is not the last one of this kernel, which is {run_id[:8]}.")
+    tasks = {key for key, task in here.outlook().tasks.items()}
+    left = tuple(
+        last.tasks[key].code.key for key, state in last.states.items() if state is not S.SUCCESS and key in tasks
+    )
+    if not left:
+        raise SaidPlainly("The last run ended well: nothing is left of it.")
+    return left

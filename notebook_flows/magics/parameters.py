@@ -1,0 +1,47 @@
+"""``%flow run -p`` and ``%flow params``: the parameters of the notebook that is open, typed as headless runs type them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.cli.values import from_json, given_from
+from notebook_flows.magics.errors import SaidPlainly
+from notebook_flows.notebook.kinds import Text
+from notebook_flows.notebook.parameters import TAG, declared_by, given_values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_flows.magics.here import Here
+    from notebook_flows.notebook.parameters import NotebookParameter
+
+
+def values_for_notebook(here: Here, given: Sequence[str]) -> dict[str, Any]:
+    """The values that ``-p name=value`` options give, each made to fit the type that the parameters cell declares.
+
+    Raises:
+        SaidPlainly: there is no such cell.
+        NotebookParameterError: unknown names, or values that do not fit.
+    """
+    import nbformat
+
+    record = here.session.book.parameters_cell
+    if record is None:
+        raise SaidPlainly(
+            "No cell of this notebook declares parameters: tag the cell that sets them `parameters` and save, or begin "
+            "it with the line `# parameters`."
+        )
+    cell = nbformat.v4.new_code_cell(record.source, metadata={"tags": [TAG]})
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    texts = {one.name: from_json(one.text) if one.is_json else Text(one.text) for one in given_from(given)}
+    missing = {one.name: None for one in declared_by(record.source) if one.is_required and one.name not in texts}
+    values = given_values(notebook, {**texts}, here.session.saved.name) if not missing else {}
+    if missing:
+        raise SaidPlainly(f"These parameters are required: {', '.join(missing)}.")
+    return values
+
+
+def declared_here(here: Here) -> list[NotebookParameter]:
+    """The parameters of the notebook."""
+    record = here.session.book.parameters_cell
+    return declared_by(record.source) if record is not None else []

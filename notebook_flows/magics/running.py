@@ -1,0 +1,221 @@
+"""``%flow run``: runs what is stale, or what was asked for, and tells how it went."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core import state as api
+from notebook_flows.core.lifecycle import S, facts_of
+from notebook_flows.magics.errors import FlowRunFailed, SaidPlainly
+from notebook_flows.magics.parameters import values_for_notebook
+from notebook_flows.session.notebookflow import Background, interactive_sink
+from notebook_flows.views.text import counted, printable, told_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.magics.here import Here
+    from notebook_flows.session.kernelrun import KernelRun, Report
+    from notebook_flows.session.notebookflow import Outlook, RunOptions
+    from notebook_flows.session.outputs import Sink
+    from notebook_flows.session.selection import Selection, Wish
+
+_QUIET = frozenset({S.SUCCESS, S.CACHED, S.SKIPPED, S.MAPPED})
+MOST_TOLD = 20
+
+
+def run_notebook_flow(here: Here, wish: Wish, given: Sequence[str], options: RunOptions, *, background: bool) -> Any:
+    """Run task cells; a coroutine where the line is awaited.
+
+    Raises:
+        FlowRunFailed: the run did not end well.
+        SaidPlainly: it cannot begin.
+    """
+    from dataclasses import replace
+
+    outlook = here.outlook()
+    if given:
+        wish = replace(wish, parameters=values_for_notebook(here, given))
+    selection = here.flow.selection(outlook, wish)
+    sink = interactive_sink(here.session)
+    _warn_of_edits(here, sink)
+    if not selection.reasons:
+        sink.stream("stdout", f"All {counted(len(outlook.tasks), 'task')} are up to date; `--all` runs them again.\n")
+        return _nothing() if here.is_awaited else None
+    if background:
+        return _in_background(here, outlook, selection, wish, options, sink)
+    began_s = monotonic()
+    run = here.flow.begin(outlook, selection, parameters=wish.parameters, options=options, sink=sink)
+    if here.is_awaited:
+        return _awaited(here, run, outlook, sink, began_s)
+    try:
+        run.wait_blocking()
+    finally:
+        report = here.flow.end(run)
+    _tell(report, outlook, sink, monotonic() - began_s)
+    return None
+
+
+async def _nothing() -> None:
+    return None
+
+
+async def _awaited(here: Here, run: KernelRun, outlook: Outlook, sink: Sink, began_s: float) -> None:
+    try:
+        await run.wait()
+    finally:
+        report = here.flow.end(run)
+    _tell(report, outlook, sink, monotonic() - began_s)
+
+
+def _in_background(
+    here: Here, outlook: Outlook, selection: Selection, wish: Wish, options: RunOptions, sink: Sink
+) -> Any:
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise SaidPlainly(
+            "A run in the background needs a kernel with an event loop; leave out --background."
+        ) from None
+    began_s = monotonic()
+    run = here.flow.begin(
+        outlook, selection, parameters=wish.parameters, options=options, sink=sink, is_background=True
+    )
+
+    async def wait() -> None:
+        try:
+            await run.wait()
+        except KeyboardInterrupt:
+            sink.stream("stderr", "The run in the background was stopped.\n")
+        finally:
+            report = here.flow.end(run)
+        try:
+            _tell(report, outlook, sink, monotonic() - began_s)
+        except FlowRunFailed as error:
+            sink.stream("stderr", f"{error}\n")
+
+    here.flow.background = Background(run=run, waiting=loop.create_task(wait()))
+    sink.stream(
+        "stdout", f"{counted(len(selection.reasons), 'cell')} run in the background; `%flow cancel` stops them.\n"
+    )
+    return _nothing() if here.is_awaited else None
+
+
+def _warn_of_edits(here: Here, sink: Sink) -> None:
+    edited = [one for one in here.session.book.edited_not_executed() if one.is_task]
+    if edited:
+        names = ", ".join(repr(one.name) for one in edited)
+        sink.stream(
+            "stderr",
+            f"Edited and not executed since: {names}. What was executed last is what runs; execute the cell to take "
+            "the new text.\n",
+        )
+
+
+def _tell(report: Report, outlook: Outlook, sink: Sink, elapsed_s: float) -> None:
+    """How it went, in a few lines.
+
+    Raises:
+        FlowRunFailed: not well.
+        BaseException: what the engine raised.
+    """
+    names = {key: task.name for key, task in report.tasks.items()}
+    for line in _remarks(report, names):
+        sink.stream("stderr", f"{line}\n")
+    if report.problem is not None:
+        raise report.problem
+    assert report.state is not None
+    rest = len(outlook.tasks.keys() - report.tasks.keys())
+    more = f"; {counted(rest, 'other task')} left as {'it is' if rest == 1 else 'they are'}" if rest else ""
+    run_id = str(report.state.context.get("flow_run_id", ""))[:8]
+    head = f"{counted(len(report.tasks), 'cell')} in {told_duration(elapsed_s)}{more} (run {run_id})"
+    if report.state.is_successful():
+        sink.stream("stdout", f"{facts_of(S.SUCCESS).glyph} {head}\n")
+        return
+    bad = {key: state for key, state in report.states.items() if state not in _QUIET}
+    lines = [f"{facts_of(S.FAILED).glyph} {counted(len(bad), 'cell')} of {head}"]
+    failures: dict[str, BaseException | None] = {}
+    for key, state in list(bad.items())[:MOST_TOLD]:
+        known = report.state.result[report.tasks[key]]
+        failures[names[key]] = known.result if isinstance(known.result, BaseException) else None
+        why = _first_line(known) if state in {S.FAILED, S.TIMED_OUT, S.CRASHED} else known.message or ""
+        facts = facts_of(state)
+        lines.append(f"  {facts.glyph} {printable(names[key])}: {facts.word}{f': {why}' if why else ''}")
+    if len(bad) > MOST_TOLD:
+        lines.append(f"  ... and {counted(len(bad) - MOST_TOLD, 'more')}")
+    raise FlowRunFailed("\n".join(lines), failures)
+
+
+def _first_line(state: api.State) -> str:
+    error = state.result
+    if isinstance(error, BaseException):
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    else:
+        text = state.message or ""
+    return printable(text.strip().splitlines()[0]) if text.strip() else ""
+
+
+def _remarks(report: Report, names: dict[str, str]) -> list[str]:
+    """What people would not see by themselves."""
+    found = []
+    for key, values in report.values.items():
+        if values.unpredicted:
+            found.append(
+                f"{names[key]!r} has bound {_names(values.unpredicted)}, which the analysis did not see coming; the "
+                "values have landed. `--writes` tells it."
+            )
+    for key, replaced in report.replaced.items():
+        found.append(f"{_names(replaced)} of {names[key]!r}: a later cell has bound it already, so that value stays.")
+    if report.left:
+        found.append(f"{_names(report.left)}: you have bound it since the run began, so your value stays.")
+    return found
+
+
+def _names(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+# -- flows that cells have made ----------------------------------------------------------------------------------------
+
+
+def run_flow_object(here: Here, flow: Flow, given: Sequence[str], options: RunOptions) -> None:
+    """Run a `Flow` that a cell has made, here and now.
+
+    Raises:
+        FlowRunFailed: the run did not end well.
+    """
+    from notebook_flows.cli.values import given_from, values_for
+    from notebook_flows.session.livepicture import LivePicture
+
+    sink = interactive_sink(here.session)
+    picture = LivePicture(flow, sink) if here.is_kernel else None
+    if picture is not None:
+        picture.begin()
+    began_s = monotonic()
+    executor = options.executor
+    if executor in {"main", None}:
+        executor = None if flow.executor is not None else "local"
+    elif options.workers:
+        executor = f"{executor}:{options.workers}"
+    state = flow.run(
+        parameters=values_for(flow, given_from(given)),
+        executor=executor,
+        history=options.history,
+        observers=[] if picture is None else [picture],
+    )
+    if picture is not None:
+        picture.finish(state)
+    head = f"Flow {flow.name!r}: {facts_of(api.event_state_of(state)).word} in {told_duration(monotonic() - began_s)}"
+    if state.is_successful():
+        sink.stream("stdout", f"{facts_of(S.SUCCESS).glyph} {head}\n")
+        return
+    failures: dict[str, BaseException | None] = {}
+    lines = [f"{facts_of(S.FAILED).glyph} {head}"]
+    for task, known in state.result.items():
+        if known.is_failed() and isinstance(known.result, BaseException):
+            failures[task.name] = known.result
+            lines.append(f"  {facts_of(S.FAILED).glyph} {printable(task.name)}: {_first_line(known)}")
+    raise FlowRunFailed("\n".join(lines[: MOST_TOLD + 1]), failures)
