@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_FAILED, S
 from notebook_flows.core.mapping import element_at, why_unmappable
-from notebook_flows.engine.attempt import LONGEST_MESSAGE, bounded, is_for_others, short
+from notebook_flows.engine.timeouts import is_for_others
+from notebook_flows.engine.wording import LONGEST_MESSAGE, bounded, short
 
 if TYPE_CHECKING:
     from notebook_flows.core.edge import Edge

@@ -15,8 +15,9 @@ from weakref import WeakKeyDictionary
 
 from notebook_flows.core.cache_validators import all_parameters, duration_only, never_use
 from notebook_flows.core.state import Cached
-from notebook_flows.engine.attempt import is_for_others, short
 from notebook_flows.engine.call import unwrapped
+from notebook_flows.engine.timeouts import is_for_others
+from notebook_flows.engine.wording import short
 
 if TYPE_CHECKING:
     from notebook_flows.core.task import Task

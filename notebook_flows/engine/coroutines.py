@@ -13,8 +13,10 @@ from time import monotonic, time_ns
 from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import S
-from notebook_flows.engine.attempt import TaskTimeout, failed_outcome, perform_async
+from notebook_flows.engine.attempt import perform_async
+from notebook_flows.engine.endings import failed_outcome
 from notebook_flows.engine.open_calls import OpenCalls, ended_without, stopped
+from notebook_flows.engine.timeouts import TaskTimeout
 from notebook_flows.errors import WorkerDied
 
 if TYPE_CHECKING:

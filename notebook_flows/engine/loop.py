@@ -16,12 +16,16 @@ from notebook_flows.core.events import RUN_ITSELF, UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.core.run import tally
 from notebook_flows.engine.arguments import Arguments, UnmappableError
-from notebook_flows.engine.attempt import TaskTimeout, handled, is_for_others, perform, retry_details, short
+from notebook_flows.engine.attempt import perform
 from notebook_flows.engine.cache import RECENT
 from notebook_flows.engine.call import Call, Outcome, RunFacts, unwrapped
+from notebook_flows.engine.endings import retry_details
+from notebook_flows.engine.handlers import handled
 from notebook_flows.engine.inbox import WaitingInbox
 from notebook_flows.engine.interrupts import Interrupts
 from notebook_flows.engine.stopping import tell_stopping
+from notebook_flows.engine.timeouts import TaskTimeout, is_for_others
+from notebook_flows.engine.wording import short
 from notebook_flows.errors import StoreError
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from operator import index
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import S
-from notebook_flows.engine.attempt import TaskTimeout, failed_outcome
+from notebook_flows.engine.endings import failed_outcome
 from notebook_flows.engine.open_calls import ended_without
+from notebook_flows.engine.timeouts import TaskTimeout
 
 if TYPE_CHECKING:
     from notebook_flows.engine.call import Call, Outcome

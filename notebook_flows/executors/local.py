@@ -10,7 +10,8 @@ from time import time_ns
 from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import S
-from notebook_flows.engine.attempt import failed_outcome, perform
+from notebook_flows.engine.attempt import perform
+from notebook_flows.engine.endings import failed_outcome
 from notebook_flows.engine.open_calls import STOPPED, ended_without, links_of, next_link
 from notebook_flows.executors.calls import timed_out
 

@@ -6,6 +6,6 @@ __getattr__ = lazy(
     __name__,
     {
         "notebook_flows.errors": "PrefectException=FlowError",
-        "notebook_flows.engine.attempt": "TaskTimeoutSignal=TaskTimeout",
+        "notebook_flows.engine.timeouts": "TaskTimeoutSignal=TaskTimeout",
     },
 )

@@ -13,8 +13,8 @@ from notebook_flows.core.context import context as context_here, current_attempt
 from notebook_flows.core.plan import checked_run_id, graph_as_json, planned
 from notebook_flows.core.run import Run
 from notebook_flows.core.validation import compiled
-from notebook_flows.engine.attempt import handled
 from notebook_flows.engine.call import RunFacts
+from notebook_flows.engine.handlers import handled
 from notebook_flows.engine.logs import caught
 from notebook_flows.engine.loop import PATIENCE_S, Engine
 from notebook_flows.engine.parameters import RunOptionError, shown, told

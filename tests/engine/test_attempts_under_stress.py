@@ -21,17 +21,12 @@ from notebook_flows.core import state as api
 from notebook_flows.core.lifecycle import S
 from notebook_flows.core.task import FunctionTask
 from notebook_flows.engine import logs
-from notebook_flows.engine.attempt import (
-    LONGEST_MESSAGE,
-    LONGEST_TRACEBACK,
-    TaskTimeout,
-    bounded,
-    perform,
-    retry_details,
-    short,
-)
+from notebook_flows.engine.attempt import perform
 from notebook_flows.engine.cache import RECENT
 from notebook_flows.engine.call import Call, RunFacts
+from notebook_flows.engine.endings import retry_details
+from notebook_flows.engine.timeouts import TaskTimeout
+from notebook_flows.engine.wording import LONGEST_MESSAGE, LONGEST_TRACEBACK, bounded, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -159,9 +154,9 @@ def test_the_user_s_alarm_handler_is_put_back_however_close_the_end_comes_to_the
 
 
 def test_an_alarm_that_is_over_rings_no_more() -> None:
-    from notebook_flows.engine.attempt import _Alarm
+    from notebook_flows.engine.timeouts import Alarm
 
-    alarm = _Alarm(1.0, None)  # type: ignore[arg-type] # whose it is plays no part
+    alarm = Alarm(1.0, None)  # type: ignore[arg-type] # whose it is plays no part
     alarm.is_over = True
 
     alarm._ring(signal.SIGALRM, None)
@@ -175,7 +170,7 @@ def test_a_timeout_that_the_task_itself_raises_is_its_own() -> None:
 
 
 def test_the_timeout_of_another_passes_through_a_handler() -> None:
-    from notebook_flows.engine.attempt import Attempt
+    from notebook_flows.engine.attempt_context import Attempt
 
     other = Attempt(Call(1, 1, FunctionTask(lambda: 1, name="outer"), {}, FACTS))
 
