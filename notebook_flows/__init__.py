@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from notebook_flows.core.conditional import FilterTask, case, ifelse, merge, switch
     from notebook_flows.core.context import context, raise_on_exception
     from notebook_flows.core.edge import Edge
-    from notebook_flows.core.flow import Flow, flow
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.core.flow_function import flow
     from notebook_flows.core.mapping import apply_map, flatten, mapped, unmapped
     from notebook_flows.core.operators import GetAttr, GetItem
     from notebook_flows.core.parameter import Constant, DateTimeParameter, Parameter
@@ -38,7 +39,8 @@ _HOME = {
     "notebook_flows.core.conditional": ("FilterTask", "case", "ifelse", "merge", "switch"),
     "notebook_flows.core.context": ("context", "raise_on_exception"),
     "notebook_flows.core.edge": ("Edge",),
-    "notebook_flows.core.flow": ("Flow", "flow"),
+    "notebook_flows.core.flow": ("Flow",),
+    "notebook_flows.core.flow_function": ("flow",),
     "notebook_flows.core.mapping": ("apply_map", "flatten", "mapped", "unmapped"),
     "notebook_flows.core.operators": ("GetAttr", "GetItem"),
     "notebook_flows.core.parameter": ("Constant", "DateTimeParameter", "Parameter"),

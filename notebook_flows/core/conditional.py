@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from notebook_flows.core import building, signals, triggers
 from notebook_flows.core.context import context
+from notebook_flows.core.gates import put_behind
 from notebook_flows.core.task import Task
 from notebook_flows.errors import did_you_mean
 
@@ -94,7 +95,7 @@ class case:  # noqa: N801 - reads as a statement: with case(...)
             return
         flow = next(iter(self._made.values()))
         condition = CompareValue(self.value, name=f"case({self.value})").bind(value=self.task, flow=flow)
-        flow._put_behind(condition, self._made)
+        put_behind(flow, condition, self._made)
         if self._outer is not None:
             for task in self._made:
                 self._outer.add_task(task, flow)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Container, Iterable, Iterator, KeysView, Mapping, MutableSet, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self, overload
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from notebook_flows.core import building, doors
-from notebook_flows.core.collect import ATOMS, gatherer, holders, holds_task, refuse_iterator
+from notebook_flows.core import building, doors, merging
 from notebook_flows.core.context import context
 from notebook_flows.core.edge import Edge
+from notebook_flows.core.giving import as_task, give, must_be_list, wait_for_all
 from notebook_flows.core.graph import Graph, order_of
-from notebook_flows.core.mapping import EdgeAnnotation, _check_elements, edge_from
+from notebook_flows.core.members import EdgeSet, TaskSet
 from notebook_flows.core.parameter import Constant, Parameter
+from notebook_flows.core.slugs import slugs_of
 from notebook_flows.core.standins import settle
 from notebook_flows.core.task import Task, _at_least_one, _failure_handler, _seconds
+from notebook_flows.core.terminals import deciding
 from notebook_flows.core.validation import compiled
 
 if TYPE_CHECKING:
@@ -207,38 +209,9 @@ class Flow:
             else:
                 calls.append(task)
         for key, value in arguments.items():
-            self._give(task, key, value, mapped)
+            give(self, task, key, value, mapped)
         if upstream_tasks is not None:
-            self._wait_for_all(task, upstream_tasks, mapped)
-
-    def _give(self, task: Task, key: str, value: Any, mapped: bool) -> None:
-        """Let a task have a value, or another task's, as an argument."""
-        if isinstance(value, Task):
-            if value is task:
-                Edge(value, task, key)  # raises: an edge to itself
-            self._insert(tuple.__new__(Edge, (value, task, key, mapped, False)))
-            return
-        kind = type(value)
-        if kind in ATOMS and not mapped:
-            self._set_constant(task, key, value)
-            return
-        is_marked = isinstance(value, EdgeAnnotation)
-        inner = value.value if is_marked else value
-        is_mapped = mapped if not is_marked or value.mapped is None else value.mapped
-        is_flattened = is_marked and value.flattened
-        if holds_task(inner):
-            upstream = self._as_task(inner, task.name)
-        elif is_mapped or is_flattened:
-            _check_elements(inner, task.name, is_mapped)
-            upstream = Constant(inner)
-        else:
-            refuse_iterator(inner, task.name, self.name)
-            self._set_constant(task, key, inner)
-            return
-        edge = Edge(upstream, task, key, is_mapped, is_flattened)
-        self._insert(edge)
-        if is_marked and value.mapped is False and self._whole is not None:
-            self._whole.add(edge)
+            wait_for_all(self, task, upstream_tasks, mapped)
 
     def _set_constant(self, task: Task, key: str, value: Any) -> None:
         given = self.constants.get(task)
@@ -247,54 +220,6 @@ class Flow:
         else:
             given[key] = value
         self._derived = None
-
-    def _as_task(self, value: Any, asked_by: str = "List") -> Task:
-        """The task that gives this value: itself, one that gathers a collection of tasks, or a constant.
-
-        Raises:
-            TaskCallError: a collection that cannot be gathered; it names the task that asked.
-        """
-        if isinstance(value, EdgeAnnotation):
-            value = value.value
-        if isinstance(value, Task):
-            return value
-        return self._gathered(value, asked_by) if holds_task(value) else Constant(value)
-
-    def _gathered(self, value: Any, asked_by: str) -> Task:
-        """The task that gathers a collection; those for the collections in it are added too, without recursion."""
-        holding = holders(value, asked_by, self.name)
-        made: dict[int, Task] = {}
-        alive: list[Any] = []  # what was made here must live as long as its id counts
-        path: list[tuple[Task, Iterator[tuple[str, Any]]]] = []
-
-        def enter(collection: Any) -> Task:
-            gather, arguments = gatherer(collection, asked_by, self.name)
-            if not {"keys", "values", "value"}.isdisjoint(arguments):
-                alive.append(arguments)
-                for one in arguments.values():
-                    inside = one if type(one) is list else [*one, *one.values()]
-                    if any(isinstance(part, Task) or id(part) in holding for part in inside):
-                        holding.add(id(one))
-            self._add(gather)
-            made[id(collection)] = gather
-            path.append((gather, iter(arguments.items())))
-            return gather
-
-        first = enter(value)
-        while path:
-            gather, arguments = path[-1]
-            for key, part in arguments:
-                if id(part) not in holding:
-                    self._give(gather, key, part, False)
-                    continue
-                is_new = id(part) not in made
-                upstream = enter(part) if is_new else made[id(part)]
-                self._connect(upstream, gather, key)
-                if is_new:
-                    break
-            else:
-                path.pop()
-        return first
 
     def _insert(self, edge: Edge) -> None:
         upstream, downstream = edge[0], edge[1]
@@ -308,44 +233,8 @@ class Flow:
         into[downstream][edge] = None
         self._derived = None
 
-    def _put_behind(self, gate: Task, made: Iterable[Task], besides: frozenset[Task] = frozenset()) -> None:
-        """Let those tasks of a block that wait for none of it wait for its gate.
-
-        An original in the block may stand for a call outside of it, which is not the block's. If that call is known,
-        the original counts as outside; if it is still to come, `settle` needs what is noted here.
-        """
-        inside = dict.fromkeys(task for task in made if task in self._into and not self._is_elsewhere(task))
-        for task in inside:
-            above = {edge.upstream_task for edge in self._into[task]}
-            if not above & besides and not any(self._member(upstream) in inside for upstream in above):
-                self._connect(gate, task)
-        behind: dict[Task, list[Task]] = {task: [] for task in inside if task in self._stand_ins}
-        for task in inside if behind else ():
-            for original in dict.fromkeys(edge[0] for edge in self._into[task] if edge[0] in behind):
-                behind[original].append(task)
-        for original, tasks in behind.items():
-            self._gated.setdefault(original, []).append((gate, tuple(tasks)))
-
-    def _is_elsewhere(self, task: Task) -> bool:
-        return task in self._stand_ins and (bool(self._calls.get(task)) or any(task in one for one in self._around))
-
     def _connect(self, upstream: Task, downstream: Task, key: str | None = None, mapped: bool = False) -> None:
         self._insert(Edge(upstream, downstream, key, mapped))
-
-    def _wait_for_all(self, task: Task | str, upstream_tasks: Iterable[Any], mapped: bool) -> None:
-        _must_be_list(upstream_tasks, "Upstream")
-        for upstream in upstream_tasks:
-            if isinstance(upstream, str) or isinstance(task, str):
-                self._named.append((upstream, task, mapped))
-                self._derived = None
-                continue
-            mark = upstream if isinstance(upstream, EdgeAnnotation) else EdgeAnnotation(upstream)
-            if mapped and not isinstance(mark.value, Task) and not holds_task(mark.value):
-                _check_elements(mark.value, task.name, mark.mapped is not False)
-            edge = edge_from(mark, self._as_task(mark.value, task.name), task, None, mapped)
-            self._insert(edge)
-            if mark.mapped is False and self._whole is not None:
-                self._whole.add(edge)
 
     def set_dependencies(
         self,
@@ -370,29 +259,29 @@ class Flow:
             validate: look for problems right away.
         """
         if upstream_tasks is not None:
-            _must_be_list(upstream_tasks, "Upstream")
+            must_be_list(upstream_tasks, "Upstream")
         if downstream_tasks is not None:
-            _must_be_list(downstream_tasks, "Downstream")
+            must_be_list(downstream_tasks, "Downstream")
         if keyword_tasks is not None and not isinstance(keyword_tasks, Mapping):
             raise TypeError(f"keyword_tasks are a dict, such as {{'x': task}}, not {keyword_tasks!r}.")
-        subject = task if isinstance(task, str) else self._as_task(task)
+        subject = task if isinstance(task, str) else as_task(self, task)
         if isinstance(subject, Task) and subject not in self._into:
             self._add(subject)
             self._stand_ins[subject] = None
         if mapped and isinstance(subject, Task):
             subject.is_mapped = True
-        self._wait_for_all(subject, upstream_tasks or (), mapped)
+        wait_for_all(self, subject, upstream_tasks or (), mapped)
         for after in downstream_tasks or ():
             if isinstance(subject, str) or isinstance(after, str):
                 self._named.append((subject, after, False))
                 self._derived = None
             else:
-                self._connect(subject, self._as_task(after))
+                self._connect(subject, as_task(self, after))
         if keyword_tasks and isinstance(subject, str):
             raise TypeError(f"keyword_tasks need the task itself, not its name {subject!r}.")
         for key, value in (keyword_tasks or {}).items():
             assert isinstance(subject, Task)
-            self._give(subject, key, value, mapped)
+            give(self, subject, key, value, mapped)
         if validate:
             self.validate()
 
@@ -455,49 +344,9 @@ class Flow:
         """
         if not isinstance(flow, Flow):
             raise TypeError(f"Flow {self.name!r} can be updated with another Flow, not with {flow!r}.")
-        same: dict[Task, Task] = {}
-        if merge_parameters:
-            mine = {p.name: p for p in self.parameters()}
-            same = {p: mine[p.name] for p in flow.parameters() if p.name in mine}
-        references = list(self.reference_tasks()) if merge_reference_tasks else None
-        flow = flow.copy()
-        settle(flow)
-        for task in flow._into:
-            if task in same:
-                continue
-            if task not in flow._stand_ins:
-                self.add_task(task)
-            elif task not in self._into:
-                self._add(task)
-                self._stand_ins[task] = None
-        for edge in flow.edges:
-            ends = (
-                same.get(edge.upstream_task, edge.upstream_task),
-                same.get(edge.downstream_task, edge.downstream_task),
-            )
-            self._insert(Edge(*ends, edge.key, edge.mapped, edge.flattened))
-        for task, given in flow.constants.items():
-            for key, value in given.items():
-                self._set_constant(task, key, value)
-        for origin, calls in flow._calls.items():
-            mine_too = self._calls.setdefault(origin, [])
-            mine_too.extend(call for call in calls if call not in mine_too)
-        self._take_over_unsettled(flow, same)
-        if references is not None:
-            theirs = (same.get(task, task) for task in flow.reference_tasks())
-            self.set_reference_tasks(dict.fromkeys([*references, *theirs]))
+        merging.take_over(self, flow, merge_parameters=merge_parameters, merge_reference_tasks=merge_reference_tasks)
         if validate:
             self.validate()
-
-    def _take_over_unsettled(self, other: Flow, same: Mapping[Task, Task]) -> None:
-        """Take over the names that another flow waits for, and what its blocks know of its stand-ins."""
-        for upstream, downstream, mapped in other._named:
-            above = upstream if isinstance(upstream, str) else same.get(upstream, upstream)
-            below = downstream if isinstance(downstream, str) else same.get(downstream, downstream)
-            self._named.append((above, below, mapped))
-        for original, gates in other._gated.items():
-            self._gated.setdefault(original, []).extend(gates)
-        self._derived = None
 
     def replace(self, old: Task, new: Any, validate: bool = True) -> None:
         """Put another task, or a constant, in the place of one.
@@ -506,52 +355,12 @@ class Flow:
             ValueError: the old task is not in the flow, or the new one would wait for itself; nothing is changed then.
             FlowValidationError: the flow could not run with it; nothing is changed.
         """
-        settle(self)
-        changed = self.copy()
-        block = building.open_block.get()
-        token = building.open_block.set(None)  # the block hears of what is new when it is certain
-        try:
-            changed._replace(changed._must_have(old), new)
-            if validate:
-                changed.validate()
-        finally:
-            building.open_block.reset(token)
-        fresh = [task for task in changed._into if task not in self._into]
-        self._become(changed)
-        for task in fresh:
-            if block is not None and task._joins_blocks:
-                block.add_task(task, self)
+        merging.put_in_place(self, old, new, validate=validate)
 
     def _become(self, changed: Flow) -> None:
         """Take over the tasks and edges of a changed copy, all at once, for another thread may be reading."""
         now = changed.__dict__
         self.__dict__.update({key: now[key] for key in _WRITTEN}, _derived=changed._derived)
-
-    def _replace(self, old: Task, new: Any) -> None:
-        fresh = self._as_task(new)
-        edges = [*self.edges_to(old), *self.edges_from(old)]
-        place = list(self._into).index(old)
-        for edge in edges:
-            self._into[edge.downstream_task].pop(edge, None)
-        del self._into[old]
-        self._slug_owner.pop(old.slug or "", None)
-        if fresh not in self._into:
-            self._add(fresh)
-        for edge in edges:
-            upstream = fresh if edge.upstream_task is old else edge.upstream_task
-            downstream = fresh if edge.downstream_task is old else edge.downstream_task
-            self._insert(Edge(upstream, downstream, edge.key, edge.mapped, edge.flattened))
-        if old in self.constants:
-            self.constants[fresh] = {**self.constants.pop(old), **self.constants.get(fresh, {})}
-        order = [task for task in self._into if task is not fresh]
-        order.insert(place, fresh)
-        self._into = {task: self._into[task] for task in order}
-        if self._reference_tasks is not None:
-            self._reference_tasks = [fresh if task is old else task for task in self._reference_tasks]
-        if old._origin in self._calls:
-            calls = self._calls[old._origin]
-            calls[:] = dict.fromkeys(fresh if call is old else call for call in calls)
-        self._derived = None
 
     def copy(self) -> Flow:
         """A flow of its own with the same tasks."""
@@ -571,60 +380,17 @@ class Flow:
         new._derived = None
         return new
 
-    def _take_over_mapped(self, inner: Flow, given: Mapping[Task, EdgeAnnotation], twins: Mapping[Task, Task]) -> None:
-        """Take over what a function made inside `apply_map`, mapped.
-
-        Values of tasks from outside that the function did not get as arguments are mapped over too, as in Prefect 1,
-        unless they are marked `unmapped`; parameters and constants stay whole, and so does what is only waited for.
-        Twins stand for an argument that was given more than once, each with a mark of its own.
-        """
-        made = dict.fromkeys(
-            task for task in inner._into if task not in given and task not in self._into and task not in self._calls
-        )
-        for task in made:
-            self._add(task)
-            if task in inner._stand_ins:
-                self._stand_ins[task] = None
-        steps = dict.fromkeys(task for task in made if not isinstance(task, (Constant, Parameter)))
-        for task in steps:
-            task.is_mapped = True
-            above = list(inner._into[task])
-            for edge in above:
-                upstream = edge.upstream_task
-                mark = given.get(upstream)
-                if edge in (inner._whole or ()):
-                    is_mapped = False
-                elif mark is not None:
-                    is_mapped = bool(mark.mapped)
-                elif isinstance(upstream, (Constant, Parameter)):
-                    is_mapped = edge.mapped
-                else:
-                    is_mapped = upstream in made or edge.key is not None
-                flattened = edge.flattened or (mark is not None and mark.flattened)
-                self._insert(Edge(twins.get(upstream, upstream), task, edge.key, is_mapped, flattened))
-            if not any(edge.upstream_task in steps for edge in above):
-                used = {edge.upstream_task for edge in above}
-                for argument, mark in given.items():
-                    if argument not in used:
-                        self._insert(Edge(twins.get(argument, argument), task, None, bool(mark.mapped), mark.flattened))
-        for task, constants in inner.constants.items():
-            for key, value in constants.items():
-                self._set_constant(task, key, value)
-        for origin, calls in inner._calls.items():
-            self._calls.setdefault(origin, []).extend(calls)
-        self._take_over_unsettled(inner, twins)
-
     # -- what is in it -------------------------------------------------------------------------------------------------
 
     @property
     def tasks(self) -> MutableSet[Task]:
         """Its tasks, in the order in which they were added."""
-        return _TaskSet(self)
+        return TaskSet(self)
 
     @tasks.setter
     def tasks(self, tasks: Iterable[Task]) -> None:
         wanted = dict.fromkeys(tasks)
-        view = _TaskSet(self)
+        view = TaskSet(self)
         for task in [task for task in view if task not in wanted]:
             view.discard(task)
         for task in wanted:
@@ -633,7 +399,7 @@ class Flow:
     @property
     def edges(self) -> MutableSet[Edge]:
         """Its edges, in the order of the tasks that wait."""
-        return _EdgeSet(self)
+        return EdgeSet(self)
 
     @edges.setter
     def edges(self, edges: Iterable[Edge]) -> None:
@@ -649,22 +415,8 @@ class Flow:
         derived = self._derive()
         if derived.slugs is not None:
             return derived.slugs
-        taken = {task.slug for task in self._into if task.slug is not None}
-        counts: dict[str, int] = {}
-        slugs: dict[Task, str] = {}
-        for task in self._into:
-            slug = task.slug
-            if slug is None:
-                base = task.name if not task.tags else "-".join([task.name, *sorted(task.tags)])
-                number = counts.get(base, 0) + 1
-                slug = f"{base}-{number}"
-                while slug in taken:
-                    number += 1
-                    slug = f"{base}-{number}"
-                counts[base] = number
-            slugs[task] = slug
-        derived.slugs = slugs
-        return slugs
+        derived.slugs = slugs_of(self._into)
+        return derived.slugs
 
     def _derive(self) -> _Derived:
         derived = self._derived
@@ -733,16 +485,10 @@ class Flow:
         settle(self)
         if self._reference_tasks:
             return dict.fromkeys(self._reference_tasks).keys()
-        from notebook_flows.core.resource import ResourceCleanupTask, ResourceInitTask, ResourceSetupTask
-
-        helpers = (ResourceInitTask, ResourceSetupTask, ResourceCleanupTask)
         outgoing = self._outgoing()
-        return dict.fromkeys(
-            task
-            for task in self._into
-            if not isinstance(task, helpers)
-            and all(isinstance(edge.downstream_task, ResourceCleanupTask) for edge in outgoing[task])
-        ).keys()
+        tasks = list(self._into)
+        after = ([edge.downstream_task for edge in outgoing[task]] for task in tasks)
+        return dict.fromkeys(tasks[number] for number in deciding(tasks, after)).keys()
 
     def set_reference_tasks(self, tasks: Iterable[Task]) -> None:
         """Let these tasks decide how the flow ends; none: the terminal ones again.
@@ -909,11 +655,6 @@ class Flow:
         return doors.diagnose(self, include_secret_names=include_secret_names)
 
 
-def _must_be_list(tasks: Any, which: str) -> None:
-    if isinstance(tasks, (str, Task)) or not isinstance(tasks, Iterable):
-        raise TypeError(f"{which} tasks are given as a list: [{tasks!r}].")
-
-
 class _Derived:
     """What follows from a flow's tasks and edges, worked out when first asked for; dropped at every change."""
 
@@ -923,108 +664,3 @@ class _Derived:
         self.graph: Graph | None = None
         self.outgoing: dict[Task, dict[Edge, None]] | None = None
         self.slugs: dict[Task, str] | None = None
-
-
-class _TaskSet(MutableSet[Task]):
-    """The tasks of a flow as a set that keeps its order; changing it changes the flow."""
-
-    def __init__(self, flow: Flow) -> None:
-        self._flow = flow
-
-    @classmethod
-    def _from_iterable(cls, it: Iterable[Any]) -> set[Any]:
-        return set(it)
-
-    def __contains__(self, task: object) -> bool:
-        return task in self._flow._into
-
-    def __iter__(self) -> Iterator[Task]:
-        return iter(list(self._flow._into))
-
-    def __len__(self) -> int:
-        return len(self._flow._into)
-
-    def add(self, value: Task) -> None:
-        self._flow.add_task(value)
-
-    def discard(self, value: Task) -> None:
-        self._flow._into.pop(value, None)
-        self._flow._stand_ins.pop(value, None)
-        self._flow.constants.pop(value, None)
-        calls = self._flow._calls.get(value._origin) if value._origin is not None else None
-        if calls and value in calls:
-            calls.remove(value)
-        self._flow._derived = None
-
-    def __repr__(self) -> str:
-        return f"{{{', '.join(map(repr, self))}}}"
-
-
-class _EdgeSet(MutableSet[Edge]):
-    """The edges of a flow as a set that keeps its order; changing it changes the flow."""
-
-    def __init__(self, flow: Flow) -> None:
-        self._flow = flow
-
-    @classmethod
-    def _from_iterable(cls, it: Iterable[Any]) -> set[Any]:
-        return set(it)
-
-    def __contains__(self, edge: object) -> bool:
-        return isinstance(edge, Edge) and edge in self._flow._into.get(edge.downstream_task, ())
-
-    def __iter__(self) -> Iterator[Edge]:
-        for into in list(self._flow._into.values()):
-            yield from list(into)
-
-    def __len__(self) -> int:
-        return sum(len(into) for into in self._flow._into.values())
-
-    def add(self, value: Edge) -> None:
-        self._flow._insert(value)
-
-    def discard(self, value: Edge) -> None:
-        self._flow._into.get(value.downstream_task, {}).pop(value, None)
-        self._flow._derived = None
-
-    def __repr__(self) -> str:
-        return f"{{{', '.join(map(repr, self))}}}"
-
-
-@overload
-def flow(fn: Callable[..., Any], /) -> Flow: ...
-@overload
-def flow(fn: None = None, /, *, name: str | None = None, **options: Any) -> Callable[[Callable[..., Any]], Flow]: ...
-def flow(fn: Callable[..., Any] | None = None, /, *, name: str | None = None, **options: Any) -> Any:
-    """Make a `Flow` of a function that calls tasks; its arguments become the flow's parameters.
-
-    The function runs once, now, to write the flow; each argument is a `Parameter`, with its default.
-
-    Raises:
-        ValueError: the function takes ``*args`` or ``**kwargs``, for which a flow has no parameters.
-    """
-
-    def build(function: Callable[..., Any]) -> Flow:
-        import inspect
-        import typing
-
-        built = Flow(name or function.__name__, **options)
-        built.__doc__ = function.__doc__
-        try:
-            hints = typing.get_type_hints(function)
-        except Exception:  # a hint may name what exists only for type checkers; then it says nothing here
-            hints = {}
-        with built:
-            given = {}
-            for p in inspect.signature(function).parameters.values():
-                if p.kind in {p.VAR_POSITIONAL, p.VAR_KEYWORD}:
-                    raise ValueError(f"Flow {built.name!r}: {p} has no name that a run could set. Name each parameter.")
-                given[p.name] = Parameter(p.name) if p.default is p.empty else Parameter(p.name, default=p.default)
-                given[p.name].annotation = hints.get(p.name)
-                built.add_task(given[p.name])
-            bound = inspect.signature(function).bind_partial()
-            bound.arguments.update(given)
-            function(*bound.args, **bound.kwargs)
-        return built
-
-    return build if fn is None else build(fn)

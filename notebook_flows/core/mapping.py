@@ -67,6 +67,8 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **
         TypeError: not a function; or an argument that has no elements.
     """
     from notebook_flows.core.flow import Flow as FlowClass
+    from notebook_flows.core.giving import as_task
+    from notebook_flows.core.merging import take_over_mapped
     from notebook_flows.core.parameter import Constant
 
     if not callable(func):
@@ -86,9 +88,9 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **
         if mark.mapped is None:
             mark.mapped = True
         value = mark.value
-        found = value if isinstance(value, Task) else outer._as_task(value, "apply_map")
+        found = value if isinstance(value, Task) else as_task(outer, value, "apply_map")
         if isinstance(found, Constant):
-            _check_elements(found.value, "apply_map", mark.mapped)
+            check_elements(found.value, "apply_map", mark.mapped)
         if found not in outer._into:
             outer._add(found)
         before = given.get(found)
@@ -114,7 +116,7 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **
     finally:
         building.open_block.reset(block)
         building.in_apply_map.reset(token)
-    outer._take_over_mapped(inner, given, twins)
+    take_over_mapped(outer, inner, given, twins)
     return _without_twins(made, twins) if twins else made
 
 
@@ -128,7 +130,12 @@ def _without_twins(made: Any, twins: Mapping[Task, Task]) -> Any:
     return made
 
 
-def _check_elements(value: Any, task_name: str, is_mapped: bool | None) -> None:
+def check_elements(value: Any, task_name: str, is_mapped: bool | None) -> None:
+    """Refuse a constant that a task cannot be mapped over.
+
+    Raises:
+        TypeError: it has no elements.
+    """
     if not is_mapped:
         return
     if (reason := why_unmappable(value)) is not None:

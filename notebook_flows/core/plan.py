@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.graph import Graph, Input
 from notebook_flows.core.lifecycle import S
+from notebook_flows.core.terminals import deciding
 from notebook_flows.core.triggers import Counts, Trigger, Verdict, all_successful
 from notebook_flows.errors import ParameterError
 
@@ -122,7 +123,7 @@ def planned(
     if flow._reference_tasks:
         references = [number_of[task] for task in flow.reference_tasks()]
     else:
-        references = _terminal(tasks, graph)
+        references = deciding(tasks, ([tasks[one] for one in after] for after in graph.downstream))
     return Plan(
         graph=graph,
         names=[task.name for task in tasks],
@@ -154,19 +155,6 @@ def lanes_of(graph: Graph, mapped: Iterable[int]) -> dict[int, dict[int, int]]:
                 after = lanes.setdefault(one.upstream, {})
                 after[number] = after.get(number, 0) + 1
     return lanes
-
-
-def _terminal(tasks: Sequence[Task], graph: Graph) -> list[int]:
-    """Tasks that nothing waits for but the clean-up of a resource, whose own tasks decide nothing."""
-    from notebook_flows.core.resource import ResourceCleanupTask, ResourceInitTask, ResourceSetupTask
-
-    helpers = (ResourceInitTask, ResourceSetupTask, ResourceCleanupTask)
-    return [
-        number
-        for number, after in enumerate(graph.downstream)
-        if not isinstance(tasks[number], helpers)
-        and (not after or all(isinstance(tasks[one], ResourceCleanupTask) for one in after))
-    ]
 
 
 def _cleanups(tasks: Sequence[Task]) -> frozenset[int]:

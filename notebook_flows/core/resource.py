@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from notebook_flows.core import building, signals, triggers
+from notebook_flows.core.gates import is_elsewhere, put_behind
 from notebook_flows.core.task import FunctionTask, Task
 from notebook_flows.errors import NoActiveFlowError
 
@@ -134,9 +135,9 @@ class ResourceBlock:
             return
         flow = self._flow
         inside = self._made
-        flow._put_behind(self.setup_task, inside, besides=frozenset({self.init_task, self.setup_task}))
+        put_behind(flow, self.setup_task, inside, besides=frozenset({self.init_task, self.setup_task}))
         outgoing = flow._outgoing()
-        own = dict.fromkeys(task for task in inside if task in flow._into and not flow._is_elsewhere(task))
+        own = dict.fromkeys(task for task in inside if task in flow._into and not is_elsewhere(flow, task))
         last = [task for task in own if not any(edge.downstream_task in own for edge in outgoing[task])]
         self.cleanup_task.bind(self.init_task, self.setup_task, upstream_tasks=last, flow=flow)
         if self._outer is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from notebook_flows.core import building
-from notebook_flows.core.edge import Edge
+from notebook_flows.core.gates import moved, open_gates
 from notebook_flows.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -55,51 +55,23 @@ def settle(flow: Flow) -> list[str]:
 
 def _replace_by_calls(flow: Flow, calls_of: Mapping[Task, Task]) -> None:
     """Let each call have its original's edges and arguments, and the originals go."""
-    _open_gates(flow, calls_of)
+    open_gates(flow, calls_of)
     into = flow._into
     for task, edges in into.items():
         if any(edge[0] in calls_of for edge in edges):
             into[task] = dict.fromkeys(
-                _moved(edge, upstream=calls_of.get(edge[0], edge[0]), downstream=task) for edge in edges
+                moved(edge, upstream=calls_of.get(edge[0], edge[0]), downstream=task) for edge in edges
             )
     for original, call in calls_of.items():
         incoming = into.pop(original)
         into.setdefault(call, {}).update(
-            dict.fromkeys(_moved(edge, upstream=edge[0], downstream=call) for edge in incoming)
+            dict.fromkeys(moved(edge, upstream=edge[0], downstream=call) for edge in incoming)
         )
         for key, value in flow.constants.pop(original, {}).items():
             flow._set_constant(call, key, value)
         del flow._stand_ins[original]
     if flow._reference_tasks is not None:
         flow._reference_tasks = list(dict.fromkeys(calls_of.get(task, task) for task in flow._reference_tasks))
-
-
-def _open_gates(flow: Flow, calls_of: Mapping[Task, Task]) -> None:
-    """What stands for a call outside of a block leaves the block; what waits for it in there waits for the gate now."""
-    left = list(calls_of)
-    seen: set[tuple[Task, Task]] = set()
-    while left:
-        original = left.pop()
-        into = flow._into[original]
-        for gate, behind in flow._gated.get(original, ()):
-            opened = [edge for edge in into if edge[0] is gate and edge[2] is None]
-            if not opened or (original, gate) in seen:
-                continue
-            seen.add((original, gate))
-            for task in (task for task in behind if task in flow._into):
-                for edge in opened:
-                    flow._insert(_moved(edge, upstream=gate, downstream=task))
-                if task in calls_of:  # it leaves the block as well
-                    left.append(task)
-            for edge in opened:
-                del into[edge]
-    for original in calls_of:
-        flow._gated.pop(original, None)
-
-
-def _moved(edge: Edge, *, upstream: Task, downstream: Task) -> Edge:
-    # past Edge.__new__, which refuses an edge from a task to itself: validate() tells that one with all the others
-    return tuple.__new__(Edge, (upstream, downstream, edge.key, edge.mapped, edge.flattened))
 
 
 def _settle_names(flow: Flow) -> list[str]:

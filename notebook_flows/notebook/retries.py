@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from notebook_flows.core import state as api
 from notebook_flows.core.lifecycle import S
-from notebook_flows.engine.attempt import retry_details
+from notebook_flows.engine.endings import retry_details
 
 if TYPE_CHECKING:
     from notebook_flows.engine.call import Call
