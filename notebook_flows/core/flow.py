@@ -13,10 +13,11 @@ from notebook_flows.core.edge import Edge
 from notebook_flows.core.giving import as_task, give, must_be_list, wait_for_all
 from notebook_flows.core.graph import Graph, order_of
 from notebook_flows.core.members import EdgeSet, TaskSet
+from notebook_flows.core.options import at_least_one, failure_handler, seconds_of
 from notebook_flows.core.parameter import Constant, Parameter
 from notebook_flows.core.slugs import slugs_of
 from notebook_flows.core.standins import settle
-from notebook_flows.core.task import Task, _at_least_one, _failure_handler, _seconds
+from notebook_flows.core.task import Task
 from notebook_flows.core.terminals import deciding
 from notebook_flows.core.validation import compiled
 
@@ -107,17 +108,16 @@ class Flow:
         self.run_config = run_config
         self.storage = storage
         self.result = result
-        self.state_handlers = [*(state_handlers or ()), *([_failure_handler(on_failure)] if on_failure else [])]
+        self.state_handlers = [*(state_handlers or ()), *([failure_handler(on_failure)] if on_failure else [])]
         self.terminal_state_handler = terminal_state_handler
-        self.timeout = None if timeout is None else _seconds(timeout, f"timeout of flow {name!r}")
+        self.timeout = None if timeout is None else seconds_of(timeout, f"timeout of flow {name!r}")
         self.fail_fast = fail_fast
         if tag_limits is not None and not isinstance(tag_limits, Mapping):
             raise TypeError(f"tag_limits of flow {name!r} are a dict, such as {{'db': 2}}, not {tag_limits!r}.")
         self.tag_limits = {
-            tag: _at_least_one(limit, f"tag limit {tag!r} of flow {name!r}")
-            for tag, limit in (tag_limits or {}).items()
+            tag: at_least_one(limit, f"tag limit {tag!r} of flow {name!r}") for tag, limit in (tag_limits or {}).items()
         }
-        self.max_map_width = _at_least_one(max_map_width, f"max_map_width of flow {name!r}")
+        self.max_map_width = at_least_one(max_map_width, f"max_map_width of flow {name!r}")
         self.constants: dict[Task, dict[str, Any]] = {}
         self._into: dict[Task, dict[Edge, None]] = {}
         self._derived: _Derived | None = None

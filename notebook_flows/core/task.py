@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
 from functools import cached_property
-from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
-from notebook_flows.core import doors, triggers
+from notebook_flows.core import doors
 from notebook_flows.core.building import flow_for, in_apply_map, open_flow, open_tags
-from notebook_flows.core.retry import RetryPolicy
+from notebook_flows.core.options import (
+    NO_RETRIES,
+    NO_RETRY,
+    as_tags,
+    at_least_one,
+    failure_handler,
+    fit,
+    retries_of,
+    seconds_of,
+    type_of_delay,
+)
 from notebook_flows.core.signature import Signature, check_signature, fitted, signature_of
 from notebook_flows.core.triggers import Trigger, all_successful
 from notebook_flows.errors import TaskCallError
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from notebook_flows.core.flow import Flow
+    from notebook_flows.core.retry import RetryPolicy
     from notebook_flows.core.state import State
 
 type_of_trigger = Trigger | Callable[[Mapping[Any, Any]], bool]
-type_of_delay = timedelta | float | Sequence[timedelta | float]
-NO_RETRY = RetryPolicy()
-LONGEST_S = timedelta.max.total_seconds()
 
 
 class Task:
@@ -115,19 +123,19 @@ class Task:
         self.name = name or type(self).__name__
         if slug is not None:
             self.slug = slug
-        if all_tags := open_tags.get().union(() if tags is None else _as_tags(tags, self.name)):
+        if all_tags := open_tags.get().union(() if tags is None else as_tags(tags, self.name)):
             self.tags = set(all_tags)
         self._set_retries(max_retries, retry_delay, retry_on, retry_jitter)
         if timeout is not None:
-            self.timeout = _seconds(timeout, f"timeout of task {self.name!r}")
+            self.timeout = seconds_of(timeout, f"timeout of task {self.name!r}")
         if trigger is not None:
-            self.trigger = _fit("trigger", trigger, self.name)
+            self.trigger = fit("trigger", trigger, self.name)
         if not skip_on_upstream_skip:
             self.skip_on_upstream_skip = False
         self._set_cache(cache_for, cache_validator, cache_key)
-        handlers = [] if state_handlers is None else [*_fit("state_handlers", state_handlers, self.name)]
+        handlers = [] if state_handlers is None else [*fit("state_handlers", state_handlers, self.name)]
         if on_failure is not None:
-            handlers.append(_failure_handler(_fit("on_failure", on_failure, self.name)))
+            handlers.append(failure_handler(fit("on_failure", on_failure, self.name)))
         if handlers:
             self.state_handlers = handlers
         for attribute, value in (
@@ -135,10 +143,10 @@ class Task:
             ("result", result),
             ("target", target),
             ("task_run_name", task_run_name),
-            ("map_limit", None if map_limit is None else _at_least_one(map_limit, f"map_limit of task {self.name!r}")),
+            ("map_limit", None if map_limit is None else at_least_one(map_limit, f"map_limit of task {self.name!r}")),
         ):
             if value is not None:
-                setattr(self, attribute, _fit(attribute, value, self.name))
+                setattr(self, attribute, fit(attribute, value, self.name))
         if log_stdout:
             self.log_stdout = True
         self._signature = signature_of(self.run)
@@ -165,37 +173,9 @@ class Task:
     ) -> None:
         if max_retries is None and retry_delay is None and retry_on is None and not jitter:
             return
-        if max_retries is not None and type(max_retries) is not int:
-            raise TypeError(f"max_retries of task {self.name!r} is a whole number, not {max_retries!r}.")
-        if (max_retries or 0) < 0:
-            raise ValueError(f"max_retries of task {self.name!r} is {max_retries}; it must be 0 or more.")
-        if isinstance(jitter, bool) or not isinstance(jitter, (int, float)):
-            raise TypeError(f"retry_jitter of task {self.name!r} is a number, such as 0.2, not {jitter!r}.")
-        if not 0 <= jitter < inf:
-            raise ValueError(f"retry_jitter of task {self.name!r} is {jitter!r}; it must be 0 or more, and finite.")
-        if not max_retries and retry_delay is None and retry_on is None:
-            return
-        if max_retries and retry_delay is None:
-            raise ValueError(f"Task {self.name!r} has max_retries={max_retries}; say how long to rest: retry_delay=...")
-        if retry_delay is not None and not max_retries:
-            raise ValueError(f"Task {self.name!r} has a retry_delay; say how often to retry: max_retries=...")
-        if retry_on is not None:
-            classes: tuple[Any, ...] = (retry_on,) if isinstance(retry_on, type) else tuple(retry_on)
-            if any(not isinstance(c, type) or not issubclass(c, BaseException) for c in classes):
-                raise TypeError(f"retry_on of task {self.name!r} takes exception classes, not {retry_on!r}.")
-            if not max_retries:
-                raise ValueError(f"Task {self.name!r} has retry_on; say how often to retry: max_retries=...")
-            self.retry_on = classes
-        assert max_retries is not None
-        assert retry_delay is not None
-        self.max_retries = max_retries
-        what = f"retry_delay of task {self.name!r}"
-        each = retry_delay if isinstance(retry_delay, Sequence) else [retry_delay]
-        delays = tuple(timedelta(seconds=_seconds(one, what, zero_allowed=True)) for one in each)
-        if not delays:
-            raise ValueError(f"The {what} is an empty list.")
-        self.retry_delay = delays if isinstance(retry_delay, Sequence) else delays[0]
-        self.retry_policy = RetryPolicy(attempts=max_retries + 1, delays=delays, jitter=jitter)
+        retries = retries_of(self.name, max_retries, retry_delay, retry_on, jitter)
+        if retries is not NO_RETRIES:
+            self.max_retries, self.retry_delay, self.retry_on, self.retry_policy = retries
 
     def _set_cache(self, cache_for: timedelta | None, validator: Callable[..., bool] | None, key: str | None) -> None:
         if cache_for is None and validator is not None and getattr(validator, "__name__", "") != "never_use":
@@ -203,11 +183,11 @@ class Task:
                 f"Task {self.name!r} has a cache_validator but no cache_for, so nothing is cached.", stacklevel=4
             )
         if cache_for is not None:
-            self.cache_for = _fit("cache_for", cache_for, self.name)
+            self.cache_for = fit("cache_for", cache_for, self.name)
         if validator is not None:
-            self.cache_validator = _fit("cache_validator", validator, self.name)
+            self.cache_validator = fit("cache_validator", validator, self.name)
         if key is not None:
-            self.cache_key = _fit("cache_key", key, self.name)
+            self.cache_key = fit("cache_key", key, self.name)
 
     if TYPE_CHECKING:  # any arguments, so that tasks may have their own
 
@@ -335,9 +315,9 @@ class Task:
             if attribute.startswith("_") or not hasattr(self, attribute):
                 raise AttributeError(f"Task {self.name!r} has no attribute {attribute!r} to be set by task_args.")
             if attribute == "tags":  # the tags of a copy are added to those it has
-                self.tags = {*self.tags, *_as_tags(value, self.name)}
+                self.tags = {*self.tags, *as_tags(value, self.name)}
             else:
-                setattr(self, attribute, value if value is None else _fit(attribute, value, self.name))
+                setattr(self, attribute, value if value is None else fit(attribute, value, self.name))
         if self.slug is not None and "slug" not in task_args:
             self.slug = f"{self.slug}-copy"
         if {"max_retries", "retry_delay", "retry_on"} & task_args.keys():
@@ -345,9 +325,9 @@ class Task:
             if not self.max_retries:
                 self.retry_policy = NO_RETRY
         if "timeout" in task_args and self.timeout is not None:
-            self.timeout = _seconds(self.timeout, f"timeout of task {self.name!r}")
+            self.timeout = seconds_of(self.timeout, f"timeout of task {self.name!r}")
         if "map_limit" in task_args and self.map_limit is not None:
-            _at_least_one(self.map_limit, f"map_limit of task {self.name!r}")
+            at_least_one(self.map_limit, f"map_limit of task {self.name!r}")
 
     # -- order ---------------------------------------------------------------------------------------------------------
 
@@ -580,84 +560,7 @@ def defaults_from_attrs(*names: str) -> Callable[[Callable[..., Any]], Callable[
     return decorate
 
 
-def _failure_handler(on_failure: Callable[[Any, State], Any]) -> Callable[[Any, State, State], None]:
-    def call_on_failure(owner: Any, _old: State, new: State) -> None:
-        if new.is_failed():
-            on_failure(owner, new)
-
-    return call_on_failure
-
-
 def _flow_for(task: Task, flow: Flow | None) -> Flow:
     if flow is not None and not hasattr(flow, "_add_call"):
         raise TypeError(f"Task {task.name!r} is put into a Flow, not into {flow!r}. Give flow=... the flow itself.")
     return flow_for(task, flow)
-
-
-_CALLABLE = frozenset({"trigger", "on_failure", "cache_validator"})
-_TEXT_OR_CALLABLE = frozenset({"target", "task_run_name"})
-
-
-def _fit(option: str, value: Any, task_name: str) -> Any:
-    """The value of an option, if that is what it can be.
-
-    Raises:
-        TypeError: it is not.
-    """
-    what: str | None = None
-    if option in _CALLABLE:
-        if not callable(value):
-            what = "a function"
-            if option == "trigger" and isinstance(value, str) and isinstance(getattr(triggers, value, None), Trigger):
-                what = f"a function, such as triggers.{value}"
-    elif option in _TEXT_OR_CALLABLE:
-        if not isinstance(value, str) and not callable(value):
-            what = "a text, or a function that returns one"
-    elif option == "cache_for":
-        if not isinstance(value, timedelta):
-            what = "a timedelta"
-    elif option == "cache_key":
-        if not isinstance(value, str):
-            what = "a text"
-    elif option == "result":
-        if not hasattr(value, "write"):
-            what = "an object with `exists`, `read` and `write`, such as LocalResult()"
-    elif option == "state_handlers":
-        if not isinstance(value, Sequence) or isinstance(value, str):
-            raise TypeError(f"state_handlers of task {task_name!r} must be a list, even for a single one.")
-        wrong = [one for one in value if not callable(one)]
-        if wrong:
-            raise TypeError(f"state_handlers of task {task_name!r} are functions; {wrong[0]!r} is none.")
-    if what is not None:
-        raise TypeError(f"The {option} of task {task_name!r} is {what}, not {value!r}.")
-    return value
-
-
-def _as_tags(tags: Any, task_name: str) -> set[str]:
-    if isinstance(tags, str):
-        raise TypeError(f"Tags of task {task_name!r} are a set of strings, not one string: [{tags!r}].")
-    if not isinstance(tags, Iterable):
-        raise TypeError(f"Tags of task {task_name!r} are a set of strings, not {tags!r}.")
-    listed = list(tags)
-    if wrong := [one for one in listed if not isinstance(one, str)]:
-        raise TypeError(f"Tags of task {task_name!r} are strings; {wrong[0]!r} is none.")
-    return set(listed)
-
-
-def _seconds(value: Any, what: str, *, zero_allowed: bool = False) -> float:
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"The {what} is a timedelta or a number of seconds, not {value!r}.")
-    if not 0 <= seconds < LONGEST_S or (seconds == 0 and not zero_allowed):
-        raise ValueError(
-            f"The {what} is {value!r}; it must be {'0 or more' if zero_allowed else 'positive'}, and finite."
-        )
-    return float(seconds)
-
-
-def _at_least_one(value: Any, what: str) -> int:
-    if type(value) is not int:
-        raise TypeError(f"The {what} is a whole number, not {value!r}.")
-    if value < 1:
-        raise ValueError(f"The {what} is {value}; it must be 1 or more.")
-    return value
