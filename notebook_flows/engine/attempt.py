@@ -126,7 +126,11 @@ def _with_all(call: Call, arguments: dict[str, Any], started_us: int, attempt: A
         value = task.run(**arguments)
         if call.is_async:
             value = _awaited(value)
-        return _unexpected(call, value, forks_before) if forks_before != forks.count or type(value) is CoroutineType else value
+        return (
+            _unexpected(call, value, forks_before)
+            if forks_before != forks.count or type(value) is CoroutineType
+            else value
+        )
 
     with _printed(attempt) if task.log_stdout else nullcontext():
         value = in_time(call.timeout_s, attempt, run)

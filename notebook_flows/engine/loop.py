@@ -5,26 +5,27 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import signals, state as api
 from notebook_flows.core.context import context
 from notebook_flows.core.decide import Command, End, Expand, Judge, Mark, Start, decide
-from notebook_flows.core.events import RUN_ITSELF, UNMAPPED, Event, Kind
+from notebook_flows.core.events import UNMAPPED, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.core.run import tally
-from notebook_flows.engine.arguments import Arguments, UnmappableError
+from notebook_flows.engine.arguments import Arguments
 from notebook_flows.engine.attempt import perform
 from notebook_flows.engine.cache import RECENT
-from notebook_flows.engine.call import Call, Outcome, RunFacts, unwrapped
-from notebook_flows.engine.endings import retry_details
-from notebook_flows.engine.handlers import handled
+from notebook_flows.engine.final_state import judged_by_flow
+from notebook_flows.engine.handed_out import HandedOut
 from notebook_flows.engine.inbox import WaitingInbox
 from notebook_flows.engine.interrupts import Interrupts
+from notebook_flows.engine.preparation import Preparation
+from notebook_flows.engine.record import Record
 from notebook_flows.engine.stopping import tell_stopping
-from notebook_flows.engine.timeouts import TaskTimeout, is_for_others
+from notebook_flows.engine.timeouts import TaskTimeout
+from notebook_flows.engine.verdicts import MOST_ROUNDS_BY_HANDLERS, Verdicts
 from notebook_flows.engine.wording import short
 from notebook_flows.errors import StoreError
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.run import Run
     from notebook_flows.core.task import Task
+    from notebook_flows.engine.call import Call, Outcome, RunFacts
     from notebook_flows.engine.coroutines import CoroutineLane
     from notebook_flows.engine.ports import Executor, Observer, RunLog, WaitingClock
     from notebook_flows.engine.results import Ledger
@@ -46,12 +48,10 @@ LOOK_AROUND_S = 0.5
 BATCH = 256
 PATIENCE_S = 0.7
 """How long an interrupted run waits for its last commit; threads may have taken a second before."""
-MOST_ROUNDS_BY_HANDLERS = 1_000
-"""How often state handlers alone may send a task into another round; one that raises LOOP itself may do so for ever."""
 INTERRUPTED = "Interrupted (Ctrl-C)."
+LOG_GAVE_UP = "The history cannot be written."
 
 # looked up once: see `core.run`
-_event = tuple.__new__
 _TASK = Kind.TASK
 _QUEUED, _RUNNING, _SUCCESS = S.QUEUED, S.RUNNING, S.SUCCESS
 _BEGUN = (S.RUNNING, S.RETRYING, S.LOOPED, S.EXPANDED)
@@ -101,33 +101,45 @@ class Engine:
         self.clock = clock
         self.ledger = ledger
         self.timeout_s = timeout_s
-        self.ask = ask
         self.raise_errors = raise_errors
-        self.task_contexts = task_contexts or {}
-        self._observers = list(observers)
         self.error_to_raise: BaseException | None = None
         self.final_state: api.State | None = None
-        self._plain = run.plan.plain
         self._size = len(tasks)
-        self._arguments = Arguments(run, flow, tasks, ledger, is_remote=executor.is_remote)
-        self._inbox = WaitingInbox()
-        self._interrupts = Interrupts(self._inbox.wake)
         self._reason = ""
         self._flow_was_asked = False
         self._lane: CoroutineLane | None = None
-        self._events: list[Event] = []
-        self._handed_out: dict[int, None] = {}
-        self._loop_results: dict[int, Any] = {}
-        self._resumed: set[int] = set()
-        self._next_in_segment: dict[int, int] = {}
-        self._taken_over: dict[int, None] = {}
-        self._in_lane: set[int] = set()
         self._looked_s = clock.monotonic_s()
         self._deadline_s = None if timeout_s is None else clock.monotonic_s() + timeout_s
-        self._log_error: StoreError | None = None
         self._works_here = executor.works_here
         self._in_segments = executor.takes_segments and not self._works_here
         self._most_in_flight = self._capacity()
+        self._inbox = WaitingInbox()
+        self._interrupts = Interrupts(self._inbox.wake)
+        self._handed_out = HandedOut()
+        self._arguments = Arguments(run, flow, tasks, ledger, is_remote=executor.is_remote)
+        self._preparation = Preparation(
+            run,
+            flow,
+            tasks,
+            facts,
+            self._arguments,
+            clock,
+            task_contexts or {},
+            ends_tasks_by_s=self._deadline_s if executor.works_here else None,
+        )
+        self._record = Record(run, log, observers, self._log_gave_up)
+        self._verdicts = Verdicts(
+            run=run,
+            tasks=tasks,
+            facts=facts,
+            arguments=self._arguments,
+            preparation=self._preparation,
+            record=self._record,
+            ledger=ledger,
+            clock=clock,
+            interrupts=self._interrupts,
+            ask=ask,
+        )
 
     def _capacity(self) -> int:
         if self._works_here:
@@ -151,7 +163,7 @@ class Engine:
         pid = os.getpid()
         with self._interrupts as interrupts:
             try:
-                self._record_run(S.RUNNING, first)
+                self._record.add_of_run(self.clock.now_us(), S.RUNNING, first)
                 self.executor.start(self._inbox, self.facts)
                 self._loop()
             except BaseException as error:  # whatever it is: the end is recorded first, then it goes on its way
@@ -163,17 +175,17 @@ class Engine:
         if problem is None and interrupts.asked:
             problem = KeyboardInterrupt(INTERRUPTED)  # pressed when there was nothing left to stop
         if problem is not None:
-            if self._log_error is not None and problem is not self._log_error:
-                problem.add_note(str(self._log_error))
+            if self._record.error is not None and problem is not self._record.error:
+                problem.add_note(str(self._record.error))
             raise problem
-        if self._log_error is not None:
-            raise self._log_error
+        if self._record.error is not None:
+            raise self._record.error
 
     def _loop(self) -> None:
         interrupts = self._interrupts
         run, inbox, log, clock = self.run, self._inbox, self.log, self.clock
         most, in_segments, works_here = self._most_in_flight, self._in_segments, self._works_here
-        in_lane = self._in_lane
+        in_lane = self._handed_out.in_lane
         while True:
             if interrupts.asked or inbox.interrupted:
                 raise KeyboardInterrupt(INTERRUPTED)
@@ -199,7 +211,7 @@ class Engine:
     def _work_here(self) -> None:
         """Let the executor make one attempt in this thread."""
         interrupts = self._interrupts
-        self._hand_over()
+        self._record.hand_over()
         interrupts.in_user_code = True
         try:
             self.executor.work()
@@ -207,7 +219,7 @@ class Engine:
             interrupts.in_user_code = False
 
     def _wait_for_outcomes(self) -> None:
-        self._hand_over()
+        self._record.hand_over()
         if self._inbox.is_empty() and (self.run.in_flight or self.run.due or self.run.frontier):
             self._show_started()
             if self.run.in_flight:
@@ -255,11 +267,11 @@ class Engine:
         if type(command) is Start:
             self._start(command)
         elif type(command) is Mark:
-            self._mark(command.number, command.state, command.reason)
+            self._verdicts.mark(command.number, command.state, command.reason)
         elif type(command) is Judge:
-            self._judge(command.number)
+            self._verdicts.judge(command.number)
         elif type(command) is Expand:
-            self._expand(command.node)
+            self._verdicts.expand(command.node)
         elif type(command) is End:
             self._end(command)
 
@@ -267,15 +279,15 @@ class Engine:
         number = command.number
         task = self.tasks[number if number < self._size else self.run.place_of(number)[0]]
         try:
-            call = self._call(number, task)
+            call = self._preparation.make(number, task)
             if task.cache_for is not None and self._from_cache(number, task, call):
                 return
         except Exception as error:  # an element that cannot be taken, bytes that do not load: the task's own failure
-            self._mark(number, S.FAILED, f"Its arguments could not be made: {short(error)}", value=error)
+            self._verdicts.mark(number, S.FAILED, f"Its arguments could not be made: {short(error)}", value=error)
             return
         if command.then:
-            self._add_segment(call, command.then)
-        self._handed_out[number] = None
+            self._preparation.add_segment(call, command.then, self._handed_out)
+        self._handed_out.add(number)
         if call.is_async and not self.executor.is_remote:
             self._submit_async(call)
         elif task._is_parameter and self.executor.is_remote:
@@ -287,18 +299,9 @@ class Engine:
             if self._works_here:
                 self._show(number, self.clock.now_us())
 
-    def _add_segment(self, call: Call, then: tuple[int, ...]) -> None:
-        """Append the calls that may follow on the same worker."""
-        for number in then:
-            _, key, _, _ = self.run.plan.graph.inputs[number][0]
-            call.passes_to = key
-            call.then = self._call(number, self.tasks[number], without=key)
-            self._next_in_segment[call.ref] = number
-            call = call.then
-
     def _submit_async(self, call: Call) -> None:
         """Async tasks run side by side, and begin at once; they take no worker."""
-        self._in_lane.add(call.ref)
+        self._handed_out.in_lane.add(call.ref)
         if self._lane is None:
             from notebook_flows.engine.coroutines import CoroutineLane  # with asyncio, which few flows need
 
@@ -306,156 +309,11 @@ class Engine:
         self._show(call.ref, self.clock.now_us())
         self._lane.submit(call)
 
-    def _call(self, number: int, task: Task, without: str | None = None) -> Call:
-        run = self.run
-        if number < self._size:
-            node, index = number, UNMAPPED
-            arguments, gathered = self._arguments.of_task(node, without)
-        else:
-            node, index = run.place_of(number)
-            arguments, gathered = self._arguments.of_child(node, index)
-        is_plain = self._plain[node]
-        attempt = run.attempt[number] + 1
-        call = Call(number, node, task, arguments, self.facts, attempt, 1, index, gathered, is_plain)
-        resumed = self._resumed or run.plan.resumed
-        if is_plain and not run.loops and not resumed and not self.task_contexts and self._deadline_s is None:
-            return call
-        if number in run.loops:
-            call.loop = run.loops[number] + 1
-            call.context = {"task_loop_result": unwrapped(self._loop_results.get(number))}
-        if number in self._resumed or node in run.plan.resumed:
-            call.context = {**(call.context or {}), "resume": True}
-        if self.task_contexts and task in self.task_contexts:
-            call.context = {**(call.context or {}), **self.task_contexts[task]}
-        if not is_plain or self._deadline_s is not None:
-            self._equip(call, task, number)
-        return call
-
-    def _equip(self, call: Call, task: Task, number: int) -> None:
-        """Give a call what only tasks that are not plain need."""
-        call.is_async = task._signature.is_async
-        call.timeout_s = task.timeout
-        if self._deadline_s is not None and self._works_here:
-            left_s = max(self._deadline_s - self.clock.monotonic_s(), 1e-3)
-            call.timeout_s = left_s if call.timeout_s is None else min(call.timeout_s, left_s)
-            call.is_plain = False
-        node = self.run.place_of(number)[0]
-        call.context = {**(call.context or {}), "task_slug": self.flow.slugs[self.tasks[node]]}
-        if task._signature.wants_context:
-            call.upstream_states = self._arguments.upstream_states_by_name(number)
-
     def _from_cache(self, number: int, task: Task, call: Call) -> bool:
         found = RECENT.find(task, call.arguments, self.facts.context.get("parameters", {}), self.clock.now_us())
         if found is None:
             return False
-        self._mark(number, S.CACHED, "Used a cached result.", value=found.result)
-        return True
-
-    def _judge(self, number: int) -> None:
-        node = self.run.place_of(number)[0]
-        task = self.tasks[node]
-        assert callable(task.trigger)
-        try:
-            with context(self.facts.context), self._interrupts.user_code():
-                allowed = task.trigger(self._arguments.upstream_states(number))
-        except signals.Signal as signal:
-            self._mark_state(number, signal.state)
-            return
-        except BaseException as error:
-            if is_for_others(error):
-                raise
-            message = f"Unexpected error while checking the trigger of task {task.name!r}: {short(error)}"
-            self._mark(number, S.UPSTREAM_FAILED, message, value=error)
-            return
-        if allowed:
-            place = self.run.place_of(number)
-            self._record(self.clock.now_us(), Kind.VERDICT, *place, 0, 1, S.READY, {"may_run": True})
-        else:
-            self._mark(number, S.UPSTREAM_FAILED, f"Trigger {getattr(task.trigger, '__name__', 'of its own')} said no.")
-
-    def _expand(self, node: int) -> None:
-        try:
-            width, widths = self._arguments.width_of(node)
-        except UnmappableError as error:
-            self._mark(node, error.state, str(error))
-            return
-        data: dict[str, Any] = {"width": width}
-        if len(set(widths)) > 1:
-            message = (
-                f"Task {self.tasks[node].name!r} is mapped over lists of unequal lengths "
-                f"({', '.join(map(str, widths))}); the shortest counts."
-            )
-            try:
-                warnings.warn(message, stacklevel=2)
-            except Warning as error:  # the user has made errors of warnings: then it is the task's
-                self._mark(node, S.FAILED, message, value=error)
-                return
-            data["message"] = message
-        self._record(self.clock.now_us(), Kind.EXPANDED, node, UNMAPPED, 0, 1, S.EXPANDED, data)
-        self.ledger.values.extend([None] * width)
-
-    def _mark(self, number: int, state: S, reason: str, value: Any = None) -> None:
-        """Record a state that no attempt has led to; the task's handlers see it as well."""
-        node = self.run.place_of(number)[0]
-        task = self.tasks[node]
-        if task.state_handlers and state is not S.MAPPED:
-            proposed = api.class_of(state)(message=reason, result=value)
-            with context(self.facts.context), self._interrupts.user_code():
-                settled = handled(task, api.Pending(), proposed)
-            if settled is not proposed:
-                self._mark_state(number, settled, proposed=type(proposed).__name__)
-                return
-        self._settle(number, state, reason, value, None)
-
-    def _mark_state(self, number: int, state: api.State, proposed: str | None = None) -> None:
-        more = {"proposed": proposed} if proposed else None
-        state, event_state = api.ending_of(state)
-        if event_state is S.PAUSED and self._is_told_to_go_on(number):
-            return
-        if event_state is S.RETRYING:
-            details = retry_details(state)
-            if "rest_us" in details:
-                details["due_us"] = self.clock.now_us() + details.pop("rest_us")
-            more = {**(more or {}), **details}
-        if event_state is S.LOOPED and self.run.loops.get(number, 0) + 1 >= MOST_ROUNDS_BY_HANDLERS:
-            self._end_rounds(number)
-            return
-        self._settle(number, event_state, state.message or "", state.result, more)
-
-    def _end_rounds(self, number: int) -> None:
-        name = self.tasks[self.run.place_of(number)[0]].name
-        message = (
-            f"The state handlers of task {name!r} have sent it into another round {MOST_ROUNDS_BY_HANDLERS:,} times, "
-            "and would for ever. Let them return Looped only under a condition, or raise LOOP in the task."
-        )
-        self._settle(number, S.FAILED, message, signals.FAIL(message), None)
-
-    def _settle(self, number: int, state: S, message: str, value: Any, more: Mapping[str, Any] | None) -> None:
-        node, index = self.run.place_of(number)
-        if state is S.PAUSED and self._is_told_to_go_on(number):
-            return
-        data = dict(more or {})
-        if message:
-            self.ledger.messages[number] = message
-            data["message"] = message
-        if state is not S.MAPPED:
-            self.ledger.values[number] = value
-        attempt, loop = self.run.attempt[number], self.run.loops.get(number, 0) + 1
-        self._record(self.clock.now_us(), Kind.TASK, node, index, attempt, loop, state, data or None)
-
-    def _is_told_to_go_on(self, number: int) -> bool:
-        """Whether a person, asked at the terminal, lets a paused task run."""
-        if self.ask is None:
-            return False
-        node, index = self.run.place_of(number)
-        self._hand_over()
-        with self._interrupts.user_code():
-            goes_on = self.ask(self.tasks[node].name)
-        if not goes_on:
-            return False
-        self._record(self.clock.now_us(), Kind.TASK, node, index, self.run.attempt[number], 1, S.PAUSED, None)
-        self._record(self.clock.now_us(), Kind.VERDICT, node, index, 0, 1, S.READY, {"may_run": True, "by": "person"})
-        self._resumed.add(number)
+        self._verdicts.mark(number, S.CACHED, "Used a cached result.", value=found.result)
         return True
 
     # -- outcomes ------------------------------------------------------------------------------------------------------
@@ -472,36 +330,17 @@ class Engine:
             is_current = state is _RUNNING and outcome.attempt == run.attempt[number]
         if not is_current:
             return  # late: the attempt was given up
-        if self._in_lane:
-            self._in_lane.discard(number)
-        if number in self._taken_over:
-            del self._taken_over[number]
-        else:
-            self._handed_out.pop(number, None)
-        if self._next_in_segment:
-            following = self._next_in_segment.pop(number, None)
-            if following is None:
-                pass
-            elif outcome.state is _SUCCESS:  # the worker has gone on with it
-                self._taken_over[following] = None
-            else:
-                self._drop_segment(following)
+        self._handed_out.came_back(number, has_succeeded=outcome.state is _SUCCESS)
         self.ledger.values[number] = outcome.value
         node, index = (number, UNMAPPED) if number < self._size else run.place_of(number)
         if outcome.state is _SUCCESS and not outcome.message and outcome.details is None and not run.loops:
             if self.ledger.messages:
                 self.ledger.messages.pop(number, None)  # what an earlier attempt had to say
-            self._record(outcome.ended_us, _TASK, node, index, outcome.attempt, 1, _SUCCESS, None)
+            self._record.add(outcome.ended_us, _TASK, node, index, outcome.attempt, 1, _SUCCESS, None)
         else:
             self._take_unusual(outcome, node, index)
         if outcome.state is _SUCCESS and self.tasks[node].cache_for is not None:
             self._keep(number, node, index, outcome.ended_us)
-
-    def _drop_segment(self, number: int) -> None:
-        """The worker has dropped the rest of a segment, from this task run on."""
-        following: int | None = number
-        while following is not None:
-            following = self._next_in_segment.pop(following, None)
 
     def _keep(self, number: int, node: int, index: int, ended_us: int) -> None:
         """Remember a result for other runs in this process."""
@@ -523,15 +362,15 @@ class Engine:
             data["message"] = outcome.message
         else:
             self.ledger.messages.pop(number, None)  # what an earlier attempt or round had to say
-        if new is S.PAUSED and self._is_told_to_go_on(number):
+        if new is S.PAUSED and self._verdicts.is_told_to_go_on(number):
             return
         loop = self.run.loops.get(number, 0) + 1
         if new is S.LOOPED:
             if loop >= MOST_ROUNDS_BY_HANDLERS and data.get("proposed", "Looped") != "Looped":
-                self._end_rounds(number)
+                self._verdicts.end_rounds(number)
                 return
-            self._loop_results[number] = outcome.value
-        self._record(outcome.ended_us, Kind.TASK, node, index, outcome.attempt, loop, new, data or None)
+            self._preparation.loop_results[number] = outcome.value
+        self._record.add(outcome.ended_us, Kind.TASK, node, index, outcome.attempt, loop, new, data or None)
         if self.raise_errors and new is S.FAILED and self.error_to_raise is None:
             error = self.ledger.value(number)
             if isinstance(error, BaseException) and not isinstance(error, signals.Signal):
@@ -540,66 +379,28 @@ class Engine:
 
     def _show_started(self) -> None:
         """Record as running what the executor has had the time to begin, before we sleep."""
-        free = max(self.executor.workers - len(self._taken_over), 0)
-        for number in (*self._taken_over, *islice(self._handed_out, free)):
+        for number in self._handed_out.likely_begun(self.executor.workers):
             if self.run.state[number] is _QUEUED:
                 self._show(number, self.clock.now_us())
-        self._hand_over()
+        self._record.hand_over()
 
     def _show(self, number: int, at_us: int) -> None:
         run = self.run
         node, index = (number, UNMAPPED) if number < self._size else run.place_of(number)
         loop = run.loops.get(number, 0) + 1 if run.loops else 1
-        self._record(at_us, _TASK, node, index, run.attempt[number] + 1, loop, _RUNNING, None)
+        self._record.add(at_us, _TASK, node, index, run.attempt[number] + 1, loop, _RUNNING, None)
 
-    # -- recording -----------------------------------------------------------------------------------------------------
-
-    def _record(
-        self,
-        at_us: int,
-        kind: Kind,
-        node: int,
-        index: int,
-        attempt: int,
-        loop: int,
-        state: S,
-        data: Mapping[str, Any] | None,
-    ) -> None:
-        event = _event(Event, (self.run.seq + 1, at_us, kind, node, index, attempt, loop, state, data))
-        self.run.apply(event)
-        self._events.append(event)
-
-    def _record_run(self, state: S, data: Mapping[str, Any] | None) -> None:
-        self._record(self.clock.now_us(), Kind.RUN, RUN_ITSELF, UNMAPPED, 0, 1, state, data)
-
-    def _hand_over(self) -> None:
-        if self._events:
-            events, self._events = self._events, []
-            if self._log_error is None:
-                try:
-                    self.log.append(events)
-                except StoreError as error:
-                    self._log_error = error
-                    self._stop(S.CRASHED, "The history cannot be written.")
-            if self._observers:
-                self._tell_observers(events)
-
-    def _tell_observers(self, events: Sequence[Event]) -> None:
-        for observer in tuple(self._observers):
-            try:
-                observer(self.run, events)
-            except Exception:  # what only shows the run must not end it
-                logging.getLogger(__name__).exception("%r failed and is told nothing more.", observer)
-                self._observers.remove(observer)
+    def _log_gave_up(self) -> None:
+        self._stop(S.CRASHED, LOG_GAVE_UP)
 
     # -- stopping ------------------------------------------------------------------------------------------------------
 
     def _stop(self, state: S, reason: str) -> None:
         """Begin to end: nothing new starts, what runs is stopped."""
         if not self.run.stopping and not IS_FINAL[self.run.run_state]:
-            self._record_run(S.RUNNING, {"stopping": int(state), "message": reason})
+            self._record.add_of_run(self.clock.now_us(), S.RUNNING, {"stopping": int(state), "message": reason})
             self._reason = reason
-            self._hand_over()  # so that others see that it is stopping, while tasks are still being stopped
+            self._record.hand_over()  # so that others see that it is stopping, while tasks are still being stopped
             tell_stopping(self.facts.run_id, reason)
         self._take_all()
         self._show_started()
@@ -619,9 +420,9 @@ class Engine:
             return
         for number, now in enumerate(self.run.state):
             if now in _BEGUN:
-                self._settle(number, S.CANCELLED, reason or self._reason, None, None)
+                self._verdicts.settle(number, S.CANCELLED, reason or self._reason, None, None)
             elif now is S.QUEUED:
-                self._settle(number, S.NOT_RUN, reason or self._reason, None, None)
+                self._verdicts.settle(number, S.NOT_RUN, reason or self._reason, None, None)
 
     def _name_still_running(self, tasks: Sequence[str]) -> None:
         if tasks:
@@ -651,36 +452,24 @@ class Engine:
             self._settle_all("The run has ended.")
         message = command.reason or self._reason
         proposed = api.class_of(command.state)(message=message)
-        settled, event_state = api.ending_of(self._judged_by_flow(proposed))
+        settled, event_state = api.ending_of(self._judged(proposed))
         data: dict[str, Any] = {"message": settled.message or message}
         if settled is not proposed:
             data["proposed"] = type(proposed).__name__
         if IS_FINAL[event_state]:
             data["counts"] = {str(int(state)): count for state, count in tally(self.run, event_state).items()}
         self.final_state = settled
-        self._record_run(event_state, data)
+        self._record.add_of_run(self.clock.now_us(), event_state, data)
 
-    def _judged_by_flow(self, proposed: api.State) -> api.State:
+    def _judged(self, proposed: api.State) -> api.State:
         """The final state after the flow's own handlers have seen it; they are asked once."""
         flow = self.flow
         if self._flow_was_asked or not (flow.state_handlers or flow.terminal_state_handler):
             return proposed
         self._flow_was_asked = True
-        settled = proposed
+        references = {self.ledger.state(node) for node in self.run.plan.references}
         with context(self.facts.context), self._interrupts.user_code():
-            if flow.terminal_state_handler is not None:
-                try:
-                    references = {self.ledger.state(node) for node in self.run.plan.references}
-                    replaced = flow.terminal_state_handler(flow, settled, references)
-                except signals.Signal as signal:
-                    replaced = signal.state
-                except BaseException as error:  # as in `handled`
-                    if is_for_others(error):
-                        raise
-                    message = f"Exception raised while calling the terminal state handler: {short(error)}"
-                    replaced = api.Failed(message, result=error)
-                settled = replaced if isinstance(replaced, api.State) else settled
-            return handled(flow, api.Running(), settled)
+            return judged_by_flow(flow, proposed, references)
 
     def _wound_up(self, problem: BaseException | None) -> BaseException | None:
         """Whatever has happened: what runs is stopped, the end is recorded, the log is closed.
@@ -690,9 +479,9 @@ class Engine:
         """
         try:
             if isinstance(problem, StoreError):
-                self._log_error = self._log_error or problem
+                self._record.error = self._record.error or problem
                 problem = None
-                self._stop(S.CRASHED, "The history cannot be written.")
+                self._stop(S.CRASHED, LOG_GAVE_UP)
             elif isinstance(problem, KeyboardInterrupt):
                 # a command line turns the wish of another process into an interrupt, where a task holds the thread
                 self._stop(S.CANCELLED, self._asked_to_cancel() or str(problem) or INTERRUPTED)
@@ -719,8 +508,8 @@ class Engine:
             self._name_still_running(self.executor.stop(cancel_running=False))
         except Exception:  # an executor of the user's own, say; the end is recorded all the same
             logging.getLogger(__name__).exception("The executor %s did not stop well.", self.executor.name)
-        self._hand_over()
+        self._record.hand_over()
         try:
             self.log.close(PATIENCE_S if is_interrupted else None)
         except StoreError as error:
-            self._log_error = self._log_error or error
+            self._record.error = self._record.error or error

@@ -7,7 +7,7 @@ import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.engine.timeouts import TaskTimeout
+from notebook_flows.engine.attempt import TaskTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
