@@ -1,11 +1,7 @@
-"""Task cells, run by us: side by side in one kernel, each with an end of its own.
-
-The kernel's side is a stand-in, `served`, that keeps the protocol and does nothing more.
-"""
+"""Task cells, run by us: side by side in one kernel, each with an end of its own."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
@@ -22,12 +18,6 @@ if TYPE_CHECKING:
 
 LOAD = "%load_ext notebook_flows"
 BARRIER = "import threading\nmeet = threading.Barrier(2, timeout=10)"
-
-
-@pytest.fixture(autouse=True)
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "MODULE", "served")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
 
 
 def states(done: NotebookRun) -> Sequence[S]:
@@ -49,7 +39,7 @@ def printed(cell: Any) -> str:
 
 
 def test_tasks_run_side_by_side_and_each_output_stands_below_its_cell(write: Any) -> None:
-    one = "%%task {name} --pure\n{name} = '{name}'\nmeet.wait()\nfor n in range(50): print('{name}', n)\nmeet.wait()"
+    one = "%%task {name} --pure\n{name} = '{name}'\n_ = meet.wait()\nfor n in range(50): print('{name}', n)\n_ = meet.wait()"
 
     done = run_notebook(write(LOAD, BARRIER, one.format(name="left"), one.format(name="right"), "print(left + right)"))
 
@@ -98,23 +88,23 @@ def test_tasks_that_need_nothing_of_a_failed_ordinary_cell_go_on(write: Any) -> 
 
 
 def test_a_failed_task_is_tried_again_as_often_as_it_says(write: Any) -> None:
-    source = "%%task shaky --retries 2\nprint('try', attempt)\nif attempt < 3: raise OSError(attempt)\nx = attempt"
+    source = "%%task shaky --retries 2\ntries.append(1)\nx = len(tries)\nprint('try', x)\nif x < 3: raise OSError(x)"
 
-    done = run_notebook(write(source, "print(x)"))
+    done = run_notebook(write("tries = []", source, "print(x)"))
 
     assert done.is_successful, done.error
-    assert printed(cells_of(done)[0]) == "try 3\n"
-    assert printed(cells_of(done)[1]) == "3\n"
-    lines = [line.message for line in event_log().log_lines(done.run_id, task="cell-1")]
+    assert printed(cells_of(done)[1]) == "try 3\n"
+    assert printed(cells_of(done)[2]) == "3\n"
+    lines = [line.message for line in event_log().log_lines(done.run_id, task="cell-2")]
     assert [line for line in lines if line.startswith("try")] == ["try 1", "try 2", "try 3"]
     rows = [(row.node, row.attempt, row.state) for row in event_log().task_runs(done.run_id)]
-    assert rows == [(0, 1, S.RETRYING), (0, 2, S.RETRYING), (0, 3, S.SUCCESS), (1, 1, S.SUCCESS)]
+    assert rows[1:] == [(1, 1, S.RETRYING), (1, 2, S.RETRYING), (1, 3, S.SUCCESS), (2, 1, S.SUCCESS)]
 
 
 def test_a_task_fails_once_its_tries_are_used_up(write: Any) -> None:
-    done = run_notebook(write("%%task --retries 1\nraise OSError(attempt)"))
+    done = run_notebook(write("tries = []", "%%task --retries 1\ntries.append(1)\nraise OSError(len(tries))"))
 
-    assert (done.state, done.error) == (S.FAILED, "Cell 1 failed: OSError: 2")
+    assert (done.state, done.error) == (S.FAILED, "Cell 2 failed: OSError: 2")
 
 
 def test_a_thread_whose_time_is_up_is_left_alone_and_its_late_end_counts_for_nothing(write: Any) -> None:
@@ -186,9 +176,9 @@ def test_a_notebook_that_loads_nothing_is_helped_and_told(write: Any) -> None:
 
 
 def test_a_notebook_without_task_cells_gets_no_session(write: Any) -> None:
-    done = run_notebook(write("'served' in dir()", "import sys; 'notebook_flows' in sys.modules"))
+    done = run_notebook(write("import sys; 'notebook_flows' in sys.modules"))
 
-    assert [cell.outputs[0].data["text/plain"] for cell in cells_of(done)] == ["False", "False"]
+    assert cells_of(done)[0].outputs[0].data["text/plain"] == "False"
     assert done.notes == ()
 
 
