@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from notebook_flows.magics.here import Here
     from notebook_flows.session.kernelrun import KernelRun, Report
     from notebook_flows.session.notebookflow import Outlook, RunOptions
-    from notebook_flows.session.outputs import Sink
+    from notebook_flows.session.outputs import RecordingSink
     from notebook_flows.session.selection import Selection, Wish
 
 _QUIET = frozenset({S.SUCCESS, S.CACHED, S.SKIPPED, S.MAPPED})
@@ -43,7 +43,7 @@ def run_notebook_flow(here: Here, wish: Wish, given: Sequence[str], options: Run
     sink = interactive_sink(here.session)
     _warn_of_edits(here, sink)
     if not selection.reasons:
-        sink.stream("stdout", f"All {counted(len(outlook.tasks), 'task')} are up to date; `--all` runs them again.\n")
+        say(sink, f"All {counted(len(outlook.tasks), 'task')} are up to date; `--all` runs them again.\n")
         return _nothing() if here.is_awaited else None
     if background:
         return _in_background(here, outlook, selection, wish, options, sink)
@@ -59,11 +59,22 @@ def run_notebook_flow(here: Here, wish: Wish, given: Sequence[str], options: Run
     return None
 
 
+def say(sink: RecordingSink, text: str, *, name: str = "stdout") -> None:
+    """Say something below the line, before its cell ends."""
+    sink.stream(name, text)
+    sink.flush()
+
+
+def warn(sink: RecordingSink, text: str) -> None:
+    """Say something that should be noticed."""
+    say(sink, text, name="stderr")
+
+
 async def _nothing() -> None:
     return None
 
 
-async def _awaited(here: Here, run: KernelRun, outlook: Outlook, sink: Sink, began_s: float) -> None:
+async def _awaited(here: Here, run: KernelRun, outlook: Outlook, sink: RecordingSink, began_s: float) -> None:
     try:
         await run.wait()
     finally:
@@ -72,7 +83,7 @@ async def _awaited(here: Here, run: KernelRun, outlook: Outlook, sink: Sink, beg
 
 
 def _in_background(
-    here: Here, outlook: Outlook, selection: Selection, wish: Wish, options: RunOptions, sink: Sink
+    here: Here, outlook: Outlook, selection: Selection, wish: Wish, options: RunOptions, sink: RecordingSink
 ) -> Any:
     try:
         loop = asyncio.get_running_loop()
@@ -89,13 +100,13 @@ def _in_background(
         try:
             await run.wait()
         except KeyboardInterrupt:
-            sink.stream("stderr", "The run in the background was stopped.\n")
+            warn(sink, "The run in the background was stopped.\n")
         finally:
             report = here.flow.end(run)
         try:
             _tell(report, outlook, sink, monotonic() - began_s)
         except FlowRunFailed as error:
-            sink.stream("stderr", f"{error}\n")
+            warn(sink, f"{error}\n")
 
     here.flow.background = Background(run=run, waiting=loop.create_task(wait()))
     sink.stream(
@@ -104,18 +115,18 @@ def _in_background(
     return _nothing() if here.is_awaited else None
 
 
-def _warn_of_edits(here: Here, sink: Sink) -> None:
+def _warn_of_edits(here: Here, sink: RecordingSink) -> None:
     edited = [one for one in here.session.book.edited_not_executed() if one.is_task]
     if edited:
         names = ", ".join(repr(one.name) for one in edited)
-        sink.stream(
-            "stderr",
+        warn(
+            sink,
             f"Edited and not executed since: {names}. What was executed last is what runs; execute the cell to take "
             "the new text.\n",
         )
 
 
-def _tell(report: Report, outlook: Outlook, sink: Sink, elapsed_s: float) -> None:
+def _tell(report: Report, outlook: Outlook, sink: RecordingSink, elapsed_s: float) -> None:
     """How it went, in a few lines.
 
     Raises:
@@ -124,19 +135,19 @@ def _tell(report: Report, outlook: Outlook, sink: Sink, elapsed_s: float) -> Non
     """
     names = {key: task.name for key, task in report.tasks.items()}
     for line in _remarks(report, names):
-        sink.stream("stderr", f"{line}\n")
+        warn(sink, f"{line}\n")
     if report.problem is not None:
         raise report.problem
     assert report.state is not None
     rest = len(outlook.tasks.keys() - report.tasks.keys())
     more = f"; {counted(rest, 'other task')} left as {'it is' if rest == 1 else 'they are'}" if rest else ""
     run_id = str(report.state.context.get("flow_run_id", ""))[:8]
-    head = f"{counted(len(report.tasks), 'cell')} in {told_duration(elapsed_s)}{more} (run {run_id})"
+    tail = f"in {told_duration(elapsed_s)}{more} (run {run_id})"
     if report.state.is_successful():
-        sink.stream("stdout", f"{facts_of(S.SUCCESS).glyph} {head}\n")
+        say(sink, f"{facts_of(S.SUCCESS).glyph} {counted(len(report.tasks), 'cell')} {tail}\n")
         return
     bad = {key: state for key, state in report.states.items() if state not in _QUIET}
-    lines = [f"{facts_of(S.FAILED).glyph} {counted(len(bad), 'cell')} of {head}"]
+    lines = [f"{facts_of(S.FAILED).glyph} {len(bad)} of {counted(len(report.tasks), 'cell')} did not go well, {tail}"]
     failures: dict[str, BaseException | None] = {}
     for key, state in list(bad.items())[:MOST_TOLD]:
         known = report.state.result[report.tasks[key]]
@@ -210,7 +221,7 @@ def run_flow_object(here: Here, flow: Flow, given: Sequence[str], options: RunOp
         picture.finish(state)
     head = f"Flow {flow.name!r}: {facts_of(api.event_state_of(state)).word} in {told_duration(monotonic() - began_s)}"
     if state.is_successful():
-        sink.stream("stdout", f"{facts_of(S.SUCCESS).glyph} {head}\n")
+        say(sink, f"{facts_of(S.SUCCESS).glyph} {head}\n")
         return
     failures: dict[str, BaseException | None] = {}
     lines = [f"{facts_of(S.FAILED).glyph} {head}"]

@@ -117,5 +117,13 @@ class Namespace:
         deleted = self._ids.keys() - now.keys()
         return self._of_the_user(bound), self._of_the_user(deleted)
 
+    def follow(self, names: Collection[str], now: Mapping[str, Any]) -> None:
+        """Somebody else has bound or deleted these names meanwhile: that is no change of whoever is compared."""
+        for name in names:
+            if name in now:
+                self._ids[name] = id(now[name])
+            else:
+                self._ids.pop(name, None)
+
     def _of_the_user(self, names: Collection[str]) -> frozenset[str]:
         return frozenset(name for name in names if name not in self._hidden and not _HISTORY.fullmatch(name))

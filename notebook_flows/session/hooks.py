@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import logging
 import threading
 import warnings
@@ -17,7 +18,7 @@ from notebook_flows.session.saved import words
 from notebook_flows.session.taskline import task, task_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from notebook_flows.session.handrun import HandRun
     from notebook_flows.session.record import CellRecord
@@ -156,6 +157,11 @@ class Hooks:
         self._running[thread] = execution
         self._start(execution, order)
 
+    def landed(self, names: Collection[str]) -> None:
+        """Values of tasks have landed while a cell, as that with `%flow run`, is being executed: they are not its own."""
+        for execution in tuple(self._running.values()):
+            execution.before.follow(names, self.session.shell.user_ns)
+
     def _registered(self, info: Any, parent: Any) -> tuple[CellRecord, Any]:
         session = self.session
         metadata = getattr(info, "cell_meta", None) or (parent or {}).get("metadata") or {}
@@ -217,7 +223,7 @@ class Hooks:
             Change(key, execution.number, execution.record.body, bound, deleted, has_succeeded=has_succeeded)
         )
         if execution.hand_run is not None:
-            was_stopped = result is None or isinstance(error, KeyboardInterrupt)
+            was_stopped = result is None or isinstance(error, KeyboardInterrupt | asyncio.CancelledError)
             state = S.SUCCESS if has_succeeded else S.CANCELLED if was_stopped else S.FAILED
             execution.hand_run.end(state, error)
             session.hand_runs.tell_trouble()

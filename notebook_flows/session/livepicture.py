@@ -50,10 +50,9 @@ class LivePicture:
 
     def __call__(self, run: Run, events: Sequence[Event]) -> None:
         """These events have happened."""
-        is_last = IS_FINAL[run.run_state]
         now_s = monotonic()
-        if not is_last and now_s - self._drawn_s < EVERY_S:
-            return
+        if IS_FINAL[run.run_state] or now_s - self._drawn_s < EVERY_S:
+            return  # the end is drawn by `finish`
         self._drawn_s = now_s
         self._draw(standings_of_run(run))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.analysis import connect
 from notebook_flows.core.lifecycle import S
 from notebook_flows.errors import FlowError
+from notebook_flows.session import routing
 from notebook_flows.session.feeding import feeders
 from notebook_flows.session.freshness import Freshness
 from notebook_flows.session.kernelrun import KernelRun, Order
@@ -173,6 +174,7 @@ class NotebookFlow:
         """
         if self.background is not None and not self.background.run.has_ended:
             raise IsRunning
+        routing.install(self._session.shell)
         cell = self._session.book.parameters_cell
         order = Order(
             name=self._session.saved.name,
@@ -211,6 +213,7 @@ class NotebookFlow:
             self._keep(order.connections, key, values.bound)
             landed = report.landed.get(key, frozenset())
             self._session.bindings.landed(key, landed & values.bound.keys(), landed & values.deleted)
+            self._session.hooks.landed(landed)
         for key in order.connections.cells:
             if key in order.records and report.states[key] in _HAS_RUN:
                 has_succeeded = report.states[key] is S.SUCCESS
@@ -274,7 +277,7 @@ def _is_kernel(shell: Any) -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def interactive_sink(session: Session) -> Sink:
+def interactive_sink(session: Session) -> RecordingSink:
     """Where what the calling cell shows goes: below that cell, also when it has ended."""
     shell = session.shell
     if _is_kernel(shell):
