@@ -9,7 +9,7 @@ from notebook_flows.analysis import magics
 from notebook_flows.analysis.facts import CellFacts
 from notebook_flows.analysis.heap import Heap, Value
 from notebook_flows.analysis.lowering import lowered
-from notebook_flows.analysis.walking import BUILTIN_NAMES, Walk, is_history
+from notebook_flows.analysis.walking import BUILTIN_NAMES, TooIntricateError, Walk, is_history
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,8 +32,8 @@ def analyse(source: str) -> CellFacts:
         if program is None:
             return CellFacts(opaque=("syntax",))
         return _facts(program)
-    except RecursionError:
-        return CellFacts(opaque=("nested too deeply",))
+    except (RecursionError, TooIntricateError):
+        return CellFacts(opaque=("too intricate to follow",))
 
 
 magics._LISTENERS.append(analyse.cache_clear)

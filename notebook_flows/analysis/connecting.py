@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from notebook_flows.analysis.connections import Cell, Connections, Edge, Links, Reason, Unresolved
 from notebook_flows.analysis.heap import BUILTIN, DEEP, FUNCTION, LIBRARY, NOTHING, Heap, Value
 from notebook_flows.analysis.program import Program
-from notebook_flows.analysis.walking import Walk
+from notebook_flows.analysis.walking import TooIntricateError, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -113,8 +113,9 @@ class _Wiring:
         program = cell.facts.program
         try:
             walk.run((program or Program()).steps)
-        except RecursionError:
-            walk.note_unseen("nested too deeply")
+        except (RecursionError, TooIntricateError):
+            walk.note_unseen("too intricate to follow")
+            self._take_the_worst(cell, walk)
         if program is None:
             for reason in cell.facts.opaque:
                 walk.note_unseen(reason)
@@ -131,6 +132,22 @@ class _Wiring:
         self.unseen += [(cell.key, f"from {module} import *") for module in walk.star]
         self.unseen += [(cell.key, f"{name}, of IPython's history") for name in sorted(walk.history)]
         return seen
+
+    def _take_the_worst(self, cell: Cell, walk: Walk) -> None:
+        """Of a walk that was given up: it may have changed all there is and tied it together."""
+        reached = frozenset(self.heap.closure(NOTHING.union(*(v.value for v in self.versions.values()))))
+        anything = self.heap.at(("anything", cell.key), DEEP)
+        self.heap.put((anything,), reached)
+        self.heap.put([n for n in reached if self._is_changeable(n)], frozenset({anything}))
+        walk.frame = None
+        walk.write(reached)
+        for name in cell.facts.binds:
+            walk.values[name] = frozenset({anything})
+            if name not in cell.facts.may_bind:
+                walk.sure.add(name)
+        for name in sorted(cell.facts.reads | cell.facts.late):
+            walk.reads.setdefault(name, cell.facts.lines.get(name, 1))
+            walk.taken.setdefault(name, self._value_above(name) or NOTHING)
 
     def _value_above(self, name: str) -> Value | None:
         version = self.versions.get(name)

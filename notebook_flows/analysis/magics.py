@@ -68,6 +68,13 @@ def register(name: str, handler: Callable[[Magic], Effect]) -> None:
         listener()
 
 
+def unregister(name: str) -> None:
+    """The magic of this name is unknown from here on."""
+    _HANDLERS.pop(name, None)
+    for listener in _LISTENERS:
+        listener()
+
+
 def effect_of(magic: Magic) -> Effect:
     """What this use of a magic does."""
     if magic.kind in {"system", "getoutput"}:

@@ -27,6 +27,7 @@ from notebook_flows.analysis.heap import (
     Heap,
     Value,
 )
+from notebook_flows.errors import FlowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -34,12 +35,17 @@ if TYPE_CHECKING:
 BUILTIN_NAMES = frozenset(dir(builtins)) | known.ALWAYS
 _NUMBERED_HISTORY = re.compile(r"_i?\d+$")
 _ROUNDS = 12  # a loop that is not at rest by then hands its values round a ring longer than anybody writes
+_MOST_STEPS = 60_000  # in one cell, those of the functions that it calls included: about half a second
 _DUNDERS_OF_MAKING = frozenset({"__init__", "__new__", "__post_init__", "__del__", "__init_subclass__"})
 
 
 def is_history(name: str) -> bool:
     """Whether IPython keeps a value of past cells under this name."""
     return name in known.HISTORY or _NUMBERED_HISTORY.match(name) is not None
+
+
+class TooIntricateError(FlowError):
+    """The functions of the notebook call one another in more ways than can be followed; the cell becomes opaque."""
 
 
 class _State(NamedTuple):
@@ -74,6 +80,7 @@ class Walk(Calling):
         self.global_writes: set[str] = set()
         self.taken: dict[str, Value] = {}
         self._is_dead = False
+        self._steps_left = _MOST_STEPS
 
     # --- names
 
@@ -165,6 +172,9 @@ class Walk(Calling):
 
     def run(self, block: p.Block) -> None:
         """Through some steps, in order."""
+        self._steps_left -= len(block)
+        if self._steps_left < 0:
+            raise TooIntricateError
         for step in block:
             _STEPS[type(step)](self, step)
 

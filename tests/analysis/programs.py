@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any
 
 from hypothesis import strategies as st
 
@@ -176,9 +175,17 @@ class holder:
 
 
 sys.modules["far_away"] = _far_away()
-_NAME = st.sampled_from(LISTS)
-LINE = st.builds(lambda line, v, w, u: line.format(v=v, w=w, u=u), st.sampled_from(LINES), _NAME, _NAME, _NAME)
-CELL = st.tuples(st.lists(LINE, min_size=1, max_size=3).map("\n".join), st.sampled_from([True, True, True, False]))
-NOTEBOOK: st.SearchStrategy[list[Any]] = st.lists(CELL, min_size=2, max_size=7).map(
-    lambda cells: [(PRELUDE + "e = [6]\nf = [a]\n", False), *cells]
-)
+
+
+@st.composite
+def notebooks(draw: st.DrawFn) -> list[tuple[str, bool]]:
+    """A notebook out of a few kinds of lines and few names, again and again: so they meet one another."""
+    lines = st.sampled_from(draw(st.lists(st.sampled_from(LINES), min_size=2, max_size=7, unique=True)))
+    name = st.sampled_from(draw(st.lists(st.sampled_from(LISTS), min_size=2, max_size=4, unique=True)))
+    line = st.builds(lambda line, v, w, u: line.format(v=v, w=w, u=u), lines, name, name, name)
+    source = st.lists(line, min_size=1, max_size=3).map("\n".join)
+    cells = st.lists(st.tuples(source, st.sampled_from([True, True, True, False])), min_size=2, max_size=7)
+    return [(PRELUDE + "e = [6]\nf = [a]\n", False), *draw(cells)]
+
+
+NOTEBOOK = notebooks()

@@ -14,6 +14,13 @@ def edges(*expected: str) -> set[str]:
     return set(expected)
 
 
+LOG = """
+class Log:
+    def __init__(self): self.rows = []
+    def add(self, row): self.rows.append(row)
+    def __len__(self): return len(self.rows)
+log = Log()
+"""
 TABLE = [
     pytest.param(
         ["%%task a\nx = 1", "%%task b\ny = x", "%%task c\nz = x + y"],
@@ -151,8 +158,7 @@ TABLE = [
     ),
     pytest.param(
         [
-            "class Log:\n    def __init__(self): self.rows = []\n    def add(self, r): self.rows.append(r)\n"
-            "    def __len__(self): return len(self.rows)\nlog = Log()",
+            LOG,
             "%%task a\nprint(len(log))",
             "%%task b\nlog.add(1)",
             "%%task c\nprint(len(log))",
@@ -168,6 +174,11 @@ TABLE = [
         ],
         edges("a → b: f (mutation)"),
         id="a closure that remembers",
+    ),
+    pytest.param(
+        ["b = c = [1]", "%%task p\na = b + c", "%%task q\na.append(1)", "%%task r\nprint(a)"],
+        edges("p → q: a (data)", "p → r: a (data)", "q → r: a (mutation)"),
+        id="a sum of lists is a list that can be changed",
     ),
     pytest.param(
         ["%%task a\nx = 1", "%%task b\ndel x", "%%task c\nx = 2\nprint(x)"],
@@ -346,3 +357,11 @@ def test_cells_with_equal_text_are_different_cells() -> None:
     found = connected("x = []", "%%task a\nx.append([])", "%%task b\nx.append([])", "%%task c\nprint(x)")
 
     assert told(found) == {"a → b: x (mutation)", "b → c: x (mutation)"}
+
+
+def test_functions_that_call_one_another_in_too_many_ways_run_alone() -> None:
+    functions = [f"def f{n}(x): return [{', '.join(f'f{m}(x)' for m in range(n + 1, 30))}]" for n in range(30)]
+    found = connected("\n".join(functions), "%%task a\nx = [1]", "%%task b\ny = f0(x)", "%%task c\nprint(x, y)")
+
+    assert found.cells["b"].outputs == {"y"}
+    assert {"a → b: x (data)", "b → c: y (data)"} <= told(found)
