@@ -166,19 +166,22 @@ def test_nothing_is_lost_and_nothing_changes_its_place(pieces: list[tuple[str, s
 # -- a terminal's Python, without a kernel ------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def installed(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+@contextlib.contextmanager
+def task(sink: RecordingSink) -> Iterator[None]:
+    """A task's run; installed here, since pytest changes the streams between a fixture and its test."""
     install(None)
-    yield
-    uninstall(None)
+    try:
+        with routed(sink):
+            yield
+    finally:
+        uninstall(None)
 
 
-@pytest.mark.usefixtures("installed")
 def test_text_goes_to_the_sink_inside_and_to_the_terminal_outside(capsys: pytest.CaptureFixture[str]) -> None:
     sink = RecordingSink()
-
     print("before")
-    with routed(sink):
+
+    with task(sink):
         print("inside")
         print("inside too", file=sys.stderr)
         assert current_sink() is sink
@@ -213,11 +216,10 @@ def test_a_terminals_streams_and_handlers_give_tasks_their_text(
     assert texts(sink) == [("stderr", "inside\nlogged\n")]
 
 
-@pytest.mark.usefixtures("installed")
 def test_what_is_caught_inside_a_task_is_not_its_output() -> None:
     outer, inner = RecordingSink(), RecordingSink()
 
-    with routed(outer):
+    with task(outer):
         print("a")
         with diverted(inner):
             print("b")
@@ -227,18 +229,16 @@ def test_what_is_caught_inside_a_task_is_not_its_output() -> None:
     assert texts(inner) == [("stdout", "b\n")]
 
 
-@pytest.mark.usefixtures("installed")
 def test_only_text_can_be_written() -> None:
-    with routed(RecordingSink()), pytest.raises(TypeError, match="must be str, not int"):
+    with task(RecordingSink()), pytest.raises(TypeError, match="must be str, not int"):
         sys.stdout.write(1)  # type: ignore[arg-type]
 
 
-@pytest.mark.usefixtures("installed")
 def test_tqdm_draws_in_the_cell_of_its_task() -> None:
     tqdm: Any = pytest.importorskip("tqdm")
     sink = RecordingSink()
 
-    with routed(sink):
+    with task(sink):
         for _ in tqdm.tqdm(range(3), mininterval=0):
             pass
 
@@ -248,23 +248,21 @@ def test_tqdm_draws_in_the_cell_of_its_task() -> None:
     assert text.count("%") == 1
 
 
-@pytest.mark.usefixtures("installed")
 def test_rich_prints_in_the_cell_of_its_task() -> None:
     from rich.console import Console
 
     sink = RecordingSink()
-    with routed(sink):
+    with task(sink):
         Console(force_terminal=False, width=20).print("[bold]rich[/bold]")
 
     assert texts(sink) == [("stdout", "rich\n")]
 
 
-@pytest.mark.usefixtures("installed")
 def test_many_threads_of_many_tasks_mix_nothing() -> None:
     sinks = [RecordingSink() for _ in range(8)]
     barrier = threading.Barrier(8)
 
-    def task(number: int) -> None:
+    def run(number: int) -> None:
         with routed(sinks[number]):
             barrier.wait(30)
             threads = [threading.Thread(target=lambda: [print(number) for _ in range(100)]) for _ in range(4)]
@@ -274,8 +272,10 @@ def test_many_threads_of_many_tasks_mix_nothing() -> None:
                 thread.join()
 
     with contextlib.ExitStack() as stack:
+        install(None)
+        stack.callback(uninstall, None)
         for number in range(8):
-            thread = threading.Thread(target=task, args=(number,))
+            thread = threading.Thread(target=run, args=(number,))
             thread.start()
             stack.callback(thread.join)
 
