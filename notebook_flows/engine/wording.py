@@ -13,7 +13,10 @@ LONGEST_TRACEBACK = 65_536
 
 
 _AROUND = frozenset(
-    f"notebook_flows.engine.{module}" for module in ("attempt", "endings", "handlers", "targets", "timeouts")
+    {
+        *(f"notebook_flows.engine.{module}" for module in ("attempt", "endings", "handlers", "targets", "timeouts")),
+        *(f"notebook_flows.session.{module}" for module in ("awaycell", "celltask", "exclusive", "private", "running")),
+    }
 )
 """Our modules whose frames lie between the engine and the user's code."""
 

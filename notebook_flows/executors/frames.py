@@ -33,6 +33,9 @@ BACK = 13
 LINES = 14
 """Head: log lines, as tuples."""
 
+NOTE = 16
+"""Head: the number of a listener. Body: what a running task tells it."""
+
 # on the control socket, to the worker
 CONTROL = Struct("<cqq")
 GIVE_BACK = b"B"

@@ -93,6 +93,8 @@ class Shelf:
             call = call.then
         try:
             data, more = self._dumps(links)
+        except NotTransferable:  # a task that packs its own things says itself what is wrong
+            raise
         except Exception as error:
             raise self._blamed(head, error) from error
         needs.update(more)
@@ -135,6 +137,8 @@ class Shelf:
         pickler: Any = _Pickler(file, self)
         try:
             pickler.dump(value)
+        except NotTransferable:
+            raise
         except Exception:  # cloudpickle can do more, and says it better if it cannot
             file = BytesIO()
             pickler = _cloud_pickler(file, self)

@@ -16,7 +16,7 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.call import LogLine, Outcome, Pickled
 from notebook_flows.engine.open_calls import OpenCalls, ended_without, links_of, stopped
 from notebook_flows.errors import ExecutorError, NotTransferable, WorkerDied
-from notebook_flows.executors import frames
+from notebook_flows.executors import frames, notes
 from notebook_flows.executors.calls import crashed, timed_out
 from notebook_flows.executors.pickles import load_exception
 from notebook_flows.executors.shelf import Shelf, Thing
@@ -364,6 +364,8 @@ class Supervisor:
                 self._take_back(worker, frame.head)
             elif frame.kind == frames.LINES:
                 self._hand_on(*frame.head)
+            elif frame.kind == frames.NOTE:
+                notes.heard(frame.head, frame.body)
         if len(outcomes) == 1:
             self._inbox.put(outcomes[0])
         elif outcomes:

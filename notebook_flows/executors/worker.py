@@ -19,7 +19,7 @@ from notebook_flows.engine.attempt import perform
 from notebook_flows.engine.call import Call, Outcome, Pickled, unwrapped
 from notebook_flows.engine.logs import caught
 from notebook_flows.errors import NotTransferable
-from notebook_flows.executors import frames, shelf
+from notebook_flows.executors import frames, notes, shelf
 from notebook_flows.executors.pickles import dump_exception, dumps, words_of
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Worker:
     def serve(self) -> None:
         """Run calls, one after the other, until the parent lets go."""
         threading.Thread(target=self._obey, name="notebook-flows-control", daemon=True).start()
+        notes.tell_by(lambda number, note: self._send(frames.packed(frames.NOTE, number, note)))
         reader = frames.FrameReader(self._data)
         self._send(frames.packed(frames.READY, os.getpid()))
         while True:

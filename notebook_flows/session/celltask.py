@@ -5,14 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.task import Task
+from notebook_flows.engine.call import unwrapped
+from notebook_flows.errors import FlowError
+from notebook_flows.session.exclusive import run_exclusive, run_exclusive_on_loop
 from notebook_flows.session.lanes import Lane
+from notebook_flows.session.private import NeedsRealNamespace, run_on_loop, run_private
+from notebook_flows.session.remote import Errand, Sending, SentValues
+from notebook_flows.session.values import CellValues
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from notebook_flows.session.code import CellCode
+    from notebook_flows.session.minishell import MiniShell
     from notebook_flows.session.outputs import Sink
-    from notebook_flows.session.values import CellValues
+
+_HERE = frozenset(
+    {"code", "trigger", "_user_ns", "_inputs", "_sink", "_shell", "_alone", "_given", "_mini", "_sending"}
+)
+"""What stays in the process of the notebook."""
 
 
 class KernelCellTask(Task):
@@ -23,17 +34,23 @@ class KernelCellTask(Task):
         user_ns: the notebook's namespace.
         inputs: called when an attempt begins, in this process: the values of the names that the cell reads, those
             that functions read late included; more names do no harm. Names that it does not give are as in
-            ``user_ns``.
+            ``user_ns``. It may be called again within one attempt.
         sink: called when an attempt begins: where its output goes.
-        lane: where it runs.
+        lane: where it runs. On ``MAIN`` it borrows ``user_ns``: no other task may run meanwhile.
         shell: the kernel's InteractiveShell; None without one.
         hands_back: inputs that the cell may change; a process sends them back.
+        needed: names that other cells read; a process may leave others behind if they cannot be sent. None: all.
         predicted: names that it may bind or delete; what the analysis says unless given.
         unsettled: names that others may bind in ``user_ns`` while the cell runs; functions that read them are re-bound.
+        absent: names of ``user_ns`` that do not exist at the cell's place in the notebook.
         alone: makes a call on the main thread while no other task runs, with all that is done landed; without it, a
             cell that cannot run privately fails with `NeedsRealNamespace`.
+        borrows: on the loop, the cell borrows ``user_ns`` as on ``MAIN``.
         strict_shell: a failing ``!command`` fails the cell.
+        options: those of `Task`.
     """
+
+    _errand: Errand | None = None
 
     def __init__(
         self,
@@ -44,24 +61,160 @@ class KernelCellTask(Task):
         sink: Callable[[], Sink],
         lane: Lane = Lane.THREADS,
         shell: Any = None,
-        hands_back: frozenset[str] = frozenset(),
+        hands_back: Collection[str] = (),
+        needed: frozenset[str] | None = None,
         predicted: frozenset[str] | None = None,
-        unsettled: frozenset[str] = frozenset(),
-        alone: Callable[[Callable[[], CellValues]], CellValues] | None = None,
+        unsettled: Collection[str] = (),
+        absent: Collection[str] = (),
+        alone: Callable[[Callable[[], Any]], Any] | None = None,
+        borrows: bool = False,
         strict_shell: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(name=options.pop("name", code.name), **options)
         self.code = code
         self.lane = lane
+        self._user_ns = user_ns
+        self._inputs = inputs
+        self._sink = sink
+        self._shell = shell
+        self._alone = alone
+        self._borrows = borrows
+        self._hands_back = frozenset(hands_back)
+        self._needed = needed
+        self._unsettled = frozenset(unsettled)
+        self._given: dict[str, Any] = {"absent": frozenset(absent), "predicted": predicted}
+        self._strict_shell = strict_shell
+        self._mini: MiniShell | None = None
+        self._sending: Sending | None = None
+
+    @property
+    def key(self) -> str:
+        """Of its cell."""
+        return self.code.key
 
     def run(self) -> Any:
         """One attempt.
 
         Returns:
-            `CellValues`; from a worker process `SentValues`, whose ``load(user_ns)`` gives them; on the loop a
-            coroutine that gives them.
+            What `values_of` makes `CellValues` of; on the loop a coroutine that gives it.
         Raises:
             BaseException: what the cell raises; its traceback has been shown in the sink.
         """
-        raise NotImplementedError
+        if self._errand is not None:
+            from notebook_flows.session.awaycell import run_errand
+
+            return run_errand(self._errand)
+        sink = self._sink()
+        if self.lane is Lane.LOOP:
+            return self._run_on_loop(sink)
+        if self.lane is Lane.MAIN:
+            return self._run_alone(sink)
+        return self._run_in_thread(sink)
+
+    def values_of(self, value: Any) -> CellValues:
+        """What an attempt has made, from the value of its outcome; to be asked for once, before other tasks use it.
+
+        Raises:
+            NotTransferable: a value that has come from another process cannot be read here.
+        """
+        value = unwrapped(value)
+        if isinstance(value, CellValues):
+            return value
+        if not isinstance(value, SentValues) or self._sending is None:
+            raise FlowError(f"Task {self.name!r} has no values here: {type(value).__name__}.")
+        sending, self._sending = self._sending, None
+        return sending.received(value)
+
+    def stop(self) -> None:
+        """End the commands that the attempt runs, as it was cancelled or is too late; Python code cannot be ended."""
+        if self._mini is not None:
+            self._mini.stop()
+
+    def forget(self) -> None:
+        """The run is over: hold no values of it."""
+        self._mini = self._sending = None
+
+    # -- the ways to run -------------------------------------------------------------------------------------------------
+
+    def _run_in_thread(self, sink: Sink) -> CellValues:
+        try:
+            return self._run_private(sink)
+        except NeedsRealNamespace:
+            if self._alone is None:
+                raise
+        self._alone(_nothing)  # once all has landed, there may be nothing in the way any more
+        try:
+            return self._run_private(sink)
+        except NeedsRealNamespace:
+            made: CellValues = self._alone(lambda: self._run_alone(sink))
+            return made
+
+    def _run_private(self, sink: Sink) -> CellValues:
+        return run_private(
+            self.code,
+            values=self._inputs(),
+            user_ns=self._user_ns,
+            sink=sink,
+            shell=self._shell,
+            strict_shell=self._strict_shell,
+            unsettled=self._unsettled,
+            begun=self._has_begun,
+            **self._given,
+        )
+
+    def _has_begun(self, mini: MiniShell) -> None:
+        self._mini = mini
+
+    def _run_alone(self, sink: Sink) -> CellValues:
+        return run_exclusive(
+            self.code, values=self._inputs(), user_ns=self._user_ns, sink=sink, shell=self._shell, **self._given
+        )
+
+    async def _run_on_loop(self, sink: Sink) -> CellValues:
+        if not self._borrows:
+            try:
+                return await run_on_loop(
+                    self.code,
+                    values=self._inputs(),
+                    user_ns=self._user_ns,
+                    sink=sink,
+                    shell=self._shell,
+                    strict_shell=self._strict_shell,
+                    unsettled=self._unsettled,
+                    begun=self._has_begun,
+                    **self._given,
+                )
+            except NeedsRealNamespace:
+                if self._alone is None:
+                    raise
+                self._alone(_nothing)
+        return await run_exclusive_on_loop(
+            self.code, values=self._inputs(), user_ns=self._user_ns, sink=sink, shell=self._shell, **self._given
+        )
+
+    # -- another process -------------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to a worker process, made when an attempt is about to go there: its inputs as they are now.
+
+        Raises:
+            NotTransferable: a value that the cell reads cannot be sent.
+        """
+        self._sending = Sending(
+            self.code,
+            values=self._inputs(),
+            user_ns=self._user_ns,
+            sink=self._sink(),
+            shell=self._shell,
+            hands_back=self._hands_back,
+            needed=self._needed,
+            strict_shell=self._strict_shell,
+            **self._given,
+        )
+        kept = {name: value for name, value in super().__getstate__().items() if name not in _HERE}
+        return {**kept, "_errand": self._sending.errand}
+
+
+def _nothing() -> None:
+    """What is made while no task runs, where only the landing counts."""

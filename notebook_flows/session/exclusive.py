@@ -6,10 +6,8 @@ import asyncio
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.session.failures import show_failure
 from notebook_flows.session.namespace import HISTORY, difference
-from notebook_flows.session.routing import routed
-from notebook_flows.session.running import await_steps, run_steps
+from notebook_flows.session.running import around_cell, await_steps, run_steps
 from notebook_flows.session.values import CellValues
 
 if TYPE_CHECKING:
@@ -97,14 +95,8 @@ class _Borrowed:
             stack.callback(_give_back, names, before)
             if shell is not None:
                 stack.enter_context(shell.builtin_trap)
-            stack.enter_context(routed(sink))
-            try:
-                yield
-            except asyncio.CancelledError:
-                raise
-            except BaseException as error:
-                show_failure(error, self._code, sink, shell)
-                raise
+            stack.enter_context(around_cell(self._code, sink, shell))
+            yield
             self._bound, self._deleted = difference(start, names, self._code.facts)
 
     def values(self, predicted: frozenset[str] | None) -> CellValues:

@@ -7,7 +7,8 @@ import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.engine.attempt import TaskTimeout
+from notebook_flows.engine.timeouts import TaskTimeout
+from notebook_flows.session.routes import current_route
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,8 @@ def show_failure(error: BaseException, code: CellCode, sink: Sink, shell: Any = 
     if isinstance(error, TaskTimeout):  # our own word for it, which nobody need know
         shown = TimeoutError("its time was up").with_traceback(error.__traceback__)
     lines = _rendered(shown, code, shell)
+    if (route := current_route()) is not None:
+        route.catch_up()  # what children have printed comes first
     sink.error(type(shown).__name__, _sentence(shown), lines)
     for one in _chain(error):
         with suppress(RuntimeError):  # a frame that still runs: a generator that the cell has begun elsewhere

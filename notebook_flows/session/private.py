@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import FlowError
-from notebook_flows.session.failures import show_failure
-from notebook_flows.session.figures import own_figures
 from notebook_flows.session.minishell import MiniShell
 from notebook_flows.session.namespace import TaskNames, difference, start_names
 from notebook_flows.session.rebinding import Rebinding
-from notebook_flows.session.routing import routed
-from notebook_flows.session.running import await_steps, run_steps
+from notebook_flows.session.running import around_cell, await_steps, run_steps
 from notebook_flows.session.settling import Settling
 from notebook_flows.session.values import CellValues
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from notebook_flows.session.code import CellCode
     from notebook_flows.session.outputs import Sink
@@ -51,6 +48,7 @@ def run_private(
     predicted: frozenset[str] | None = None,
     unsettled: Collection[str] = (),
     absent: Collection[str] = (),
+    begun: Callable[[MiniShell], None] | None = None,
 ) -> CellValues:
     """Run a cell in this thread.
 
@@ -65,11 +63,12 @@ def run_private(
         predicted: names that it may bind or delete; what the analysis says unless given.
         unsettled: names that others may bind in ``user_ns`` meanwhile.
         absent: names of ``user_ns`` that do not exist at the cell's place in the notebook.
+        begun: is told the run's shell, which can stop its commands.
     Raises:
         NeedsRealNamespace: it cannot run like this; nothing has been run.
         BaseException: what the cell raises; it has been shown in the sink.
     """
-    run = _PrivateRun(code, values, user_ns, shell, strict_shell, unsettled, absent)
+    run = _PrivateRun(code, values, user_ns, shell, strict_shell, unsettled, absent, begun)
     with run.made(sink):
         run_steps(code, run.names, sink, shell)
     return run.values(predicted)
@@ -86,12 +85,13 @@ async def run_on_loop(
     predicted: frozenset[str] | None = None,
     unsettled: Collection[str] = (),
     absent: Collection[str] = (),
+    begun: Callable[[MiniShell], None] | None = None,
 ) -> CellValues:
     """Run a cell on the running event loop; as `run_private`, and the cell may await.
 
     It gets an asyncio task of its own, so that its output goes to its sink whoever else uses the loop.
     """
-    run = _PrivateRun(code, values, user_ns, shell, strict_shell, unsettled, absent)
+    run = _PrivateRun(code, values, user_ns, shell, strict_shell, unsettled, absent, begun)
 
     async def steps() -> None:
         with run.made(sink):
@@ -113,6 +113,7 @@ class _PrivateRun:
         strict_shell: bool,
         unsettled: Collection[str],
         absent: Collection[str],
+        begun: Callable[[MiniShell], None] | None,
     ) -> None:
         self._code = code
         self._home = user_ns
@@ -127,25 +128,18 @@ class _PrivateRun:
         if self._rebinding.obstacles:
             raise NeedsRealNamespace(code.name, self._rebinding.obstacles.values())
         self._before = dict(self.names)
+        if begun is not None:
+            begun(mini)
 
     @contextmanager
     def made(self, sink: Sink) -> Iterator[None]:
-        """Around the cell's code: its output goes to the sink, and an error is shown there."""
-        with ExitStack() as stack:
-            stack.enter_context(routed(sink))
-            try:
-                if self._code.facts.uses_pyplot:
-                    with own_figures():
-                        yield
-                else:
-                    yield
-            except asyncio.CancelledError:
-                self._give_up()
-                raise
-            except BaseException as error:
-                show_failure(error, self._code, sink, self._shell)
-                self._give_up()
-                raise
+        """Around the cell's code."""
+        try:
+            with around_cell(self._code, sink, self._shell):
+                yield
+        except BaseException:
+            self.names.open_window(())
+            raise
 
     def values(self, predicted: frozenset[str] | None) -> CellValues:
         """What the cell has bound and deleted, its functions made the notebook's; the names are closed."""
@@ -160,6 +154,3 @@ class _PrivateRun:
             unpredicted=frozenset((bound.keys() | deleted) - foreseen),
             settling=settling,
         )
-
-    def _give_up(self) -> None:
-        self.names.open_window(())

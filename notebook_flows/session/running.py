@@ -1,12 +1,19 @@
-"""The steps of a cell, one after the other, and the display of the last one."""
+"""The steps of a cell, one after the other, what surrounds them, and the display of the last one."""
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import FlowError
+from notebook_flows.session.failures import show_failure
+from notebook_flows.session.figures import own_figures
+from notebook_flows.session.routes import current_route, routed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from notebook_flows.session.code import CellCode
     from notebook_flows.session.outputs import Sink
 
@@ -20,6 +27,24 @@ class NeedsLoop(FlowError):  # noqa: N818 - the sentence that people read
 
     def __str__(self) -> str:
         return f"Task {self.name!r} has an `await` outside of functions; it runs on the kernel's event loop only."
+
+
+@contextmanager
+def around_cell(code: CellCode, sink: Sink, shell: Any = None) -> Iterator[None]:
+    """Around a cell's code: what it puts out goes to its sink, its figures are its own, an error is shown there."""
+    with ExitStack() as stack:
+        stack.enter_context(routed(sink))
+        try:
+            if code.facts.uses_pyplot:
+                with own_figures():
+                    yield
+            else:
+                yield
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            show_failure(error, code, sink, shell)
+            raise
 
 
 def run_steps(code: CellCode, names: dict[str, Any], sink: Sink, shell: Any = None) -> None:
@@ -65,6 +90,8 @@ def show(value: Any, sink: Sink, shell: Any = None) -> None:
         return
     data, metadata = _formatter(shell).format(value)
     if data:  # else it has displayed itself
+        if (route := current_route()) is not None:
+            route.catch_up()  # what children have printed comes first
         sink.result(data, metadata)
 
 

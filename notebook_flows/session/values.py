@@ -20,6 +20,7 @@ class CellValues:
         deleted: names that it has deleted.
         unpredicted: those of both that the analysis did not see coming.
         handed_back: inputs that it may have changed, as they are now, where it ran on copies of them.
+        left_behind: name -> why its value could not come back from the process in which it was bound.
         settling: of the functions that still see the names of the run.
     """
 
@@ -27,6 +28,7 @@ class CellValues:
     deleted: frozenset[str] = frozenset()
     unpredicted: frozenset[str] = frozenset()
     handed_back: Mapping[str, Any] = field(default_factory=dict)
+    left_behind: Mapping[str, str] = field(default_factory=dict)
     settling: Settling | None = field(default=None, repr=False, compare=False)
 
     def release(self) -> None:

@@ -182,8 +182,8 @@ def test_a_thread_that_outlives_its_cell_finds_its_names_at_any_time() -> None:
         (["class O: pass\no = O()\no.deep = {'a': [lambda: k]}", "k = 1"], "k = 2\ny = o.deep", r"'o' leads to"),
         (["def f(): return k\ndef g(): return fs[0]()\nfs = [f]", "k = 1"], "k = 2\ny = g()", r"'fs' leads to"),
         (
-            ["def outer():\n    def a(): return k\n    def b():\n        nonlocal a\n        a = 1\n        return a\n    "
-             "return a, b\na, b = outer()", "k = 1"],
+            [("def outer():\n    def a(): return k\n    def b():\n        nonlocal a\n        a = 1\n        return a\n    "
+             "return a, b\na, b = outer()"), "k = 1"],
             "k = 2\ny = b()",
             "binds 'a'",
         ),
