@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from notebook_flows.magics.completion import completions
 from notebook_flows.magics.here import Here
+from notebook_flows.magics.lazy import Settler
 from notebook_flows.magics.line import flow_line, obey
 from notebook_flows.session.session import session_of, start, stop
+
+if TYPE_CHECKING:
+    from notebook_flows.session.session import Session
 
 SHORT, LONG = "flow", "nbflow"
 _AWAITED = "_nbflow_awaited"
@@ -36,6 +40,7 @@ def load(shell: Any) -> None:
             stacklevel=3,
         )
     shell.register_magic_function(_flow_awaited, "line", _AWAITED)
+    _settler_of(session).install()
     if awaited_runs not in shell.input_transformers_post:
         shell.input_transformers_post.append(awaited_runs)
 
@@ -48,7 +53,17 @@ def unload(shell: Any) -> None:
             del lines[name]
     while awaited_runs in shell.input_transformers_post:
         shell.input_transformers_post.remove(awaited_runs)
-    stop(session_of(shell))
+    session = session_of(shell)
+    _settler_of(session).uninstall()
+    stop(session)
+
+
+def _settler_of(session: Session) -> Settler:
+    if session.settler is None:
+        session.settler = Settler(session)
+    found = session.settler
+    assert isinstance(found, Settler)
+    return found
 
 
 def _is_ours(magic: Any) -> bool:

@@ -55,7 +55,7 @@ def run_notebook_flow(here: Here, wish: Wish, given: Sequence[str], options: Run
         run.wait_blocking()
     finally:
         report = here.flow.end(run)
-    _tell(report, outlook, sink, monotonic() - began_s)
+    tell_report(report, outlook, sink, monotonic() - began_s)
     return None
 
 
@@ -79,7 +79,7 @@ async def _awaited(here: Here, run: KernelRun, outlook: Outlook, sink: Recording
         await run.wait()
     finally:
         report = here.flow.end(run)
-    _tell(report, outlook, sink, monotonic() - began_s)
+    tell_report(report, outlook, sink, monotonic() - began_s)
 
 
 def _in_background(
@@ -99,12 +99,11 @@ def _in_background(
     async def wait() -> None:
         try:
             await run.wait()
-        except KeyboardInterrupt:
+            tell_report(here.flow.end(run), outlook, sink, monotonic() - began_s)
+        except KeyboardInterrupt:  # must not reach the kernel's loop, which it would end
+            if not run.was_ended:
+                here.flow.end(run)
             warn(sink, "The run in the background was stopped.\n")
-        finally:
-            report = here.flow.end(run)
-        try:
-            _tell(report, outlook, sink, monotonic() - began_s)
         except FlowRunFailed as error:
             warn(sink, f"{error}\n")
 
@@ -126,7 +125,9 @@ def _warn_of_edits(here: Here, sink: RecordingSink) -> None:
         )
 
 
-def _tell(report: Report, outlook: Outlook, sink: RecordingSink, elapsed_s: float) -> None:
+def tell_report(
+    report: Report, outlook: Outlook, sink: RecordingSink, elapsed_s: float, *, is_quiet: bool = False
+) -> None:
     """How it went, in a few lines.
 
     Raises:
@@ -144,6 +145,8 @@ def _tell(report: Report, outlook: Outlook, sink: RecordingSink, elapsed_s: floa
     run_id = str(report.state.context.get("flow_run_id", ""))[:8]
     tail = f"in {told_duration(elapsed_s)}{more} (run {run_id})"
     if report.state.is_successful():
+        if is_quiet:
+            return
         say(sink, f"{facts_of(S.SUCCESS).glyph} {counted(len(report.tasks), 'cell')} {tail}\n")
         return
     bad = {key: state for key, state in report.states.items() if state not in _QUIET}

@@ -157,6 +157,12 @@ class Hooks:
         self._running[thread] = execution
         self._start(execution, order)
 
+    @property
+    def now(self) -> CellRecord | None:
+        """The cell that this thread executes."""
+        execution = self._running.get(threading.get_ident())
+        return execution.record if execution is not None else None
+
     def landed(self, names: Collection[str]) -> None:
         """Values of tasks have landed while a cell, as that with `%flow run`, is being executed: they are not its own."""
         for execution in tuple(self._running.values()):

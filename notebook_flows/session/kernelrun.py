@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from notebook_flows.session.values import CellValues
 
 STOPPING_S = 2.0
+_NOTHING = object()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +107,7 @@ class KernelRun:
 
     Attributes:
         picture: what shows it while it goes on.
+        was_ended: `end` has landed its values.
     """
 
     def __init__(
@@ -135,6 +137,7 @@ class KernelRun:
         self._since: dict[str, Any] = {}
         self._state: api.State | None = None
         self._problem: BaseException | None = None
+        self.was_ended = False
         self._has_ended = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -179,7 +182,7 @@ class KernelRun:
         key = task.code.key
         self._turns.end(key)
         if outcome.state is S.SUCCESS:
-            values = outcome.value.load(self._shell.user_ns) if hasattr(outcome.value, "load") else outcome.value
+            values = task.values_of(outcome.value)
             self._values.made(key, self._with_parameters(key, values))
 
     def _with_parameters(self, key: str, values: CellValues) -> CellValues:
@@ -260,6 +263,7 @@ class KernelRun:
 
     def end(self) -> Report:
         """Land what was made; on the main thread, between two cells."""
+        self.was_ended = True
         self.main.close()
         states = {key: self._state_of(key) for key in self.tasks}
         done = {key: values for key, values in self._values.done.items() if states[key] is S.SUCCESS}
@@ -289,10 +293,12 @@ class KernelRun:
         replaced: dict[str, frozenset[str]] = {}
         to_land: list[CellValues] = []
         for key, values in done.items():
+            names = self._shell.user_ns
             later = {
                 name
                 for name in (*values.bound, *values.deleted)
-                if (owner := self._bound_by(name)) is not None
+                if names.get(name) is not values.bound.get(name, _NOTHING)
+                and (owner := self._bound_by(name)) is not None
                 and owner not in done
                 and place.get(owner, -1) > place[key]
             }

@@ -166,6 +166,7 @@ class NotebookFlow:
         options: RunOptions,
         sink: Sink,
         is_background: bool = False,
+        is_shown: bool = True,
     ) -> KernelRun:
         """Begin to run what was selected; on the main thread.
 
@@ -197,7 +198,7 @@ class NotebookFlow:
             bound_by=self._session.bindings.owner,
             observers=observers,
         )
-        run.picture = LivePicture(run.flow, sink) if _is_kernel(self._session.shell) else None
+        run.picture = LivePicture(run.flow, sink) if is_shown and _is_kernel(self._session.shell) else None
         if run.picture is not None:
             run.picture.begin()
             observers.append(run.picture)

@@ -49,6 +49,7 @@ class Session:
         document: the code cells, as a client has told them; else the saved file tells.
         before_cell: called on the main thread before a cell runs, and before its names are looked at: values land here.
         flow: the notebook as a flow: what is stale, and runs of its cells.
+        settler: lets ordinary cells wait for the tasks that they need, where these only register; the magics' own.
         after_cell: called after a cell has run, with whether it went well.
     """
 
@@ -66,6 +67,7 @@ class Session:
         self.flow = NotebookFlow(self)
         self.after_cell.append(lambda record, ended_well: self.flow.ran_by_hand(record, has_succeeded=ended_well))
         self.hooks = Hooks(session=self)
+        self.settler: object | None = None
         self.is_started = False
 
     @property
