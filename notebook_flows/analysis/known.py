@@ -178,6 +178,10 @@ OWN_STATE = _words(
     "random.Random random.SystemRandom numpy.random.default_rng numpy.random.Generator numpy.random.RandomState"
     " numpy.random.SeedSequence numpy.random.PCG64 numpy.random.MT19937 numpy.random.Philox"
 )
+# What draws from the global random state, unless it is told by keyword where to draw from.
+DRAWS = _words("sklearn.model_selection.train_test_split sklearn.utils.shuffle sklearn.utils.resample")
+DRAWING_SAMPLES = _words("sample")
+SEEDS = _words("random_state seed rng generator")
 # ... and hidden state that is changed by setting or changing something in these.
 HIDDEN_PLACES = {
     "os.environ": "environ",

@@ -222,6 +222,8 @@ class Libraries:
             self.hidden.update(known.HIDDEN[start] for start in starts[:-1] if start in known.HIDDEN)
             if parts[0] == "random" and len(parts) > 1:
                 self.hidden.add("random")
+        if dotted in known.DRAWS and not _is_seeded(expr):
+            self.hidden.add("random")
         if dotted in known.FRAME_LOOKERS:
             self.note_unseen(f"{dotted}()")
         if dotted.startswith(known.PYPLOT) and not any(start in known.PYPLOT_GENTLE for start in starts):
@@ -303,11 +305,17 @@ class Libraries:
     def _note_method(self, expr: p.Call, name: str, target: Value) -> None:
         if name in known.DRAWING_METHODS and not self._draws_on(expr, target):
             self.uses_pyplot |= name in {"plot", "hist", "boxplot"} or _is_plot_accessor(expr.callee)
+        if name in known.DRAWING_SAMPLES and target and not _is_seeded(expr):
+            self.hidden.add("random")
         has_argument = bool(expr.args or expr.keywords)
         if name in known.WRITING_METHODS or (name in known.WRITING_WITH_ARGUMENT and has_argument):
             self.note_effect(f".{name}()")
         if name == "open":
             self._note_open(expr._replace(texts=(None, *expr.texts)))
+
+
+def _is_seeded(expr: p.Call) -> bool:
+    return any(name is None or name in known.SEEDS for name, _ in expr.keywords)
 
 
 def _is_plot_accessor(callee: p.Expr) -> bool:

@@ -8,11 +8,11 @@ import warnings
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from notebook_flows.analysis.taskcell import without_task_line
+
 if TYPE_CHECKING:
     from IPython.core.inputtransformer2 import TransformerManager
 
-_TASK_LINE = re.compile(r"\s*%%task(?:\s.*)?$")
-_CELL_MAGIC = re.compile(r"%%\w")
 # What only IPython's transformer understands. Where none of it is found, the plain parser gives the same tree sooner.
 _NEEDS_IPYTHON = re.compile(
     r"^[ \t]*(?:[%!?,;/]|>>>|\.\.\.|In \[)|=[ \t]*[%!]|\?[ \t]*$|^[ \t]*\S*[ \t]*\?", re.MULTILINE
@@ -37,30 +37,6 @@ def parsed(source: str) -> Parsed | None:
     if tree is None:  # also of plain cells that fail: an indented cell is fine for IPython
         tree = _transformed(text)
     return Parsed(tree, lines_above) if tree is not None else None
-
-
-def without_task_line(source: str) -> str:
-    r"""The cell as it is without `%%task`: that line becomes a comment, and no other line moves.
-
-    Where another cell magic follows, the two lines are swapped: IPython takes a cell magic from the first line only.
-
-    >>> without_task_line("%%task load --retries 2\nx = 1")
-    '#\nx = 1'
-    >>> without_task_line("%%task\n%%time\nx = 1")
-    '%%time\n#\nx = 1'
-    """
-    lines = source.split("\n")
-    first = next((number for number, line in enumerate(lines) if line.strip()), None)
-    if first is None:
-        return source
-    second = first + 1
-    if _TASK_LINE.match(lines[first]):
-        lines[first] = "#"
-        if second < len(lines) and _CELL_MAGIC.match(lines[second]):
-            lines[first], lines[second] = lines[second], "#"
-    elif _CELL_MAGIC.match(lines[first]) and second < len(lines) and _TASK_LINE.match(lines[second]):
-        lines[second] = "#"
-    return "\n".join(lines)
 
 
 def _transformed(text: str) -> ast.Module | None:
