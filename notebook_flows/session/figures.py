@@ -28,18 +28,14 @@ _TURN = threading.Lock()
 def own_figures() -> Iterator[None]:
     """Inside, the task has its turn with pyplot; at the end its open figures are shown, and closed.
 
+    Those of a task that fails are shown at the end of `routed`, below its error, as they are below a cell's.
+
     For tasks whose facts say ``uses_pyplot``: matplotlib is not made for threads. Stands inside of `routed(sink)`, around
     the task's code. On an event loop nobody waits, for then the one waited for could not go on.
     """
-    has_turn = _TURN.acquire(blocking=not _on_loop())
-    try:
-        try:
-            yield
-        finally:
-            show_open_figures()
-    finally:
-        if has_turn:
-            _TURN.release()
+    with _turn():
+        yield
+        _show_open_figures()
 
 
 @contextmanager
@@ -49,18 +45,35 @@ def figures_routed() -> Iterator[None]:
     sys.meta_path.insert(0, watcher)
     if _HELPERS in sys.modules:
         _divide(sys.modules[_HELPERS])
-    running().windings_up.append(show_open_figures)
+    running().windings_up.append(_show_in_turn)
     try:
         yield
     finally:
         sys.meta_path.remove(watcher)
-        running().windings_up.remove(show_open_figures)
+        running().windings_up.remove(_show_in_turn)
         helpers: Any = sys.modules.get(_HELPERS)
         if helpers is not None and isinstance(helpers.Gcf.figs, FiguresByTask):
             helpers.Gcf.figs = helpers.Gcf.figs.kernels
 
 
-def show_open_figures() -> None:
+@contextmanager
+def _turn() -> Iterator[None]:
+    has_turn = _TURN.acquire(blocking=not _on_loop())
+    try:
+        yield
+    finally:
+        if has_turn:
+            _TURN.release()
+
+
+def _show_in_turn() -> None:
+    route = current_route()
+    if route is not None and route.figures:
+        with _turn():
+            _show_open_figures()
+
+
+def _show_open_figures() -> None:
     """What the inline backend does after a cell, for the calling task; with another backend there is nothing to show."""
     route = current_route()
     if route is None or not route.figures:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from notebook_flows.notebook.streams import Lines
+
 
 class Sink(Protocol):
     """Takes what one task prints and shows; any thread may call it, at any time, also after the task's end."""
@@ -43,10 +45,14 @@ class RecordingSink:
     Args:
         execution_count: the number that results bear.
         file: where all that is printed goes if it is too much for the notebook; None: nowhere.
+
+    Attributes:
+        lines: takes what is printed for the history's log as well.
     """
 
     def __init__(self, *, execution_count: int | None = None, file: Path | None = None) -> None:
         self.execution_count = execution_count
+        self.lines: Lines | None = None
         self._kept = KeptOutputs(file)
         self._lock = threading.Lock()
         with _LIVING_LOCK:
@@ -64,6 +70,8 @@ class RecordingSink:
             with self._lock:
                 self._kept.stream(name, text)
                 self._publish_text(name, text)
+                if self.lines is not None:
+                    self.lines.add(name, text)
             self._hold_back()
 
     def display(self, data: Mapping[str, Any], metadata: Mapping[str, Any], transient: Mapping[str, Any]) -> None:
@@ -107,6 +115,8 @@ class RecordingSink:
         """The task is over; it may yet have late output."""
         with self._lock:
             self._note(self._kept.end())
+            if self.lines is not None:
+                self.lines.end()
         self.flush()
 
     def _add(self, output: dict[str, Any], kind: str, *, display_id: str | None = None, **more: Any) -> None:

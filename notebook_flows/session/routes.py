@@ -95,13 +95,18 @@ class Running:
         self._nobodys: Tap | None = None
         self._descriptors = Descriptors()
 
-    def configure(self, *, catches_descriptors: bool | None, unattributed: Callable[[str, str], None] | None) -> None:
-        """How it goes on; ``catches_descriptors`` of None: as it was."""
+    def catch_descriptors(self, *, catches: bool) -> None:
+        """Whether what a task writes past Python is its output."""
         with self.lock:
-            self.unattributed = unattributed
-            if catches_descriptors is not None:
-                self._descriptors.lead_to(None)
-                self.catches_descriptors = catches_descriptors
+            self._descriptors.lead_to(None)
+            self.catches_descriptors = catches
+            self._lead()
+
+    def tell_unattributed(self, take: Callable[[str, str], None] | None) -> None:
+        """Who gets what nobody knows the task of; None: it goes where it went before."""
+        with self.lock:
+            self._close_nobodys()
+            self.unattributed = take
             self._lead()
 
     def begin(self, route: Route) -> None:
@@ -135,7 +140,11 @@ class Running:
             self._descriptors.lead_to(self._nobodys)
         else:
             self._descriptors.lead_to(None)
-        if len(self.routes) < 2 and self._nobodys is not None:
+        if len(self.routes) < 2:
+            self._close_nobodys()
+
+    def _close_nobodys(self) -> None:
+        if self._nobodys is not None:
             self._nobodys.drain()
             self._nobodys.close()
             self._nobodys = None

@@ -7,7 +7,7 @@ first, so that a logging handler of before, or a default argument ``file=sys.std
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.session.children import children_routed
@@ -19,26 +19,19 @@ from notebook_flows.session.streams import streams_routed
 from notebook_flows.session.threads import threads_routed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["current_sink", "diverted", "install", "routed", "uninstall"]
+__all__ = ["current_sink", "diverted", "install", "routed", "unattributed_to", "uninstall"]
 
 _LOCK = threading.Lock()
 _installed: tuple[Any, ExitStack] | None = None
 
 
-def install(
-    shell: Any,
-    *,
-    unattributed: Callable[[str, str], None] | None = None,
-    catches_descriptors: bool | None = None,
-) -> None:
+def install(shell: Any, *, catches_descriptors: bool | None = None) -> None:
     """From now on printing, displaying and logging ask the context variable; without a sink all is as before.
 
     Args:
         shell: IPython's; None: only streams, threads and children.
-        unattributed: takes (``stdout`` or ``stderr``, text) that was written to a file descriptor, past Python, while
-            several tasks were running, so that nobody knows whose it is. None: it goes where it went before.
         catches_descriptors: what a task writes past Python is its output too. None: if the kernel itself does so.
     """
     global _installed
@@ -56,10 +49,29 @@ def install(
             stack.enter_context(children_routed())
             stack.enter_context(redirects_routed())
             stack.enter_context(figures_routed())
-            stack.callback(running().configure, catches_descriptors=False, unattributed=None)
+            stack.callback(running().tell_unattributed, None)
+            stack.callback(running().catch_descriptors, catches=False)
+            running().catch_descriptors(catches=watches if catches_descriptors is None else catches_descriptors)
             _installed = (shell, stack)
-            catches_descriptors = watches if catches_descriptors is None else catches_descriptors
-        running().configure(catches_descriptors=catches_descriptors, unattributed=unattributed)
+
+
+@contextmanager
+def unattributed_to(take: Callable[[str, str], None]) -> Iterator[None]:
+    """Inside, as during one run, text goes here that several tasks may have written.
+
+    Native code, and children that a task starts otherwise than by `subprocess`, write to file descriptors, past Python.
+    While one task runs, that is its output; of several, nobody knows whose it is. Outside, such text goes where it went
+    before us.
+
+    Args:
+        take: gets ``stdout`` or ``stderr``, and the text; from a thread of ours.
+    """
+    before = running().unattributed
+    running().tell_unattributed(take)
+    try:
+        yield
+    finally:
+        running().tell_unattributed(before)
 
 
 def uninstall(shell: Any) -> None:

@@ -19,10 +19,9 @@ import contextlib, logging, os, subprocess, sys, threading, time, warnings
 from concurrent.futures import ThreadPoolExecutor
 EARLY = logging.StreamHandler()  # holds the sys.stderr of now
 def early_default(text, file=sys.stdout): print(text, file=file)
-from notebook_flows.session.routing import install, uninstall, routed
+from notebook_flows.session.routing import install, uninstall, routed, unattributed_to
 from notebook_flows.session.outputs import CellSink, RecordingSink
-unattributed = []
-install(get_ipython(), unattributed=lambda name, text: unattributed.append((name, text)))
+install(get_ipython())
 sinks = {}
 def as_tasks(**bodies):
     '''Runs the functions at the same time, each as a task whose cell's request has its name.'''

@@ -108,6 +108,19 @@ def test_a_closed_figure_is_not_shown_and_a_failing_tasks_figure_is(kernel: Kern
     assert failed.reply["ename"] == "ZeroDivisionError"
 
 
+def test_a_failing_tasks_error_comes_before_its_figure_as_by_hand(kernel: Kernel) -> None:
+    code = """
+def one():
+    try:
+        with own_figures(): plt.plot([1]); 1 / 0
+    except ZeroDivisionError:
+        sinks["one"].error("ZeroDivisionError", "", [])
+as_tasks(one=one)
+"""
+
+    assert [one.kind for one in kernel.run(code).of("one")] == ["error", "display_data"]
+
+
 def test_pandas_draws_in_the_cell_of_the_task(kernel: Kernel) -> None:
     code = """
 import pandas as pd

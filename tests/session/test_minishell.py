@@ -58,12 +58,20 @@ def test_a_command_is_on_a_terminal_so_that_programs_print_line_by_line() -> Non
 
 
 def test_the_output_of_a_command_comes_while_it_runs(tmp_path: Path) -> None:
+    class Heard(RecordingSink):
+        def stream(self, name: str, text: str) -> None:
+            super().stream(name, text)
+            heard.set()
+
     os.mkfifo(tmp_path / "go")
+    heard = threading.Event()
     cell = Cell(path=tmp_path / "go")
+    cell.sink = Heard()
     thread = threading.Thread(target=cell.run, args=("!echo first; read line < {path}; echo $$line",))
     thread.start()
-    with (tmp_path / "go").open("w") as go:  # opens when the command has come so far
-        first = cell.printed
+    assert heard.wait(30)
+    first = cell.printed
+    with (tmp_path / "go").open("w") as go:
         go.write("second\n")
     thread.join(30)
 

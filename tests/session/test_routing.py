@@ -261,17 +261,22 @@ os.write(1, b"after\\n")
 
 def test_raw_text_of_several_tasks_is_told_as_nobodys(kernel: Kernel) -> None:
     code = """
-unattributed.clear()
 def step(name, n):
     os.write(1, f"{name} {n}\\n".encode())
     barrier.wait(30)
+taken = []
+with unattributed_to(lambda name, text: taken.append(text)):
+    both(step, 2)
+print(sorted("".join(taken).split("\\n")))
 both(step, 2)
-print(sorted("".join(text for _, text in unattributed).split("\\n")))
 """
 
-    answer = kernel.run(code)
+    answer = kernel.run(code, until=lambda all_: sum(str(m.content.get("text")).count("two 1") for m in all_) == 2)
 
-    assert answer.by_parent() == {"": "['', 'one 0', 'one 1', 'two 0', 'two 1']\n"}
+    told, *before_us = answer.text().splitlines()
+    assert told == "['', 'one 0', 'one 1', 'two 0', 'two 1']"
+    assert sorted(before_us) == ["one 0", "one 1", "two 0", "two 1"]
+    assert answer.of("one") == answer.of("two") == []
 
 
 def test_what_a_task_s_thread_and_child_print_after_its_end_is_still_its_own(kernel: Kernel) -> None:
