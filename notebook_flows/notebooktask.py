@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,13 +141,13 @@ class NotebookTask(Task):
         name: str | None = None,
         **options: Any,
     ) -> None:
+        for one, value in (parameters or {}).items():
+            if isinstance(value, Task):
+                in_call = f"give it in the call: notebook_task({str(path)!r})({one}=...)."
+                raise TaskCallError(str(path), None, f"{one!r} is what task {value.name!r} returns; {in_call}")
         super().__init__(name=name or Path(path).stem, **options)
         self.path = str(path)
         self.parameters = dict(parameters or {})
-        for one, value in self.parameters.items():
-            if isinstance(value, Task):
-                given_in_call = f"give it in the call: notebook_task({self.path!r})({one}=...)."
-                raise TaskCallError(self.name, None, f"{one!r} is what task {value.name!r} returns; {given_in_call}")
         self.output = None if output is None else str(output)
         self.kernel = kernel
         self.cwd = None if cwd is None else str(cwd)
@@ -164,6 +166,7 @@ class NotebookTask(Task):
             NotebookError: it cannot be read, or its kernel is unknown.
             NotebookParameterError: parameters that do not fit.
         """
+        from notebook_flows.notebook.parameters import defaults_of
         from notebook_flows.outputname import output_named
         from notebook_flows.running import run_notebook
 
@@ -171,11 +174,11 @@ class NotebookTask(Task):
         run_id = uuid.uuid4().hex
         self.run_ids.append(run_id)
         template = self.output or f"{OUTPUTS}/{_safe(self.name)}-{run_id[:8]}.ipynb"
-        target = output_named(template, self.path, given, run_id)
+        target = output_named(template, self.path, {**defaults_of(self.path), **given}, run_id)
         target.parent.mkdir(parents=True, exist_ok=True)
         stop = StopSignal()
         attempt = current_attempt()
-        with when_stopping(None if attempt is None else attempt.run_id, stop.ask):
+        with _is_under_way(run_id), when_stopping(None if attempt is None else attempt.run_id, stop.ask):
             done = run_notebook(
                 self.path,
                 parameters=given,
@@ -204,6 +207,29 @@ class NotebookTask(Task):
         where = f"notebook {self.path!r}"
         values = values_in(read_notebook(done.output_path), where, unpickles=True)
         return NotebookResult(values, output_path=done.output_path, run_id=done.run_id)
+
+
+_ends = threading.Condition()
+_under_way: set[str] = set()
+
+
+@contextmanager
+def _is_under_way(run_id: str) -> Iterator[None]:
+    with _ends:
+        _under_way.add(run_id)
+    try:
+        yield
+    finally:
+        with _ends:
+            _under_way.discard(run_id)
+            _ends.notify_all()
+
+
+def wait_for_ends(run_ids: Iterable[str], timeout_s: float) -> bool:
+    """Wait until these runs of notebook tasks in this process have ended; whether they have."""
+    asked = frozenset(run_ids)
+    with _ends:
+        return _ends.wait_for(lambda: not asked & _under_way, timeout_s)
 
 
 def notebook_task(

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from notebook_flows.notebook.stopping import StopSignal
 
 OUTPUT_SUFFIX = "-output.ipynb"
-NOT_CHOSEN = "Not chosen for this run."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,6 +248,7 @@ def run_document(
         start_timeout_s=start_timeout_s or START_TIMEOUT_S,
         prologue=_prologue(document, secrets, strict_shell=strict_shell),
         redactor=Redactor(secret.get() for secret in secrets.values()),
+        left_out=frozenset() if chosen is None else frozenset(document.nodes) - frozenset(chosen),
         session=session.code if session is not None else None,
         workers=session.workers if session is not None else 1,
         note=session.note if session is not None else "",
@@ -261,7 +261,6 @@ def run_document(
         saver.start()
         document.saver = saver
     watch = _Watch(document, executor, now, stop, _FinalPicture(flow) if session is not None else None)
-    left_out = [] if chosen is None else [task for task in flow._into if getattr(task, "place", None) not in chosen]
     flow.terminal_state_handler = watch.judge
     run_id = flow_run_id or uuid.uuid4().hex
     try:
@@ -275,7 +274,6 @@ def run_document(
             history=history,
             observers=[watch, *observers],
             flow_run_id=run_id,
-            task_states={task: api.Skipped(NOT_CHOSEN) for task in left_out},
         )
     finally:
         executor.stop(cancel_running=True)

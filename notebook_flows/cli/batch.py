@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from notebook_flows.core.flow import Flow
     from notebook_flows.notebooktask import NotebookTask
 
+LAST_ENDS_S = 1.0
+"""How long runs that are being stopped may still take; with what the engine waits less than 2 s."""
+
 
 class Job(NamedTuple):
     """One run of one notebook.
@@ -69,6 +72,7 @@ def run_batch_of(
     """
     from notebook_flows.core.flow import Flow
     from notebook_flows.executors import ThreadExecutor
+    from notebook_flows.notebooktask import wait_for_ends
     from notebook_flows.workspace import run_flow
 
     jobs = jobs_from(targets, grid, wishes.parameters, more)
@@ -84,14 +88,17 @@ def run_batch_of(
     results: Any = {}
     try:
         with told_warnings(), stops, view:
-            state = run_flow(
-                flow,
-                executor=ThreadExecutor(min(at_once, len(jobs))),
-                flow_run_id=run_id,
-                history=wishes.history,
-                observers=[stops, watch],
-            )
-            results = state.result
+            try:
+                state = run_flow(
+                    flow,
+                    executor=ThreadExecutor(min(at_once, len(jobs))),
+                    flow_run_id=run_id,
+                    history=wishes.history,
+                    observers=[stops, watch],
+                )
+                results = state.result
+            finally:  # stopped ones say in the history how they ended
+                wait_for_ends([one for task in tasks for one in task.run_ids], LAST_ENDS_S)
     except KeyboardInterrupt:
         stops.reason = stops.reason or Exit.INTERRUPTED
     ends = [_end_of(job, task, results[task] if results else None) for job, task in zip(jobs, tasks, strict=True)]

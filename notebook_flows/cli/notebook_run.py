@@ -98,7 +98,10 @@ def output_file(template: str | None, notebook: str, parameters: Mapping[str, An
     """The file that ``--output`` or ``--html`` means; folders that a template names are made."""
     if template is None:
         return None
-    named = output_named(template, notebook, parameters, run_id)
+    from notebook_flows.notebook.parameters import defaults_of
+
+    known = {**defaults_of(notebook), **parameters} if is_template(template) else parameters
+    named = output_named(template, notebook, known, run_id)
     if is_template(template):
         named.parent.mkdir(parents=True, exist_ok=True)
     return named

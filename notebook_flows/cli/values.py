@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from notebook_flows.cli.secret_values import secret_from, warn_of_open_secret
 from notebook_flows.core.parameter import DateTimeParameter
 from notebook_flows.core.secret import Secret
 from notebook_flows.errors import ParameterError
@@ -97,6 +98,15 @@ def values_for(flow: Flow, given: Iterable[Given]) -> dict[str, Any]:
 def _value(given: Given, parameter: Parameter | None) -> Any:
     if given.is_json:
         return from_json(given.text)
+    secret = secret_from(given.name, given.text)
+    if secret is not None:
+        if parameter is None or not isinstance(parameter.default, Secret):
+            raise ValueError(
+                "is no secret: its default would have to be one, as in Parameter(..., default=Secret(''))."
+            )
+        return secret
+    if parameter is not None and isinstance(parameter.default, Secret):
+        warn_of_open_secret(given.name)
     if parameter is None or isinstance(parameter, DateTimeParameter):
         return given.text
     default = parameter.default

@@ -61,7 +61,7 @@ class Dataflow:
 
     def headings(self) -> dict[str, str]:
         """{key: the key and the name}, as each cell is headed where it is explained."""
-        return {key: f"{key}  {_bare(name)}" for key, name in self.names.items()}
+        return {key: f"{key}: {_bare(name)}" for key, name in self.names.items()}
 
     def as_flow(self, name: str) -> Flow:
         """The dataflow as a flow that can be drawn; cells that only pass others' values on have no arrow of their own.

@@ -22,7 +22,7 @@ from notebook_flows.notebook.room import Room
 from notebook_flows.notebook.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from notebook_flows.engine.call import Call, RunFacts
@@ -37,6 +37,7 @@ FEWEST_WORKERS = 4
 """How many task cells may run side by side at least: many of them wait for disks and networks."""
 STRAY_S = 1.0
 """How long a kernel may take to end while threads go on in it that nobody can stop."""
+NOT_CHOSEN = "Not chosen for this run."
 
 
 def workers_here() -> int:
@@ -56,6 +57,7 @@ class KernelExecutor:
         start_timeout_s: how long the kernel may take to start.
         prologue: code that runs in silence before the first cell.
         redactor: takes the values of secrets out of all that the kernel says.
+        left_out: the places of cells that are not to run.
         session: code that makes the kernel ready for task cells; None where the notebook has none.
         workers: how many task cells may run side by side.
         note: a sentence for the run's log, about how it is run; empty: none.
@@ -80,6 +82,7 @@ class KernelExecutor:
         start_timeout_s: float = START_TIMEOUT_S,
         prologue: Sequence[str] = (),
         redactor: Redactor | None = None,
+        left_out: Collection[int] = (),
         session: str | None = None,
         workers: int = 1,
         note: str = "",
@@ -91,6 +94,7 @@ class KernelExecutor:
         self._cwd = cwd
         self._start_timeout_s = start_timeout_s
         self._prologue = prologue
+        self._left_out = left_out
         self._redactor = redactor or Redactor(())
         self._session = session
         self._note = note
@@ -280,6 +284,8 @@ class KernelExecutor:
             return self._unbegun(call, S.CRASHED, room.broken)
         if room.exit_cell:
             return self._unbegun(call, S.SKIPPED, f"The notebook ended itself in cell {room.exit_cell}.")
+        if task.place in self._left_out:
+            return self._unbegun(call, S.SKIPPED, NOT_CHOSEN)
         if SKIP_TAG in self._document.notebook.cells[task.place].metadata.tags:
             return self._unbegun(call, S.SKIPPED, f"It is tagged {SKIP_TAG!r}.")
         assert room.kernel is not None

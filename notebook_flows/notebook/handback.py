@@ -201,7 +201,7 @@ def values_in(notebook: NotebookNode, where: str, *, unpickles: bool = False) ->
 
 
 def _as_it_is(value: Any) -> Callable[[], Any]:
-    return lambda: value
+    return lambda: _decoded("json", value, unpickles=False)
 
 
 def _maker(name: str, encoder: str, data: Any, where: str, *, unpickles: bool) -> Callable[[], Any]:
@@ -218,7 +218,7 @@ def _maker(name: str, encoder: str, data: Any, where: str, *, unpickles: bool) -
 
 def _decoded(encoder: str, data: Any, *, unpickles: bool) -> Any:
     if encoder in {"json", "text", "display"}:
-        return data
+        return json.loads(json.dumps(data))  # nbformat has made dicts of its own kind
     if encoder == "pandas":
         import pandas as pd
 

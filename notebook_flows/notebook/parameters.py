@@ -67,6 +67,19 @@ def inspect(path: str | Path) -> list[NotebookParameter]:
     return declared_in(read_notebook(path), path)
 
 
+def defaults_of(path: str | Path) -> dict[str, Any]:
+    """{parameter: its default}, where that is a literal; for names of files.
+
+    Raises:
+        NotebookError: the notebook cannot be read.
+    """
+    try:
+        declared = inspect(path)
+    except NotebookParameterError:  # told when it is run
+        return {}
+    return {one.name: one.default for one in declared if one.default_text and one.default is not None}
+
+
 def declared_in(notebook: NotebookNode, path: object = "") -> list[NotebookParameter]:
     """As `inspect`, for a notebook that was read already."""
     cell = first_tagged(notebook, TAG)

@@ -95,6 +95,8 @@ def _spellings(value: Any) -> set[str]:
     text = value if isinstance(value, str) else value.decode(errors="replace") if isinstance(value, bytes) else None
     if text is None:
         return {one for one in (str(value), repr(value)) if len(one) >= SHORTEST}
+    if len(text) < SHORTEST:
+        return set()
     found = {text, *(line.strip() for line in text.splitlines() if len(line.strip()) >= SHORTEST_LINE)}
     for _ in range(2):  # JSON inside of a repr, for example
         found |= {spelling for one in found for spelling in _spelt(one)}

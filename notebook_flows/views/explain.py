@@ -42,7 +42,7 @@ def explained(
 
 def _cell(connections: Connections, names: Mapping[str, str], labels: Mapping[str, str], key: str) -> str:
     links = connections.cells[key]
-    head = printable(names.get(key, key)) + ("  (task)" if key in connections.tasks else "")
+    head = printable(names.get(key, key)) + (" (task)" if key in connections.tasks else "")
     lines = [head]
     for label, text in (
         ("reads", _inputs(links, labels)),

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
+import nbformat
 import pytest
 from cli_processes import ROOT, Started, heed_ctrl_c
 from click.testing import CliRunner
@@ -89,6 +90,28 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_notebook(tmp_path: Path) -> Callable[..., Path]:
+    """Write a notebook beside the history: a cell is its source, or its source and its tags."""
+
+    def write(
+        name: str, *cells: str | tuple[str, list[str]], kernel: str = "python3", language: str = "python"
+    ) -> Path:
+        made = []
+        for one in cells:
+            source, tags = (one, []) if isinstance(one, str) else one
+            cell = nbformat.v4.new_code_cell(source)
+            cell.metadata["tags"] = tags
+            made.append(cell)
+        spec = {"name": kernel, "display_name": kernel, "language": language}
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": spec}), path)
         return path
 
     return write

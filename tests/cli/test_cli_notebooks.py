@@ -1,0 +1,348 @@
+"""`notebook-flows run` with several notebooks, grids, choices, secrets, reports."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+
+from notebook_flows import workspace
+from notebook_flows.cli.batch import exit_of_all
+from notebook_flows.cli.exits import Exit
+from notebook_flows.cli.grid import grid_from
+from notebook_flows.core.lifecycle import S
+from notebook_flows.errors import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cli_processes import Started
+    from click.testing import Result
+
+    Command = Callable[..., Result]
+    Start = Callable[..., Started]
+    WriteNotebook = Callable[..., Path]
+
+PARAMETERS = ("region: str = 'x'\nyear: int = 2025", ["parameters"])
+
+
+def printed(path: Path) -> str:
+    notebook = nbformat.read(path, 4)
+    return "".join(
+        one.text for cell in notebook.cells for one in cell.get("outputs", ()) if one.output_type == "stream"
+    )
+
+
+# -- grids and several notebooks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "points"),
+    [
+        ([], [{}]),
+        (["a=1,2"], [{"a": "1"}, {"a": "2"}]),
+        (
+            ["a=1,2", "b=x , y"],
+            [{"a": "1", "b": "x"}, {"a": "1", "b": "y"}, {"a": "2", "b": "x"}, {"a": "2", "b": "y"}],
+        ),
+        (['a:=["x,y", null]'], [{"a": "x,y"}, {"a": None}]),
+    ],
+)
+def test_a_grid_is_the_product_of_its_values(options: list[str], points: list[dict[str, object]]) -> None:
+    assert grid_from(options) == points
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["a"], "write name=a,b,c"),
+        (["a="], "has no values"),
+        (["a=1", "a=2"], "is given twice"),
+        (["a=1,1"], "has '1' twice"),
+        (["a:=1"], "is no JSON list"),
+        (["a:=[1"], "is no JSON"),
+        ([f"{name}={','.join(map(str, range(200)))}" for name in "abc"], "has 8,000,000 combinations"),
+    ],
+)
+def test_a_grid_that_is_none_is_told(options: list[str], words: str) -> None:
+    with pytest.raises(ParameterError, match=words):
+        grid_from(options)
+
+
+def test_a_grid_runs_one_notebook_with_each_combination(start: Start, write_notebook: WriteNotebook) -> None:
+    path = write_notebook("report.ipynb", PARAMETERS, "print(region, year)", "assert (region, year) != ('so', 2)")
+
+    code, said = start("run", path, "--grid", "region=no,so", "--grid", "year=1,2", "-j", "2").end()
+
+    assert code == 1
+    for region, year in (("no", 1), ("no", 2), ("so", 1), ("so", 2)):
+        assert printed(path.with_name(f"report-region={region}-year={year}-output.ipynb")) == f"{region} {year}\n"
+    [whole] = [row for row in workspace.event_log().runs() if row.parent_run_id is None]
+    assert (whole.flow, whole.counts) == ("report.ipynb, 4 runs", {S.SUCCESS: 3, S.FAILED: 1})
+    assert "report.ipynb, 4 runs failed after" in said
+    [line] = [line for line in said.splitlines() if line.startswith("report region=so year=2 ")]
+    assert "✗ failed" in line
+    assert "AssertionError" in line
+
+
+def test_a_run_shows_what_ran_inside_of_it(nf: Command, start: Start, write_notebook: WriteNotebook) -> None:
+    first, second = (write_notebook(f"{name}.ipynb", f"# Cell of {name}\n1") for name in ("first", "second"))
+
+    code, _ = start("run", first, second, "--html", "{name}.html", "--no-input").end()
+
+    assert code == 0
+    shown = nf("show", "latest").stdout
+    assert "Flow '2 notebooks': 2 tasks, 2 success" in shown
+    assert "Inside first: run " in shown
+    assert "✓ 1 Cell of second" in shown
+    assert "Cell of first" not in first.with_suffix(".html").read_text()
+    assert "Out[1]" not in second.with_suffix(".html").read_text()
+
+
+def test_a_notebook_that_fails_is_run_again_as_a_whole(start: Start, write_notebook: WriteNotebook) -> None:
+    source = "with open('tries', 'a') as file: file.write('x')\nassert len(open('tries').read()) > 1, 'too few'"
+    path = write_notebook("flaky.ipynb", source)
+
+    code, said = start("run", path, "--retries", "3").end()
+
+    assert code == 0
+    assert "retry 1 of 3" in said
+    assert "retry 2 of 3" not in said
+    assert [row.state for row in workspace.event_log().runs()] == [S.SUCCESS, S.FAILED]
+
+
+def test_ctrl_c_stops_all_notebooks_as_cancelled(start: Start, write_notebook: WriteNotebook) -> None:
+    begun = "import os, time\nopen(os.environ['READY'], 'wb', buffering=0).write(b'!')\nfor _ in range(600): time.sleep(0.1)"
+    paths = [write_notebook(f"{name}.ipynb", begun, "1") for name in "abc"]
+    run = start("run", *paths, "-j", "2")
+    run.wait_until_begun()
+    run.wait_until_begun()
+
+    run.process.send_signal(signal.SIGINT)
+    code, said = run.end()
+
+    assert code == 130
+    assert "was cancelled after" in said
+    rows = workspace.event_log().runs()
+    assert [row.state for row in rows] == [S.CANCELLED] * 3, [row.message for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("states", "whole", "code"),
+    [
+        ([S.SUCCESS, S.SUCCESS], S.SUCCESS, Exit.SUCCESS),
+        ([S.SUCCESS, S.FAILED], S.FAILED, Exit.FAILED),
+        ([S.CRASHED, S.SUCCESS], S.FAILED, Exit.CRASHED),
+        ([S.TIMED_OUT, S.TIMED_OUT], S.FAILED, Exit.TIMED_OUT),
+        ([S.TIMED_OUT, S.CRASHED], S.FAILED, Exit.FAILED),
+        ([S.SUCCESS, S.NOT_RUN], S.CANCELLED, Exit.CANCELLED),
+        ([S.CANCELLED, S.NOT_RUN], S.TIMED_OUT, Exit.TIMED_OUT),
+    ],
+)
+def test_the_exit_code_of_several_runs(states: list[S], whole: S, code: Exit) -> None:
+    assert exit_of_all(states, whole) is code
+
+
+# -- choices -----------------------------------------------------------------------------------------------------------
+
+CHAIN = (PARAMETERS, "a = year + 1", "b = 'unused'", "c = a + 1", "print(c)", "print('end')")
+
+
+@pytest.mark.parametrize(
+    ("options", "skipped", "text"),
+    [
+        (["--only", "cell-4"], {3, 5, 6}, ""),
+        (["--only", "cell-5,3", "-p", "year=1"], {1, 6}, "3\n"),
+        (["--from", "cell-5"], {3}, "2027\nend\n"),
+        (["--from", "b = 'unused'"], set(), "2027\nend\n"),
+    ],
+)
+def test_chosen_cells_run_with_what_they_need(
+    start: Start, write_notebook: WriteNotebook, options: list[str], skipped: set[int], text: str
+) -> None:
+    path = write_notebook("chain.ipynb", *CHAIN)
+
+    code, said = start("run", path, *options, "-o", "out.ipynb").end()
+
+    assert code == 0, said
+    cells = nbformat.read(path.with_name("out.ipynb"), 4).cells
+    ran = [cell.execution_count is not None for cell in cells if "injected-parameters" not in cell.metadata.tags]
+    assert {number for number, has_run in enumerate(ran, 1) if not has_run} == skipped
+    assert printed(path.with_name("out.ipynb")) == text
+
+
+def test_chosen_tasks_of_a_flow_run_with_what_they_need(nf: Command, write: Callable[..., Path]) -> None:
+    path = write("etl.py")
+
+    only, first = nf("run", path, "--only", "extract"), nf("run", path, "--from", "clean")
+
+    assert (only.exit_code, first.exit_code) == (0, 0)
+    assert "2 success, 3 skipped" in only.stderr
+    assert only.stdout == first.stdout == "extracting\n"
+    assert "✓ load" not in only.stderr
+    assert "✓ load" in first.stderr
+
+
+# -- secrets, variables, shells ----------------------------------------------------------------------------------------
+
+SECRETS = (
+    ("from notebook_flows import Secret\ntoken: Secret", ["parameters"]),
+    "print('got', token.get())\nassert token.get()[:7] == 'hunter' + '2'",
+    "raise ValueError(token.get())",
+)
+
+
+def test_a_secret_is_in_no_file_and_in_no_message(start: Start, write_notebook: WriteNotebook, tmp_path: Path) -> None:
+    path = write_notebook("secret.ipynb", *SECRETS)
+    hidden = {"TOKEN": "hunter2-and-more"}
+
+    run = start("run", path, "-p", "token=@env:TOKEN", "--html", "page.html", env=hidden)
+    code, said = run.end()
+
+    assert code == 1
+    assert "ValueError: ***" in said
+    assert "hunter2" not in said
+    workspace.event_log().close()
+    for file in tmp_path.rglob("*"):
+        if file.is_file():
+            assert b"hunter2" not in file.read_bytes(), file
+    assert printed(tmp_path / "secret-output.ipynb") == "got ***\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "give it as token=@env:VARIABLE or @file:FILE"),
+        (["-p", "token=@env:NO_SUCH_VARIABLE"], "there is no environment variable 'NO_SUCH_VARIABLE'"),
+        (["-p", "token=@file:nowhere"], "the file nowhere cannot be read"),
+        (["-p", "token=@prompt"], "nobody sits at a terminal"),
+        (["-p", "token=@file:secret.ipynb", "-o", "{token}.ipynb"], "which is a secret"),
+    ],
+)
+def test_a_secret_that_is_not_there_is_told(
+    nf: Command, write_notebook: WriteNotebook, options: list[str], words: str
+) -> None:
+    path = write_notebook("secret.ipynb", *SECRETS)
+
+    result = nf("run", path, *options)
+
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_a_secret_for_a_parameter_of_a_flow_has_to_be_declared(nf: Command, write: Callable[..., Path]) -> None:
+    source = """
+from notebook_flows import Flow, Parameter, Secret, task
+
+@task
+def use(token): print(type(token).__name__, len(token.get()))
+
+with Flow("f") as flow: use(Parameter("token", default=Secret("")))
+"""
+    (write("token.txt", "hunter2\n"), write("f.py", source))
+
+    assert nf("run", "f.py", "-p", "token=@file:token.txt").stdout == "Secret 7\n"
+    refused = nf("run", write("etl.py"), "-p", "count=@file:token.txt")
+    assert refused.exit_code == 2
+    assert "Parameter 'count' is no secret" in refused.stderr
+
+
+def test_variables_come_from_a_file_where_they_are_not_set(start: Start, write_notebook: WriteNotebook) -> None:
+    path = write_notebook("env.ipynb", "import os\nprint(os.environ['ONE'], os.environ['TWO'])")
+    path.with_name("my.env").write_text("# both\nexport ONE='a b'\nTWO=file\n")
+
+    code, said = start("run", path, "--env-file", "my.env", env={"TWO": "set"}).end()
+
+    assert code == 0, said
+    assert printed(path.with_name("env-output.ipynb")) == "a b set\n"
+
+
+def test_a_failing_command_fails_the_run_if_wanted(start: Start, write_notebook: WriteNotebook) -> None:
+    path = write_notebook("shell.ipynb", "!false")
+
+    assert start("run", path, "-q").end() == (0, "")
+    code, said = start("run", path, "--strict-shell").end()
+
+    assert code == 1
+    assert "The command 'false' ended with exit code 1." in said
+
+
+# -- mistakes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["a.ipynb", "b.ipynb", "-o", "one.ipynb"], "Give a folder, or a template"),
+        (["a.ipynb", "b.ipynb", "-o", "{date}.ipynb"], "a and b would both be written to"),
+        (["a.ipynb", "b.ipynb", "--html", "x.html"], "--html x.html is one file"),
+        (["a.ipynb", "--grid", "region=x", "-p", "region=y"], "is given by -p and by --grid"),
+        (["a.ipynb", "--grid", "regoin=x"], "Did you mean 'region'?"),
+        (["a.ipynb", "b.ipynb", "--grid", "year=1,many"], "is a whole number (int), not 'many'"),
+        (["a.ipynb", "etl.py"], "Only notebooks can be run several at once"),
+        (["etl.py", "--grid", "count=1"], "--grid is for notebooks"),
+        (["etl.py", "--retries", "2"], "--retries is for notebooks"),
+        (["etl.py", "--only", "extrat"], "Did you mean 'extract'?"),
+        (["a.ipynb", "--only", "cell-9"], "has no cell 'cell-9'"),
+        (["a.ipynb", "--only", "1", "--from", "1"], "give one of them"),
+        (["a.ipynb", "-j", "2"], "--jobs is for several notebooks"),
+        (["a.ipynb", "--no-input"], "Give both"),
+        (["a.ipynb", "--retry-delay", "1"], "--retries N says how many"),
+        (["a.ipynb", "--env-file", "nowhere.env"], "--env-file nowhere.env cannot be read"),
+        (["a.ipynb", "--env-file", "etl.py"], "is no NAME=value"),
+        (["a.ipynb", "-o", "{regoin}.ipynb"], "Did you mean 'region'?"),
+    ],
+)
+def test_a_mistake_is_a_sentence_and_nothing_runs(
+    nf: Command,
+    write: Callable[..., Path],
+    write_notebook: WriteNotebook,
+    own_history: Path,
+    arguments: list[str],
+    words: str,
+) -> None:
+    write("etl.py")
+    for name in "ab":
+        write_notebook(f"{name}.ipynb", PARAMETERS, "print(region)")
+
+    result = nf("run", *arguments)
+
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not own_history.exists()
+
+
+# -- explaining --------------------------------------------------------------------------------------------------------
+
+
+def test_a_notebook_is_explained_cell_by_cell(nf: Command, write_notebook: WriteNotebook) -> None:
+    path = write_notebook("chain.ipynb", *CHAIN, "%%task sums\ntotal = sum(rows)")
+
+    whole, one = nf("explain", path), nf("explain", path, "4")
+
+    assert "cell-4: c = a + 1\n  reads     a (from cell-2)\n  binds     c\n" in whole.stdout
+    assert "cell-7: sums (task)" in whole.stdout
+    assert "rows" in whole.stdout.partition("unknown")[2]
+    assert one.stdout.startswith("cell-4")
+    assert "cell-5" not in one.stdout
+
+
+def test_a_notebook_in_another_language_is_shown_in_its_order(nf: Command, write_notebook: WriteNotebook) -> None:
+    path = write_notebook("r.ipynb", "x <- 1", "print(x)", kernel="ir", language="R")
+
+    shown, explained = nf("show", path), nf("explain", path)
+
+    assert "└─ 2 print(x)" in shown.stdout
+    assert explained.exit_code == 2
+    assert "is not in Python" in explained.stderr
+
+
+def test_only_notebooks_are_explained(nf: Command, write: Callable[..., Path]) -> None:
+    result = nf("explain", write("etl.py"))
+
+    assert result.exit_code == 2
+    assert "explain is for notebooks" in result.stderr
