@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.analysis import connect
+from notebook_flows.core.context import current_attempt
 from notebook_flows.core.lifecycle import S
+from notebook_flows.engine.logs import sink_of
 from notebook_flows.errors import FlowError
+from notebook_flows.notebook.streams import Lines
 from notebook_flows.session import routing
 from notebook_flows.session.feeding import feeders
 from notebook_flows.session.freshness import Freshness
@@ -243,6 +246,7 @@ class NotebookFlow:
             sink.clear(wait=True)
         else:
             sink = RecordingSink(execution_count=record.execution_count)
+        sink.lines = _log_lines()
         self.outputs[record.key] = sink
         return sink
 
@@ -291,6 +295,15 @@ class _Terminal(RecordingSink):
 
     def stream(self, name: str, text: str) -> None:
         print(text, end="", file=sys.stderr if name == "stderr" else sys.stdout, flush=True)
+
+
+def _log_lines() -> Lines | None:
+    """Takes what the attempt that begins here prints, for the log of its run."""
+    attempt = current_attempt()
+    send = None if attempt is None else sink_of(attempt.run_id)
+    if attempt is None or send is None:
+        return None
+    return Lines(send, attempt.call.task_key, attempt.call.attempt)
 
 
 def _module_of(value: Any) -> str:
