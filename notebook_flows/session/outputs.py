@@ -54,7 +54,7 @@ class RecordingSink:
         self.execution_count = execution_count
         self.lines: Lines | None = None
         self._kept = KeptOutputs(file)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finaliser or a signal handler may print while we are in here
         with _LIVING_LOCK:
             _LIVING.add(self)
 
@@ -198,7 +198,7 @@ class CellSink(RecordingSink):
 
 
 _LIVING: weakref.WeakSet[RecordingSink] = weakref.WeakSet()
-_LIVING_LOCK = threading.Lock()
+_LIVING_LOCK = threading.RLock()
 
 
 def _content(output: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ AHEAD = 4_000_000
 PATIENCE_S = 10.0
 """How long a task waits for it."""
 
-_SENDING = threading.Lock()  # the session counts its messages, and counts wrong when two threads send
+_SENDING = threading.RLock()  # the session counts its messages, and counts wrong when two threads send
 
 
 class Flushed(Protocol):

@@ -33,7 +33,7 @@ class Route:
         self.root: Route = inside.root if inside is not None else self
         self.figures: OrderedDict[Any, Any] = inside.figures if inside is not None else OrderedDict()
         self._tap: Tap | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._has_ended = False
 
     def write(self, name: str, text: str) -> None:
@@ -87,7 +87,7 @@ class Running:
     """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.routes: list[Route] = []
         self.catches_descriptors = False
         self.unattributed: Callable[[str, str], None] | None = None

@@ -95,9 +95,11 @@ class RoutedWrite:
 
     def __call__(self, string: Any, *args: Any, **more: Any) -> Any:
         """Print this."""
-        route = _route()
+        route = current_route()
         if route is None:
-            return self.inner(string, *args, **more)
+            route = _only_route() if running().routes else None
+            if route is None:
+                return self.inner(string, *args, **more)
         if not isinstance(string, str):
             reason = f"write() argument must be str, not {type(string).__name__}"
             raise TypeError(reason)
@@ -164,11 +166,12 @@ class RoutedStderr(RoutedStdout):
 
 
 def _route() -> Route | None:
-    """The caller's; of a thread that Python has not started, that of the only task that runs."""
-    route = current_route()
-    if route is None and running().routes and isinstance(threading.current_thread(), threading._DummyThread):
-        return running().only()
-    return route
+    return current_route() or _only_route()
+
+
+def _only_route() -> Route | None:
+    """In a thread that Python has not started, that of the only task that runs."""
+    return running().only() if isinstance(threading.current_thread(), threading._DummyThread) else None
 
 
 def _flush(route: Route) -> None:

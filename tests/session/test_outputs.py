@@ -109,6 +109,19 @@ def test_outputs_that_were_handed_out_do_not_change_any_more() -> None:
     assert before[0]["text"] == "a"
 
 
+def test_what_a_finaliser_prints_in_the_midst_of_it_stops_nothing() -> None:
+    class Interrupted(RecordingSink):
+        def _publish_text(self, name: str, text: str) -> None:
+            if text == "outer\n":
+                self.stream("stderr", "of a finaliser\n")
+
+    sink = Interrupted()
+
+    sink.stream("stdout", "outer\n")
+
+    assert texts(sink) == [("stdout", "outer\n"), ("stderr", "of a finaliser\n")]
+
+
 def test_too_much_text_is_cut_with_its_end_shown_and_all_of_it_in_a_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
