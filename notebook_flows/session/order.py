@@ -78,7 +78,9 @@ def _as_saved(executed: Sequence[CellRecord], document: Document, matched: dict[
         else _never_executed(cell, place)
         for place, cell in enumerate(document.cells)
     ]
-    unplaced = [one for one in executed if one.key not in matched and one.executed_us > document.written_us]
+    written_us = document.written_us
+    newer = [] if document.is_whole else [one for one in executed if one.executed_us > written_us]
+    unplaced = [one for one in newer if one.key not in matched]
     return Arrangement(records=_numbered(_inserted(found, unplaced)), source=document.origin)
 
 
@@ -138,7 +140,9 @@ def _matched(executed: Sequence[CellRecord], document: Document) -> dict[str, in
     for record in executed:
         if record.cell_id in place_of_id:
             matching.take(record, place_of_id[record.cell_id])
-    has_ids = bool(matching.found) or document.is_whole
+    if document.is_whole:
+        return matching.found
+    has_ids = bool(matching.found)
     for tell in (_text, _given_name):
         matching.by(tell)
     if not has_ids:

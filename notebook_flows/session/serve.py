@@ -8,13 +8,14 @@ message of the type ``notebook_flows_task`` with the request as its parent; see 
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import FlowError
 from notebook_flows.session import routing
 from notebook_flows.session.saved import Document, DocumentCell, words
 from notebook_flows.session.server import Server
-from notebook_flows.session.session import Mode, session_of, start
+from notebook_flows.session.session import Mode, session_of
 
 if TYPE_CHECKING:
     from notebook_flows.session.session import Session
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Of what client and kernel say to each other."""
 ORIGIN = "the runner"
+_PACKAGE = "notebook_flows"  # by its name: what it loads stands above this floor
 
 
 class ProtocolError(FlowError):
@@ -43,14 +45,14 @@ def serve(told: str) -> None:
 
     Args:
         told: JSON with ``version``; ``cells``, the notebook's code cells in order, each with ``id``, ``source`` and
-            ``tags``; and ``strict_shell``.
+            ``tags``; ``workers``, and ``strict_shell``.
     """
     wish = json.loads(told)
     if wish.get("version") != VERSION:
         raise ProtocolError(wish.get("version"))
     shell = _shell()
+    import_module(_PACKAGE).load_ipython_extension(shell)
     session = session_of(shell)
-    start(session)
     session.document = Document(
         cells=tuple(
             DocumentCell(source=cell["source"], cell_id=cell["id"], tags=words(cell.get("tags")))
@@ -62,8 +64,11 @@ def serve(told: str) -> None:
         is_whole=True,
     )
     session.mode = Mode.SERVED
+    if session.server is not None:
+        session.server.close()
     routing.install(shell)
-    session.server = Server(session, strict_shell=bool(wish.get("strict_shell")))
+    workers = int(wish.get("workers") or 1)
+    session.server = Server(session, workers=workers, strict_shell=bool(wish.get("strict_shell")))
 
 
 def cancel(task: str, attempt: int) -> None:

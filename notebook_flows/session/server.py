@@ -8,24 +8,27 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.analysis import CellFacts, connect
+from notebook_flows.errors import FlowError
+from notebook_flows.session.awaylane import AwayLane
+from notebook_flows.session.celltask import KernelCellTask
 from notebook_flows.session.code import prepare
 from notebook_flows.session.landing import land
+from notebook_flows.session.lanes import Lane
 from notebook_flows.session.mainlane import MainLane
 from notebook_flows.session.outputs import CellSink
-from notebook_flows.session.private import NeedsRealNamespace
 from notebook_flows.session.runvalues import RunValues
 from notebook_flows.session.served import ServedAttempt, publish_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from notebook_flows.analysis import Cell, Connections
+    from notebook_flows.session.code import CellCode
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.session import Session
     from notebook_flows.session.values import CellValues
 
 SKIP_TAG = "skip-execution"
-MAIN = "main"
 _HERE = "__import__('notebook_flows.session.serve', fromlist=['serve'])"
 _RUN = f"{_HERE}.run_held()"
 _AWAIT = f"await {_HERE}.await_held()"
@@ -39,14 +42,16 @@ class Server:
 
     Args:
         session: whose document is the client's.
+        workers: how many processes there may be.
         strict_shell: a failing ``!command`` fails its task.
     """
 
-    def __init__(self, session: Session, *, strict_shell: bool = False) -> None:
+    def __init__(self, session: Session, *, workers: int, strict_shell: bool = False) -> None:
         self._session = session
+        self._workers = workers
         self._strict_shell = strict_shell
         records = session.book.records()
-        self._records = {one.key: one for one in records}
+        self._names = {one.key: one.name for one in records}
         self._connections: Connections = connect([_as_cell(one) for one in records])
         self._place = {key: place for place, key in enumerate(self._connections.cells)}
         tasks = self._connections.tasks
@@ -55,16 +60,20 @@ class Server:
         self._latest: dict[str, int] = {}
         self._attempts: dict[tuple[str, int], ServedAttempt] = {}
         self._held: ServedAttempt | None = None
-        self._main: MainLane | None = None
-        self._changed = threading.Condition()
-        self._running: set[tuple[str, int]] = set()
-        self._wait_to_be_alone: list[ServedAttempt] = []
+        self._away: AwayLane | None = None
+        self._floor = Floor()
         session.before_cell.append(self.before_cell)
+
+    def close(self) -> None:
+        """Another one takes over: what still runs leaves nothing."""
+        self._session.before_cell.remove(self.before_cell)
+        for name, number in tuple(self._attempts):
+            self.cancel(name, number)
 
     # -- what the client asks; on the main thread ----------------------------------------------------------------------
 
     def start(self, record: CellRecord, order: Mapping[str, Any]) -> bool:
-        """A request for a task cell: whether the cell's own code is to be left out of it.
+        """A request for a task cell: its own code is left out of it.
 
         Args:
             record: the cell, as it was sent.
@@ -72,36 +81,42 @@ class Server:
         """
         try:
             attempt = self._attempt(record, order)
-            if order.get("executor") == MAIN or attempt.awaits or attempt.is_alone:
-                self._held = attempt
-            else:
+            lane = attempt.task.lane
+            if lane is Lane.PROCESSES:
+                self._send_away(attempt)
+            elif lane is Lane.THREADS:
                 self._begin(attempt)
+            else:
+                self._held = attempt
         except Exception as error:  # the client waits for an end: it has to hear of it, whatever it is
-            publish_failure(self._session.shell, record.parent, order, error)
+            publish_failure(self._session.shell.kernel, record.parent, order, error)
         return True
 
     def instead(self, record: CellRecord) -> str:
         """The code that runs in a request in place of the cell's own."""
-        if self._held is None or self._held.record.key != record.key:
+        if self._held is None or self._held.key != record.key:
             return ""
-        return _AWAIT if self._held.awaits else _RUN
+        return _AWAIT if self._held.task.lane is Lane.LOOP else _RUN
 
-    def cancel(self, task: str, number: int) -> None:
+    def cancel(self, name: str, number: int) -> None:
         """The client does not wait for this attempt any more: what it makes is forgotten."""
-        attempt = self._attempts.pop((task, number), None)
+        attempt = self._attempts.pop((name, number), None)
         if attempt is not None:
             attempt.is_cancelled = True
+            attempt.task.stop()
+            if self._away is not None:
+                self._away.cancel(attempt)
 
     def before_cell(self, record: CellRecord) -> None:
         """A cell is about to run: before an ordinary one, all values land."""
-        self._take_the_loop()
+        self._floor.take_the_loop()
         if record.key not in self._connections.tasks:
             self.land()
 
     def land(self) -> None:
         """Put what tasks have made into the namespace; of each name the last value in document order."""
         session = self._session
-        with self._changed:
+        with self._floor.changed:
             made, self._made = self._made, {}
         done = {key: self._without_later(key, made[key]) for key in sorted(made, key=self._place.__getitem__)}
         land(done.values(), session.shell.user_ns)
@@ -110,160 +125,203 @@ class Server:
 
     def _without_later(self, key: str, values: CellValues) -> CellValues:
         """Without the names that a cell further below has bound already."""
-        bindings = self._session.bindings
-        place = self._place[key]
-        later = {
-            name for name in (*values.bound, *values.deleted) if self._place.get(bindings.owner(name) or "", -1) > place
-        }
+        bindings, place = self._session.bindings, self._place[key]
+        names = (*values.bound, *values.deleted)
+        later = {name for name in names if self._place.get(bindings.owner(name) or "", -1) > place}
         if not later:
             return values
         bound = {name: value for name, value in values.bound.items() if name not in later}
         return replace(values, bound=bound, deleted=values.deleted - later)
 
+    # -- an attempt ----------------------------------------------------------------------------------------------------
+
     def _attempt(self, record: CellRecord, order: Mapping[str, Any]) -> ServedAttempt:
-        session, shell = self._session, self._session.shell
-        key = record.key
-        links = self._connections.cells[key]
-        known = self._records[key]
+        session, key = self._session, record.key
+        if key not in self._connections.cells:
+            raise FlowError(f"The cell {key!r} was not among those that the runner told before.")
+        links, who = self._connections.cells[key], (str(order["task"]), int(order["attempt"]))
         code = prepare(
             record.body,
             key=key,
-            name=known.name,
+            name=self._names[key],
             facts=record.facts,
-            shell=shell,
+            shell=session.shell,
             number=record.execution_count,
             source=record.source,
         )
-        attempt = ServedAttempt(
-            task=str(order["task"]),
-            number=int(order["attempt"]),
-            record=record,
-            code=code,
-            sink=CellSink(
-                record.parent or {},
-                execution_count=record.execution_count,
-                publishes_all=True,
-                kernel=shell.kernel,
-            ),
-            shell=shell,
-            values=self._values.inputs_of(key),
+        sink = CellSink(
+            record.parent or {},
+            execution_count=record.execution_count,
+            publishes_all=True,
+            kernel=session.shell.kernel,
+        )
+        values = self._values.inputs_of(key)
+        task = KernelCellTask(
+            code,
+            user_ns=session.shell.user_ns,
+            inputs=lambda: values,
+            sink=lambda: sink,
+            lane=_lane(code.awaits, self._borrows(code), order.get("executor")),
+            shell=session.shell,
+            hands_back=links.mutates,
             predicted=links.outputs | links.may_outputs | links.deletes,
             absent=self._absent_at(key),
-            is_alone=bool(links.alone or record.facts.magics),
+            alone=lambda make: self._floor.alone(who, make),
+            borrows=self._borrows(code),
             strict_shell=self._strict_shell,
         )
-        session.bindings.begin()
+        attempt = ServedAttempt(name=who[0], number=who[1], task=task, sink=sink, kernel=session.shell.kernel)
         self._latest[key] = attempt.number
-        self._attempts[attempt.who] = attempt
+        self._attempts[who] = attempt
         return attempt
+
+    def _borrows(self, code: CellCode) -> bool:
+        """Whether it runs in the notebook's own namespace, and nothing else meanwhile."""
+        return bool(self._connections.cells[code.key].alone or code.facts.magics)
 
     def _absent_at(self, key: str) -> frozenset[str]:
         """Names that only cells below have bound."""
-        place = self._place[key]
-        inputs = self._connections.cells[key].inputs
-        owners = self._session.bindings.owners
+        place, inputs = self._place[key], self._connections.cells[key].inputs
         return frozenset(
             name
-            for name, owner in owners.items()
-            if self._place.get(owner.key, -1) >= place and not inputs.get(name) and owner.key != key
+            for name, owner in self._session.bindings.owners.items()
+            if self._place.get(owner.key, -1) > place and not inputs.get(name)
         )
 
-    # -- tasks in threads ----------------------------------------------------------------------------------------------
-
     def _begin(self, attempt: ServedAttempt) -> None:
-        with self._changed:
-            self._running.add(attempt.who)
-        name = f"notebook_flows {attempt.record.name}"
-        threading.Thread(target=self._run, args=(attempt,), name=name, daemon=True).start()
-
-    def _run(self, attempt: ServedAttempt) -> None:
-        try:
+        def run() -> None:
             attempt.run()
-        except NeedsRealNamespace:  # found out only now: it waits until it is alone
-            with self._changed:
-                self._running.discard(attempt.who)
-                self._wait_to_be_alone.append(attempt)
-                self._changed.notify_all()
-            self._look_for_the_lonely()
-            return
-        self._end(attempt)
+            self._end(attempt)
 
-    def _end(self, attempt: ServedAttempt) -> None:
-        """It is over; any thread."""
-        key = attempt.record.key
-        with self._changed:
-            self._running.discard(attempt.who)
-            self._changed.notify_all()
-            self._attempts.pop(attempt.who, None)
-            counts = not attempt.is_cancelled and self._latest[key] == attempt.number
-            if counts and attempt.result is not None:
-                self._made[key] = attempt.result
-                self._values.made(key, attempt.result)
-        if attempt.result is not None and not counts:
-            attempt.result.release()
-        self._session.book.ended(key, has_succeeded=attempt.error is None)
-        attempt.tell()
-        self._look_for_the_lonely()
+        self._floor.enter(attempt.who)
+        threading.Thread(target=run, name=f"notebook_flows {attempt.task.name}", daemon=True).start()
 
-    # -- tasks on the main thread --------------------------------------------------------------------------------------
+    def _send_away(self, attempt: ServedAttempt) -> None:
+        if self._away is None:
+            self._away = AwayLane(self._workers, self._end)
+        self._away.submit(attempt)
 
     def run_held(self) -> None:
         """Run the attempt that needs the main thread; inside its request."""
         attempt, self._held = self._held, None
         assert attempt is not None
         try:
-            if attempt.is_alone:
-                self._make_alone(attempt)
-            else:
-                self._make_beside(attempt)
-        finally:
-            self._end(attempt)
+            self._floor.wait_until_empty()
+            attempt.run()
+        except BaseException as error:  # Ctrl-C while it waits
+            attempt.error = error
+        self._end(attempt)
 
     async def await_held(self) -> None:
         """Run the attempt that awaits; inside its request, on the kernel's loop."""
         attempt, self._held = self._held, None
         assert attempt is not None
         try:
-            if attempt.is_alone:
-                self._wait_until_alone()
+            if self._borrows(attempt.task.code):
+                self._floor.wait_until_empty()
             await attempt.follow()
+        except BaseException as error:
+            attempt.error = attempt.error or error
+            raise
         finally:
             self._end(attempt)
 
-    def _make_beside(self, attempt: ServedAttempt) -> None:
-        try:
-            attempt.run()
-        except NeedsRealNamespace:
-            self._make_alone(attempt)
+    def _end(self, attempt: ServedAttempt) -> None:
+        """It is over; any thread."""
+        key, result = attempt.key, attempt.result
+        with self._floor.changed:
+            self._attempts.pop(attempt.who, None)
+            counts = not attempt.is_cancelled and self._latest[key] == attempt.number
+            if counts and result is not None:
+                self._made[key] = result
+                self._values.made(key, result)
+        if result is not None and not counts:
+            result.release()
+        attempt.task.forget()
+        self._session.book.ended(key, has_succeeded=attempt.error is None)
+        attempt.tell()
+        self._floor.leave(attempt.who)
 
-    def _make_alone(self, attempt: ServedAttempt) -> None:
-        self._wait_until_alone()
-        attempt.run_alone()
 
-    def _wait_until_alone(self) -> None:
-        with self._changed:
-            while self._running:
-                self._changed.wait()
+class Floor:
+    """Who runs in threads now; whoever has to be alone waits until nobody does."""
 
-    def _take_the_loop(self) -> None:
+    def __init__(self) -> None:
+        self.changed = threading.Condition(threading.RLock())
+        self._inside: set[tuple[str, int]] = set()
+        self._waiting: list[Callable[[], None]] = []
+        self._main: MainLane | None = None
+
+    def take_the_loop(self) -> None:
+        """The calling thread is the main one; its loop runs what has to be alone, between two requests."""
         if self._main is None:
+            self._main = MainLane(asyncio.get_running_loop())
+
+    def enter(self, who: tuple[str, int]) -> None:
+        """An attempt begins in a thread."""
+        with self.changed:
+            self._inside.add(who)
+
+    def leave(self, who: tuple[str, int]) -> None:
+        """It has ended, or waits to be alone."""
+        with self.changed:
+            self._inside.discard(who)
+            self.changed.notify_all()
+            has_waiting = bool(self._waiting)
+        if has_waiting and self._main is not None:
+            self._main.post(self._serve)
+
+    def alone(self, who: tuple[str, int], make: Callable[[], Any]) -> Any:
+        """Call a function on the main thread while nobody is inside; for one who is.
+
+        Raises:
+            BaseException: what the function raises.
+        """
+        if threading.current_thread() is threading.main_thread():
+            return make()
+        found: list[Any] = []
+        raised: list[BaseException] = []
+        is_made = threading.Event()
+
+        def job() -> None:
             try:
-                self._main = MainLane(asyncio.get_running_loop())
-            except RuntimeError:  # no loop runs: then there is no kernel, and no client either
-                self._main = MainLane(None)
+                found.append(make())
+            except BaseException as error:  # raised again where it is waited for
+                raised.append(error)
+            finally:
+                self.enter(who)
+                is_made.set()
 
-    def _look_for_the_lonely(self) -> None:
-        """Whoever waits to be alone runs on the main thread, between two requests, when nobody else runs."""
-        if self._wait_to_be_alone and self._main is not None:
-            self._main.post(self._serve_the_lonely)
+        with self.changed:
+            self._waiting.append(job)
+        self.leave(who)
+        is_made.wait()
+        if raised:
+            raise raised[0]
+        return found[0]
 
-    def _serve_the_lonely(self) -> None:
-        with self._changed:
-            if self._running or not self._wait_to_be_alone:
-                return  # whoever ends last looks again
-            attempt = self._wait_to_be_alone.pop(0)
-        attempt.run_alone()
-        self._end(attempt)
+    def wait_until_empty(self) -> None:
+        """On the main thread: return when nobody is inside; whoever waits to be alone is served meanwhile."""
+        while True:
+            with self.changed:
+                if not self._inside and not self._waiting:
+                    return
+                if self._inside:
+                    self.changed.wait()
+            self._serve()
+
+    def _serve(self) -> None:
+        with self.changed:
+            if self._inside or not self._waiting:
+                return  # whoever leaves last looks again
+            job = self._waiting.pop(0)
+        job()
+
+
+def _lane(awaits: bool, is_alone: bool, executor: Any) -> Lane:
+    if awaits:
+        return Lane.LOOP
+    return Lane.MAIN if is_alone else Lane(executor or Lane.THREADS.value)
 
 
 def _as_cell(record: CellRecord) -> Cell:

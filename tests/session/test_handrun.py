@@ -85,7 +85,7 @@ def test_while_it_runs_the_history_says_so(runs: HandRuns) -> None:
     runs.wait(10)
     log = event_log()
 
-    while not (rows := log.runs()) or rows[0].state is not S.RUNNING:  # the history's own thread commits
+    while not log.task_runs(run.run_id):  # the history's own thread commits
         threading.Event().wait(0.01)
 
     assert log.task_runs(run.run_id)[0].state is S.RUNNING
@@ -134,7 +134,9 @@ def child(code: str) -> int:
 
 
 def test_a_kernel_that_dies_in_a_cell_leaves_a_crashed_run() -> None:
-    code = child("runs.wait(10)\nwhile not event_log().runs(): pass\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    code = child(
+        "runs.wait(10)\nlog = event_log()\nwhile not any(log.task_runs(row.run_id) for row in log.runs()): pass\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
 
     log = event_log()
     log.sweep()
