@@ -21,6 +21,7 @@ FORCED_AFTER_S = 1.0
 LEAVE_WITHIN_S = 0.5
 """How long threads that a task has left behind may hold up the end of a run that was stopped."""
 LOOK_EVERY_S = 0.5
+TERMINATED = "Terminated (SIGTERM)."
 ENGINE_LOOKS_WITHIN_S = 1.2
 """How long an engine that no task holds up takes at most to see a request by itself."""
 
@@ -82,6 +83,8 @@ class Stops:
 
     def _early(self, number: int, frame: Any) -> None:
         """SIGINT before the engine has taken it over, or passed on by the engine to whom it found there."""
+        if self.reason is Exit.TERMINATED:
+            raise KeyboardInterrupt(TERMINATED)
         if self._times or not self._ignores_ctrl_c:
             raise KeyboardInterrupt
 

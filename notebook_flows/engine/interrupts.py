@@ -48,6 +48,11 @@ class Interrupts:
         if kind is None and raised is not None and not isinstance(raised, KeyboardInterrupt):
             raise raised  # the exception of a handler of the user's own, now that all is recorded
 
+    @property
+    def said(self) -> str:
+        """What the handler of before has said of it, such as that it was SIGTERM; mostly nothing."""
+        return str(self._raised) if isinstance(self._raised, KeyboardInterrupt) else ""
+
     @contextmanager
     def user_code(self) -> Iterator[None]:
         """Inside, the user's code runs in the engine's thread."""

@@ -173,7 +173,7 @@ class Engine:
             interrupts.is_winding_up = True
             problem = self._wound_up(problem)
         if problem is None and interrupts.asked:
-            problem = KeyboardInterrupt(INTERRUPTED)  # pressed when there was nothing left to stop
+            problem = KeyboardInterrupt(interrupts.said or INTERRUPTED)  # pressed when there was nothing left to stop
         if problem is not None:
             if self._record.error is not None and problem is not self._record.error:
                 problem.add_note(str(self._record.error))
@@ -188,7 +188,7 @@ class Engine:
         in_lane = self._handed_out.in_lane
         while True:
             if interrupts.asked or inbox.interrupted:
-                raise KeyboardInterrupt(INTERRUPTED)
+                raise KeyboardInterrupt(interrupts.said or INTERRUPTED)
             room = most - run.in_flight + len(in_lane) if log.may_start() else 0
             now_us = clock.now_us() if run.due else 0
             commands = decide(run, room=room, now_us=now_us, in_segments=in_segments)
