@@ -10,6 +10,7 @@ from notebook_flows.core.graph import Input
 from notebook_flows.core.parameter import Constant, Parameter
 from notebook_flows.core.plan import graph_from_json
 from notebook_flows.core.standins import settle
+from notebook_flows.views.reduction import without_implied
 from notebook_flows.views.text import columns_of, printable, shortened
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def _drawn(
     widths: Mapping[int, int],
     is_horizontal: bool,
 ) -> Diagram:
+    inputs = without_implied(inputs)
     few = {task: width for task, width in widths.items() if kinds[task] == "mapped" and 0 < width <= MOST_CHILDREN}
     if len(names) + sum(few.values()) - len(few) > MANY_NODES:
         few = {}
