@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.secret import Secret
     from notebook_flows.engine.ports import Observer, WaitingClock
     from notebook_flows.notebook.executor import KernelExecutor
+    from notebook_flows.notebook.pool import KernelPool
     from notebook_flows.notebook.selection import Selection
     from notebook_flows.notebook.stopping import StopSignal
 
@@ -111,6 +112,7 @@ def run_notebook(
     strict_shell: bool = False,
     stop: StopSignal | None = None,
     workers: int | None = None,
+    pool: KernelPool | None = None,
 ) -> NotebookRun:
     """Run a notebook from top to bottom, and write what came out beside where we are.
 
@@ -134,6 +136,7 @@ def run_notebook(
         strict_shell: a line ``!command`` that fails, fails its cell.
         stop: may end the run as cancelled, from another thread.
         workers: how many task cells may run side by side; as many as the machine has CPUs, 4 at least, unless given.
+        pool: where the kernel comes from, for many runs; see `notebook_flows.notebook.pool.KernelPool`.
 
     Raises:
         NotebookError: the notebook cannot be read, its kernel is unknown, or the output cannot be written.
@@ -171,6 +174,7 @@ def run_notebook(
         strict_shell=strict_shell,
         stop=stop,
         workers=workers,
+        pool=pool,
     )
 
 
@@ -223,6 +227,7 @@ def run_document(
     strict_shell: bool = False,
     stop: StopSignal | None = None,
     workers: int | None = None,
+    pool: KernelPool | None = None,
 ) -> NotebookRun:
     """Run a notebook that was read, and has its parameters; see `run_notebook`.
 
@@ -252,6 +257,7 @@ def run_document(
         session=session.code if session is not None else None,
         workers=session.workers if session is not None else 1,
         note=session.note if session is not None else "",
+        pool=pool,
     )
     if stop is not None:
         stop.on_ask(executor.give_up)

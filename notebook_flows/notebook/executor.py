@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from notebook_flows.engine.call import Call, RunFacts
     from notebook_flows.engine.ports import Inbox
     from notebook_flows.notebook.document import Document
+    from notebook_flows.notebook.pool import KernelPool
 
 START_TIMEOUT_S = 60.0
 STARTS = 2
@@ -61,6 +62,7 @@ class KernelExecutor:
         session: code that makes the kernel ready for task cells; None where the notebook has none.
         workers: how many task cells may run side by side.
         note: a sentence for the run's log, about how it is run; empty: none.
+        pool: where the kernel comes from; None: it is started from nothing.
 
     Attributes:
         began_us: {place: when the cell began}.
@@ -86,6 +88,7 @@ class KernelExecutor:
         session: str | None = None,
         workers: int = 1,
         note: str = "",
+        pool: KernelPool | None = None,
     ) -> None:
         self.name = f"kernel({kernel})"
         self.workers = workers
@@ -98,6 +101,7 @@ class KernelExecutor:
         self._redactor = redactor or Redactor(())
         self._session = session
         self._note = note
+        self._pool = pool
         self._given_up = ""
         self._client = OutputClient(
             document, flood_file=flood_file, on_output=on_output, on_idle=self._idle, redactor=self._redactor
@@ -237,7 +241,13 @@ class KernelExecutor:
 
     async def _start(self) -> None:
         for attempt in range(1, STARTS + 1):
-            kernel = Kernel(self._kernel_name, cwd=self._cwd, on_message=self._published, on_reply=self._replied)
+            kernel = Kernel(
+                self._kernel_name,
+                cwd=self._cwd,
+                on_message=self._published,
+                on_reply=self._replied,
+                pool=self._pool if attempt == 1 else None,
+            )
             self._room.kernel = kernel
             try:
                 info = await kernel.start(self._start_timeout_s)

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
     from jupyter_client.manager import AsyncKernelManager
 
+    from notebook_flows.notebook.pool import KernelPool
+
 DEFAULT_KERNEL = "python3"
 LOOK_EVERY_S = 0.1
+LOOK_SOON_S = 0.01
 ASK_AGAIN_S = 0.1
 SHUTDOWN_S = 5.0
 """How long a kernel may take to end by itself: what its code has left to do at exit is done then."""
@@ -32,10 +35,17 @@ TOLD_OF_LOG = 2_000
 _KEEP_ALL = """
 try:
     (lambda thread: thread.schedule(lambda: thread.socket.setsockopt(23, 100_000)))(get_ipython().kernel.iopub_thread)
+    (lambda thread: __import__("atexit").register(
+        lambda: thread.is_alive() and (thread.stop(), thread.join(1))
+    ))(get_ipython().kernel.control_thread)
 except Exception:
-    pass  # another kind of kernel: it keeps its own limit
+    pass  # another kind of kernel: it keeps its own ways
 """
-"""Sets SNDHWM where a kernel publishes: by default, what more than 1,000 messages are ahead of us is lost."""
+"""Sets SNDHWM where a kernel publishes: by default, what more than 1,000 messages are ahead of us is lost.
+
+And lets it end: its control thread flushes what is printed after the request to shut down, and waits for ever if the
+thread that publishes has ended before. So it ends first, once all that the user's code does at exit is done.
+"""
 
 
 class KernelStartError(NotebookError):
@@ -70,6 +80,7 @@ class Kernel:
         cwd: the folder that it works in.
         on_message: called with each message that it publishes.
         on_reply: called with each answer on its shell channel.
+        pool: where it comes from; None: it is started from nothing.
 
     Attributes:
         died: becomes done when the process has ended; its result is a sentence that says how.
@@ -90,8 +101,10 @@ class Kernel:
         cwd: Path,
         on_message: Callable[[dict[str, Any]], None],
         on_reply: Callable[[dict[str, Any]], None],
+        pool: KernelPool | None = None,
     ) -> None:
         self.name = name
+        self._pool = pool
         self._cwd = cwd
         self._on_message = on_message
         self._on_reply = on_reply
@@ -145,6 +158,8 @@ class Kernel:
             connection_file=str(self._folder / "k.json"),
             shutdown_wait_time=SHUTDOWN_S,
         )
+        if self._pool is not None:
+            self._pool.provide(self._manager)
         arguments = ["--HistoryManager.hist_file=:memory:"] if self._manager.ipykernel else []
         await self._manager.start_kernel(
             extra_arguments=arguments, cwd=str(self._cwd), stdout=self._log, stderr=self._log
@@ -320,8 +335,15 @@ class Kernel:
             if at_once or not self._is_ready:
                 await self.kill()
             elif self._process is not None and not self.died.done():
+                with contextlib.suppress(Exception):  # a connection that is gone; killed below if it does not go
+                    await self._manager.request_shutdown()
+                if not await self._ends_within(patience_s):
+                    await self.kill()
+                with contextlib.suppress(Exception):  # nothing is left to clean up
+                    await self._manager.cleanup_resources()
+            elif not self.died.done():
                 self._manager.shutdown_wait_time = patience_s
-                with contextlib.suppress(Exception):  # killed below if it does not go
+                with contextlib.suppress(Exception):  # as above
                     await self._manager.shutdown_kernel(now=False)
         finally:
             if self._watcher is not None:
@@ -332,6 +354,15 @@ class Kernel:
             if self._process is not None:
                 await asyncio.get_running_loop().run_in_executor(None, self._reaped)
             self._clean_up()
+
+    async def _ends_within(self, seconds: float) -> bool:
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + seconds
+        while self._process.poll() is None:
+            if loop.time() > until_s:
+                return False
+            await asyncio.sleep(LOOK_SOON_S)
+        return True
 
     def _clean_up(self) -> None:
         manager = getattr(self, "_manager", None)
