@@ -60,7 +60,8 @@ class Kernel:
             message = Message(self.client.get_iopub_msg(timeout=PATIENCE_S))
             published.append(message)
             is_idle = is_idle or (message.parent == request and message.content.get("execution_state") == "idle")
-        reply = self.client.get_shell_msg(timeout=PATIENCE_S)
+        while (reply := self.client.get_shell_msg(timeout=PATIENCE_S))["parent_header"]["msg_id"] != request:
+            pass  # an answer to one of the questions with which a client waits for a kernel
         return Answer(request, published, reply["content"])
 
     def close(self) -> None:
