@@ -16,6 +16,8 @@ FlowError
 ├── SettingsError            a setting that cannot be understood; in `settings`                            (ValueError)
 ├── TaskCellError            a line `%%task` that cannot be understood; in `analysis.taskcell`              (ValueError)
 ├── NotebookError            a notebook that cannot be read or run; what derives from it in `notebook.errors`
+├── ShellCommandFailed       a `!command` of a task failed where that ends it; in `session.commands`
+├── NeedsMainThread          a task asks for what only the kernel's main thread has; in `session.minishell`  (AttributeError)
 └── StoreError               the history cannot be read or written
     ├── StoreUnavailable     for the moment: disk full, read-only, locked, server away
     ├── StoreCorrupt         the file is damaged or is no history of ours
