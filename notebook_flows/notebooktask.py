@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -225,11 +225,10 @@ def _is_under_way(run_id: str) -> Iterator[None]:
             _ends.notify_all()
 
 
-def wait_for_ends(run_ids: Iterable[str], timeout_s: float) -> bool:
-    """Wait until these runs of notebook tasks in this process have ended; whether they have."""
-    asked = frozenset(run_ids)
+def wait_for_ends(timeout_s: float) -> bool:
+    """Wait until no notebook task runs in this process any more; whether that is so."""
     with _ends:
-        return _ends.wait_for(lambda: not asked & _under_way, timeout_s)
+        return _ends.wait_for(lambda: not _under_way, timeout_s)
 
 
 def notebook_task(

@@ -144,7 +144,6 @@ def run_notebook(
         KeyboardInterrupt: Ctrl-C; until then all is recorded and saved.
     """
     from notebook_flows.notebook.kernel import chosen_kernel
-    from notebook_flows.notebook.selection import places_for
 
     notebook = read_notebook(path)
     values = given_values(notebook, parameters or {}, path)
@@ -156,6 +155,11 @@ def run_notebook(
     document = Document(
         notebook, input_path=str(path), output_path=str(output_path), parameters={} if not values else told(values)
     )
+    chosen = None
+    if wanted is not None:
+        from notebook_flows.notebook.selection import places_for
+
+        chosen = places_for(document, wanted)
     return run_document(
         document,
         name=Path(path).stem,
@@ -170,12 +174,19 @@ def run_notebook(
         on_output=on_output,
         flow_run_id=flow_run_id,
         clock=clock,
-        chosen=None if wanted is None else places_for(document, wanted),
+        chosen=None if wanted is None else _chosen(document, wanted),
         strict_shell=strict_shell,
         stop=stop,
         workers=workers,
         pool=pool,
     )
+
+
+def _chosen(document: Document, ids: Collection[str]) -> Collection[int]:
+    """The places of some cells and of what they need; the analysis is loaded for those who ask for it only."""
+    from notebook_flows.notebook.selection import places_for
+
+    return places_for(document, ids)
 
 
 def output_path_for(path: str | Path, output: str | Path | None = None) -> Path:

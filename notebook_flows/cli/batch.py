@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows.cli import screen
 from notebook_flows.cli.exits import Exit, exit_of_state
-from notebook_flows.cli.flow_run import cancel_asked, commands_for_more, drawn, kept_in_history, told_warnings
+from notebook_flows.cli.flow_run import (
+    cancel_asked,
+    commands_for_more,
+    drawn,
+    kept_in_history,
+    told_warnings,
+    wait_for_notebooks,
+)
 from notebook_flows.cli.loading import shown
 from notebook_flows.cli.notebook_run import output_file
 from notebook_flows.cli.notebook_wishes import parameters_from
@@ -30,9 +37,6 @@ if TYPE_CHECKING:
     from notebook_flows.cli.notebook_wishes import NotebookWishes
     from notebook_flows.core.flow import Flow
     from notebook_flows.notebooktask import NotebookTask
-
-LAST_ENDS_S = 1.0
-"""How long runs that are being stopped may still take; with what the engine waits less than 2 s."""
 
 
 class Job(NamedTuple):
@@ -72,7 +76,6 @@ def run_batch_of(
     """
     from notebook_flows.core.flow import Flow
     from notebook_flows.executors import ThreadExecutor
-    from notebook_flows.notebooktask import wait_for_ends
     from notebook_flows.workspace import run_flow
 
     jobs = jobs_from(targets, grid, wishes.parameters, more)
@@ -97,8 +100,8 @@ def run_batch_of(
                     observers=[stops, watch],
                 )
                 results = state.result
-            finally:  # stopped ones say in the history how they ended
-                wait_for_ends([one for task in tasks for one in task.run_ids], LAST_ENDS_S)
+            finally:
+                wait_for_notebooks()
     except KeyboardInterrupt:
         stops.reason = stops.reason or Exit.INTERRUPTED
     ends = [_end_of(job, task, results[task] if results else None) for job, task in zip(jobs, tasks, strict=True)]

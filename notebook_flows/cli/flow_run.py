@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from notebook_flows.views.diagram import Diagram
 
 
+LAST_ENDS_S = 1.0
+"""How long notebooks that are being stopped may still take; with what the engine waits less than 2 s."""
+
+
 class Wishes(NamedTuple):
     """What the options of ``run`` say of any run."""
 
@@ -66,21 +70,31 @@ def run_flow_of(target: Target, wishes: Wishes) -> Exit:
     stops = Stops(is_asked=cancel_asked(run_id, wishes.history), says=view.say_stopping)
     try:
         with told_warnings(), stops, view:
-            run_flow(
-                flow,
-                parameters=values,
-                run_on_schedule=False,
-                executor=None if wishes.executor is None else from_name(wishes.executor),
-                flow_run_id=run_id,
-                history=wishes.history,
-                observers=[stops, watch],
-                task_states=left_out(flow, wishes.first, wishes.only),
-            )
+            try:
+                run_flow(
+                    flow,
+                    parameters=values,
+                    run_on_schedule=False,
+                    executor=None if wishes.executor is None else from_name(wishes.executor),
+                    flow_run_id=run_id,
+                    history=wishes.history,
+                    observers=[stops, watch],
+                    task_states=left_out(flow, wishes.first, wishes.only),
+                )
+            finally:
+                wait_for_notebooks()
     except KeyboardInterrupt:
         stops.reason = stops.reason or Exit.INTERRUPTED
     _tell(flow, watch, run_id, wishes)
     sys.stdout.flush()
     return stops.reason if stops.reason is not None else exit_of_state(watch.state)
+
+
+def wait_for_notebooks() -> None:
+    """Let the notebooks of tasks that were stopped say in the history how they ended."""
+    known = sys.modules.get("notebook_flows.notebooktask")  # else there is none, and loading it would cost something
+    if known is not None:
+        known.wait_for_ends(LAST_ENDS_S)
 
 
 def _tell(flow: Flow, watch: Watch, run_id: str, wishes: Wishes) -> None:
