@@ -52,16 +52,14 @@ class Freshness:
         *,
         source: str,
         has_succeeded: bool,
-        upstream: Iterable[str],
         modules: Iterable[str] = (),
     ) -> None:
-        """A cell has run.
+        """A cell has run. Whose values it takes is asked when somebody wants to know, not while he waits for the cell.
 
         Args:
             key: of the cell.
             source: its text.
             has_succeeded: it gave what it was to give.
-            upstream: the cells whose values it takes.
             modules: names of the modules that it uses.
         """
         if has_succeeded:
@@ -69,7 +67,7 @@ class Freshness:
         self._last[key] = LastRun(
             source=source,
             has_succeeded=has_succeeded,
-            seen={other: self.times(other) for other in upstream},
+            seen=self._times.copy(),
             files=stamps(modules),
         )
 
@@ -108,7 +106,7 @@ class Freshness:
         for other in upstream:
             if other in stale:
                 return "what it needs is stale"
-            if last.seen.get(other) != self.times(other):
+            if last.seen.get(other, 0) != self.times(other):
                 return "what it needs has run again"
         return ""
 

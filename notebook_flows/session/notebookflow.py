@@ -22,7 +22,7 @@ from notebook_flows.session.selection import Standing, select
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from notebook_flows.analysis import Connections
     from notebook_flows.session.kernelrun import Report
@@ -143,18 +143,15 @@ class NotebookFlow:
 
     def ran_by_hand(self, record: CellRecord, *, has_succeeded: bool) -> None:
         """A cell was executed by hand; told after the book has heard of it."""
-        cells = [one.as_cell() for one in self._session.book.records() if one.times]
-        upstream = feeders(connect(cells)).get(record.key, ())
-        self._ran(record, has_succeeded=has_succeeded, upstream=upstream)
+        self._ran(record, has_succeeded=has_succeeded)
 
-    def _ran(self, record: CellRecord, *, has_succeeded: bool, upstream: Collection[str]) -> None:
+    def _ran(self, record: CellRecord, *, has_succeeded: bool) -> None:
         names = self._session.shell.user_ns
         used = {_module_of(names.get(name)) for name in record.facts.reads | record.facts.late}
         self.freshness.ran(
             record.key,
             source=record.source,
             has_succeeded=has_succeeded,
-            upstream=upstream,
             modules=(used | set(record.facts.imports.values())) - {"", "__main__"},
         )
 
@@ -212,7 +209,6 @@ class NotebookFlow:
         """Land what a run has made, and remember how it went; on the main thread."""
         report = run.end()
         order = run.order
-        above = feeders(order.connections)
         for key, values in report.values.items():
             self._keep(order.connections, key, values.bound)
             landed = report.landed.get(key, frozenset())
@@ -221,7 +217,7 @@ class NotebookFlow:
         for key in order.connections.cells:
             if key in order.records and report.states[key] in _HAS_RUN:
                 has_succeeded = report.states[key] is S.SUCCESS
-                self._ran(order.records[key], has_succeeded=has_succeeded, upstream=above[key])
+                self._ran(order.records[key], has_succeeded=has_succeeded)
         if run.picture is not None and report.state is not None:
             run.picture.finish(report.state)
         self.last = report
