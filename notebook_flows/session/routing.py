@@ -6,6 +6,7 @@ first, so that a logging handler of before, or a default argument ``file=sys.std
 
 from __future__ import annotations
 
+import atexit
 import threading
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,8 @@ def install(shell: Any, *, catches_descriptors: bool | None = None) -> None:
         if _installed is None:
             begin_anew()
             stack = ExitStack()
+            stack.callback(atexit.unregister, stack.close)
+            atexit.register(stack.close)  # before the interpreter takes its modules apart
             watches = stack.enter_context(streams_routed())
             if shell is not None:
                 stack.enter_context(displays_routed(shell))
