@@ -121,7 +121,8 @@ def _sent_back(
 ) -> SentValues:
     bound, deleted = difference(before, names, errand.code.facts)
     back, whole = _handed_back(errand, inputs)
-    known = {name: value for name, value in inputs.items() if name not in whole}
+    new = {id(inputs[name]) for name in whole}
+    known = {name: value for name, value in inputs.items() if id(value) not in new}
     left_behind: dict[str, str] = {}
     while True:
         packing = Packing(lambda found: found is names, known=known, known_classes=classes)
@@ -150,7 +151,8 @@ def _handed_back(errand: Errand, inputs: Mapping[str, Any]) -> tuple[dict[str, A
     """The inputs that may have changed: what is in them, or, of some, themselves; and the names of the latter."""
     back: dict[str, Any] = {}
     whole = set()
-    for name in sorted(errand.hands_back):
+    changed = {id(inputs[name]) for name in errand.hands_back}
+    for name in sorted(name for name, value in inputs.items() if id(value) in changed):  # other names of one, too
         value = inputs[name]
         if isinstance(value, _UNCHANGED):
             continue

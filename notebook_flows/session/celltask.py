@@ -93,6 +93,11 @@ class KernelCellTask(Task):
         """Of its cell."""
         return self.code.key
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it borrows the notebook's namespace, so that no other cell may run meanwhile."""
+        return self.lane is Lane.MAIN or (self.lane is Lane.LOOP and self._borrows)
+
     def run(self) -> Any:
         """One attempt.
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from notebook_flows.analysis import CellFacts
 
-HISTORY = re.compile(r"_+|_i+|_i?\d+|_[iod]h|In|Out|exit|quit|get_ipython|__builtins__|__builtin__")
+HISTORY = re.compile(
+    r"_+|_i+|_i?\d+|_[iod]h|In|Out|exit|quit|get_ipython|__builtins__|__builtin__|__annotations__|__annotate__"
+)
 """Names that IPython itself binds; they are nobody's values."""
 
 

@@ -125,6 +125,8 @@ class Packing:
         self._file = BytesIO()
         self._pickler = _ReferringPickler(self._file, self, names) if names else _Pickler(self._file, self)
         self._packed: list[str] = []
+        self._memo: frozenset[int] | None = None
+        self._memo_at = 0
 
     def add(self, name: str, value: Any) -> None:
         """Put one value in.
@@ -137,6 +139,12 @@ class Packing:
         except Exception as error:  # pickling runs the user's code
             raise UnsendableValue(name, value, error) from error
         self._packed.append(name)
+
+    def holds(self, value: Any) -> bool:
+        """Whether this very object is in it already, on its own or in another one."""
+        if self._memo is None or self._memo_at != self._file.tell():
+            self._memo, self._memo_at = frozenset(self._pickler.memo.copy()), self._file.tell()
+        return type(value) not in _ATOMS and id(value) in self._memo
 
     def parcel(self) -> Parcel:
         """What has been put in."""

@@ -145,7 +145,10 @@ class _PrivateRun:
         """What the cell has bound and deleted, its functions made the notebook's; the names are closed."""
         facts = self._code.facts
         bound, deleted = difference(self._before, self.names, facts)
-        settling = Settling(self.names, self._home, self._rebinding.original)
+        self._before.clear()
+        bound = {name: self._rebinding.original(value) for name, value in bound.items()}
+        self._rebinding.put_back()
+        settling = Settling(self.names, self._home)
         bound = settling.settled(bound)
         foreseen = facts.binds | facts.deletes if predicted is None else predicted
         return CellValues(

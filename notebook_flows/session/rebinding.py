@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import functools
 import gc
-from collections import deque
+import sys
+from collections import Counter, deque
 from types import CellType, CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from notebook_flows.session.latenames import global_names, parts_of, writes_cell
 from notebook_flows.session.namespace import TaskNames
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 MOST_OBJECTS = 20_000
 """How many objects are looked at in the search for what holds a function."""
@@ -72,6 +73,21 @@ class Rebinding:
         """What a copy was made of; anything else as it is."""
         found = self.originals.get(id(value))
         return value if found is None else found[1]
+
+    def put_back(self) -> None:
+        """Wherever the cell has put a copy, the function itself stands from now on; as far as that can be."""
+        pairs = tuple(self.originals.values())
+        for name, value in tuple(self._names.items()):
+            if id(value) in self.originals:
+                self._names[name] = self.original(value)
+        self._copies.clear()
+        self.originals.clear()
+        own = Counter(id(part) for copy, _ in pairs for part in _held_by(copy))
+        for copy, function in pairs:
+            # held by `pairs`, by the loop, by the call; more: by somebody else, and only then it is worth a search
+            if sys.getrefcount(copy) > 3 + own[id(copy)]:
+                for holder in gc.get_referrers(copy):
+                    _exchange(holder, copy, function)
 
     # -- which -----------------------------------------------------------------------------------------------------------
 
@@ -177,6 +193,34 @@ class Rebinding:
             made.__kwdefaults__ = {name: self._copy(one) for name, one in function.__kwdefaults__.items()}
         made.__dict__.update({name: self._copy(one) for name, one in vars(function).items()})
         return made
+
+
+def _held_by(copy: Any) -> Iterator[Any]:
+    """What a copy holds, each reference once."""
+    if type(copy) is functools.partial:
+        yield copy.func
+        return
+    yield from parts_of(copy)
+
+
+def _exchange(holder: Any, copy: Any, function: Any) -> None:
+    """Put the function where the copy is."""
+    kind = type(holder)
+    if kind in {list, deque}:
+        for place, one in enumerate(tuple(holder)):
+            if one is copy:
+                holder[place] = function
+    elif kind is set:
+        holder.discard(copy)
+        holder.add(function)
+    elif kind is CellType:
+        holder.cell_contents = function
+    elif kind is not TaskNames:
+        attributes = holder if kind is dict else getattr(holder, "__dict__", None)
+        if type(attributes) is dict:
+            for name, one in tuple(attributes.items()):
+                if one is copy:
+                    attributes[name] = function
 
 
 def copied(function: FunctionType, names: dict[str, Any], closure: tuple[CellType, ...]) -> FunctionType:

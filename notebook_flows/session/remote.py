@@ -138,6 +138,9 @@ class Sending:
                     raise self._unsendable(problem) from problem.error
                 left_out[problem.name] = f"{type(problem.error).__name__}: {problem.error}"
                 continue
+            also = [name for name in names.keys() - seen if packing.holds(names[name])]
+            for name in sorted(also):  # in what it reads there are objects that have names of their own
+                packing.add(name, names[name])
             return packing.parcel(), left_out
 
     def _is_ours(self, names: dict[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from notebook_flows.session.namespace import Window
 from notebook_flows.session.rebinding import copied
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from notebook_flows.session.namespace import TaskNames
 
@@ -27,11 +27,9 @@ class Settling:
     Args:
         names: of the run.
         home: the notebook's namespace.
-        original: gives for a copy that was made for the run what it is a copy of.
     """
 
-    def __init__(self, names: TaskNames, home: dict[str, Any], original: Callable[[Any], Any]) -> None:
-        self._original = original
+    def __init__(self, names: TaskNames, home: dict[str, Any]) -> None:
         self._names = names
         self._home = home
         self._copies: dict[int, Any] = {}
@@ -55,7 +53,6 @@ class Settling:
         self._held.clear()
 
     def _settle(self, value: Any) -> Any:
-        value = self._original(value)
         if type(value) is FunctionType:
             return self._function(value)
         if issubclass(type(value), type) and getattr(value, "__module__", None) == self._home.get(

@@ -156,13 +156,14 @@ def test_arrays_and_tables_are_changed_here_too(bench: Bench) -> None:
     table.flags.allows_duplicate_labels = False
 
 
-def test_what_cannot_be_changed_in_place_is_replaced_under_its_name(bench: Bench) -> None:
-    user_ns = a_notebook("from collections import Counter\nc = Counter()\nalso = c")
+def test_what_cannot_be_changed_in_place_is_replaced_under_all_its_names(bench: Bench) -> None:
+    user_ns = a_notebook("from collections import Counter\nc = Counter()\nalso = c\nholder = [c]")
 
     land([run(bench, "c['a'] += 1", user_ns, hands_back={"c"})], user_ns)
 
     assert user_ns["c"] == {"a": 1}
-    assert user_ns["also"] == {}
+    assert user_ns["also"] is user_ns["c"]
+    assert user_ns["holder"][0] == {}
 
 
 def test_objects_that_hold_one_another_are_one_family_afterwards(bench: Bench) -> None:
@@ -189,6 +190,14 @@ def test_an_input_that_nobody_changes_does_not_travel_back(bench: Bench) -> None
     assert made.bound["y"] is user_ns["x"]
     assert made.bound["z"][0] is user_ns["x"]
     assert user_ns["log"] == [1]
+
+
+def test_objects_with_names_of_their_own_stay_what_they_are_inside_of_others(bench: Bench) -> None:
+    user_ns = a_notebook("a = [1]\nb = [a]")
+
+    made = run(bench, "c = b + [2]", user_ns)
+
+    assert made.bound["c"][0] is user_ns["a"]
 
 
 # -- output --------------------------------------------------------------------------------------------------------------

@@ -78,6 +78,23 @@ def test_another_name_for_a_copied_function_lands_as_the_function_itself() -> No
     assert user_ns["y"] == 2
 
 
+def test_wherever_a_task_puts_a_copied_function_the_function_itself_stands_afterwards() -> None:
+    user_ns = a_notebook(F, "k = 1\nclass O: pass")
+
+    run_and_land(
+        "k = 2\nlisted = [f]\nmapped = {'f': f}\ngathered = {f}\no = O()\no.f = f\ndef outer(g): return lambda: g\n"
+        "inner = outer(f)",
+        user_ns,
+    )
+
+    f = user_ns["f"]
+    assert user_ns["listed"][0] is f
+    assert user_ns["mapped"]["f"] is f
+    assert user_ns["gathered"] == {f}
+    assert user_ns["o"].f is f
+    assert user_ns["inner"]() is f
+
+
 def test_a_counter_in_a_closure_goes_on_counting() -> None:
     user_ns = a_notebook(
         "def counter():\n    n = 0\n    def count():\n        nonlocal n\n        n += k\n        return n\n    return count",
