@@ -17,11 +17,13 @@ from notebook_flows.engine.clock import SystemClock
 from notebook_flows.engine.parameters import told
 from notebook_flows.notebook.document import CellEnd, Document
 from notebook_flows.notebook.errors import CellError, NotebookError, OutputError
-from notebook_flows.notebook.parameters import given_values, injected
+from notebook_flows.notebook.parameters import given_values, injected, is_python
 from notebook_flows.notebook.reading import read_notebook
 from notebook_flows.notebook.redaction import Redactor
 from notebook_flows.notebook.secrets import secrets_among
+from notebook_flows.settings import settings_from
 from notebook_flows.workspace import _run_once
+from notebook_flows.workspace.one_run import PARENT_RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -155,11 +157,6 @@ def run_notebook(
     document = Document(
         notebook, input_path=str(path), output_path=str(output_path), parameters={} if not values else told(values)
     )
-    chosen = None
-    if wanted is not None:
-        from notebook_flows.notebook.selection import places_for
-
-        chosen = places_for(document, wanted)
     return run_document(
         document,
         name=Path(path).stem,
@@ -251,6 +248,7 @@ def run_document(
     from notebook_flows.notebook.serving import session_for
 
     now = clock or SystemClock()
+    run_id = flow_run_id or uuid.uuid4().hex
     secrets = secrets_among(parameters)
     flow = flow_of(document, name, timeout_s=timeout_s, cell_timeout_s=cell_timeout_s)
     session = session_for(document, flow, workers=workers or workers_here(), strict_shell=strict_shell)
@@ -262,7 +260,9 @@ def run_document(
         flood_file=_flood_files(output_path, number_of),
         on_output=None if on_output is None else lambda place, kind, text: on_output(number_of[place], kind, text),
         start_timeout_s=start_timeout_s or START_TIMEOUT_S,
-        prologue=_prologue(document, secrets, strict_shell=strict_shell),
+        prologue=_prologue(
+            document, secrets, strict_shell=strict_shell, run_id=run_id if _is_recorded(history) else ""
+        ),
         redactor=Redactor(secret.get() for secret in secrets.values()),
         left_out=frozenset() if chosen is None else frozenset(document.nodes) - frozenset(chosen),
         session=session.code if session is not None else None,
@@ -279,7 +279,6 @@ def run_document(
         document.saver = saver
     watch = _Watch(document, executor, now, stop, _FinalPicture(flow) if session is not None else None)
     flow.terminal_state_handler = watch.judge
-    run_id = flow_run_id or uuid.uuid4().hex
     try:
         if document.nodes:
             executor.prepare()
@@ -300,14 +299,24 @@ def run_document(
     return watch.told(flow, state, run_id, output_path, parameters, notes)
 
 
-def _prologue(document: Document, secrets: Mapping[str, Secret], *, strict_shell: bool) -> list[str]:
-    """What the kernel runs in silence before the first cell."""
-    from notebook_flows.notebook.parameters import is_python
+def _is_recorded(history: bool | None) -> bool:
+    """Whether other processes find the run in the history."""
+    return history is not False and settings_from().history == "on"
+
+
+def _prologue(document: Document, secrets: Mapping[str, Secret], *, strict_shell: bool, run_id: str) -> list[str]:
+    """What the kernel runs in silence before the first cell.
+
+    Flows that run in it, and in what its cells start, get to know which run they are inside of.
+    """
+    if not is_python(document.notebook):
+        return []
     from notebook_flows.notebook.secrets import prologue_for
     from notebook_flows.notebook.strictshell import PROLOGUE
 
-    found = [prologue_for(secrets)] if secrets else []
-    return [*found, PROLOGUE] if strict_shell and is_python(document.notebook) else found
+    found = [f'__import__("os").environ[{PARENT_RUN!r}] = {run_id!r}'] if run_id else []
+    found += [prologue_for(secrets)] if secrets else []
+    return [*found, PROLOGUE] if strict_shell else found
 
 
 def _flood_files(output_path: Path | None, number_of: Mapping[int, int]) -> Callable[[int], Path | None]:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from notebook_flows.core.task import Task
     from notebook_flows.engine.ports import Executor, Observer, WaitingClock
 
+PARENT_RUN = "NOTEBOOK_FLOWS_PARENT_RUN"
+"""The environment variable by which flows in a kernel learn which run of its notebook they are inside of."""
+
 
 def run_once(
     flow: Flow,
@@ -100,7 +103,7 @@ def run_once(
         run_name=name,
         slugs=slugs,
         executor=place.name,
-        parent_run_id=parent.run_id if parent is not None else None,
+        parent_run_id=parent.run_id if parent is not None else os.environ.get(PARENT_RUN) or None,
         scheduled_us=round(scheduled_start_time.timestamp() * 1e6) if scheduled_start_time else None,
         parameters=told(facts.context["parameters"]),
         graph=known_graph,

@@ -188,3 +188,17 @@ def test_what_a_command_prints_is_kept_where_the_shell_is_strict(write: Write) -
     done = run_notebook(path, strict_shell=True)
 
     assert [cell.state for cell in done.cells] == [S.SUCCESS, S.SUCCESS, S.FAILED]
+
+
+def test_a_flow_in_a_cell_knows_the_run_of_its_notebook(write: Write) -> None:
+    path = write("from notebook_flows import Flow, task\nwith Flow('inner') as flow: task(lambda: 1)()\nflow.run()")
+
+    done, silent = run_notebook(path), run_notebook(path, history=False)
+
+    assert (done.is_successful, silent.is_successful) == (True, True)
+    assert [(row.flow, row.parent_run_id) for row in event_log().runs()] == [
+        ("inner", None),
+        ("inner", done.run_id),
+        ("work", None),
+    ]
+    assert [row.flow for row in event_log().runs(parent=done.run_id)] == ["inner"]
