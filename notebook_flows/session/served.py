@@ -29,6 +29,7 @@ class ServedAttempt:
         name: what the client calls the cell.
         number: 1 for the first try.
         task: runs the cell.
+        borrows: it runs in the notebook's own namespace, and nothing else meanwhile.
         is_cancelled: nobody waits for it any more; it leaves nothing.
         result: what it has made.
         error: what it has raised.
@@ -39,6 +40,7 @@ class ServedAttempt:
     task: KernelCellTask
     sink: CellSink
     kernel: Any
+    borrows: bool = False
     is_cancelled: bool = False
     result: CellValues | None = None
     error: BaseException | None = None

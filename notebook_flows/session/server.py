@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from notebook_flows.analysis import Cell, Connections
-    from notebook_flows.session.code import CellCode
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.session import Session
     from notebook_flows.session.values import CellValues
@@ -84,7 +83,7 @@ class Server:
             lane = attempt.task.lane
             if lane is Lane.PROCESSES:
                 self._send_away(attempt)
-            elif lane is Lane.THREADS:
+            elif lane is Lane.THREADS and order.get("executor") != Lane.MAIN.value:
                 self._begin(attempt)
             else:
                 self._held = attempt
@@ -156,28 +155,29 @@ class Server:
             kernel=session.shell.kernel,
         )
         values = self._values.inputs_of(key)
+        borrows = bool(links.alone or record.facts.magics) or (
+            order.get("executor") == Lane.MAIN.value and "get_ipython" in record.body
+        )
         task = KernelCellTask(
             code,
             user_ns=session.shell.user_ns,
             inputs=lambda: values,
             sink=lambda: sink,
-            lane=_lane(code.awaits, self._borrows(code), order.get("executor")),
+            lane=_lane(code.awaits, borrows, order.get("executor")),
             shell=session.shell,
             hands_back=links.mutates,
             predicted=links.outputs | links.may_outputs | links.deletes,
             absent=self._absent_at(key),
             alone=lambda make: self._floor.alone(who, make),
-            borrows=self._borrows(code),
+            borrows=borrows,
             strict_shell=self._strict_shell,
         )
-        attempt = ServedAttempt(name=who[0], number=who[1], task=task, sink=sink, kernel=session.shell.kernel)
+        attempt = ServedAttempt(
+            name=who[0], number=who[1], task=task, sink=sink, kernel=session.shell.kernel, borrows=borrows
+        )
         self._latest[key] = attempt.number
         self._attempts[who] = attempt
         return attempt
-
-    def _borrows(self, code: CellCode) -> bool:
-        """Whether it runs in the notebook's own namespace, and nothing else meanwhile."""
-        return bool(self._connections.cells[code.key].alone or code.facts.magics)
 
     def _absent_at(self, key: str) -> frozenset[str]:
         """Names that only cells below have bound."""
@@ -206,7 +206,8 @@ class Server:
         attempt, self._held = self._held, None
         assert attempt is not None
         try:
-            self._floor.wait_until_empty()
+            if attempt.borrows:
+                self._floor.wait_until_empty()
             attempt.run()
         except BaseException as error:  # Ctrl-C while it waits
             attempt.error = error
@@ -217,7 +218,7 @@ class Server:
         attempt, self._held = self._held, None
         assert attempt is not None
         try:
-            if self._borrows(attempt.task.code):
+            if attempt.borrows:
                 self._floor.wait_until_empty()
             await attempt.follow()
         except BaseException as error:
@@ -278,6 +279,7 @@ class Floor:
             BaseException: what the function raises.
         """
         if threading.current_thread() is threading.main_thread():
+            self.wait_until_empty()
             return make()
         found: list[Any] = []
         raised: list[BaseException] = []
@@ -321,7 +323,9 @@ class Floor:
 def _lane(awaits: bool, is_alone: bool, executor: Any) -> Lane:
     if awaits:
         return Lane.LOOP
-    return Lane.MAIN if is_alone else Lane(executor or Lane.THREADS.value)
+    if is_alone:
+        return Lane.MAIN
+    return Lane.PROCESSES if executor == Lane.PROCESSES.value else Lane.THREADS
 
 
 def _as_cell(record: CellRecord) -> Cell:

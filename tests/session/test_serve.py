@@ -202,6 +202,31 @@ def test_an_error_in_the_main_thread_is_told_like_any_other(client: Client) -> N
     assert client.text_of("3") == "alive\n"
 
 
+def test_a_task_in_the_main_thread_runs_beside_those_in_threads(client: Client) -> None:
+    client.serve(MEET, "%%task left\nmeet.wait()\nx = 1", "%%task right\nmeet.wait()\ny = 2", "print(x, y)")
+    client.text_of("1")
+
+    ends = client.until_told(client.send("2"), client.send("3", executor="main"))
+
+    assert [end["state"] for end in ends] == ["success", "success"]
+    assert client.text_of("4") == "1 2\n"
+
+
+def test_a_task_that_needs_the_real_shell_waits_until_the_others_have_ended(client: Client) -> None:
+    client.serve(
+        "import time\nended = []",
+        "%%task left --pure\ntime.sleep(0.2)\nended.append('left')",
+        "%%task right --pure\nbefore = list(ended)\nshell = get_ipython()\nname = type(shell).__name__",
+        "print(before, name)",
+    )
+    client.text_of("1")
+
+    ends = client.until_told(client.send("2"), client.send("3", executor="main"))
+
+    assert [end["state"] for end in ends] == ["success", "success"]
+    assert client.text_of("4") == "['left'] ZMQInteractiveShell\n"
+
+
 def test_each_task_gets_the_version_of_its_place_and_the_last_one_lands(client: Client) -> None:
     client.serve(
         "%%task first\nx = 'first'",
