@@ -6,6 +6,7 @@ import html
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -299,6 +300,7 @@ def _told(at_us: int) -> str:
     return datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="microseconds")
 
 
+@cache
 def _papermill_version() -> str:
     try:
         return version("papermill")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from datetime import datetime
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MESSAGES_AT_ONCE = 100
+DELIMITER = b"<IDS|MSG>"
+"""Between the names of those who are meant, and the message."""
 
 
 class Ear:
@@ -48,8 +53,8 @@ class Ear:
             except self._nothing:
                 return
             try:
-                message = self._session.deserialize(self._session.feed_identities(frames)[1])
-            except (ValueError, TypeError, KeyError, IndexError):
+                message = message_from(frames, self._session)
+            except (ValueError, TypeError, KeyError, AttributeError):
                 continue  # a wrong signature, broken JSON: no message of Jupyter's
             self._hear(message)
         self.listen_soon()
@@ -57,6 +62,35 @@ class Ear:
     def close(self) -> None:
         """Hear no more."""
         self._loop.remove_reader(self._handle)
+
+
+def message_from(frames: list[bytes], session: Any) -> dict[str, Any]:
+    """The message in these frames, with its own time as a time.
+
+    As the session's own ``deserialize``, which looks for times in every text of a message, and so takes most of the time
+    of a notebook of many short cells.
+
+    Raises:
+        ValueError: they are no message, or one with a wrong signature, or one that was heard before.
+        KeyError: its header lacks something.
+    """
+    first = frames.index(DELIMITER) + 1
+    signature, parts = frames[first], frames[first + 1 : first + 5]
+    if session.auth is not None:
+        if signature in session.digest_history or not compare_digest(signature, session.sign(parts)):
+            raise ValueError("the signature is wrong")
+        session._add_digest(signature)
+    header, parent, metadata, content = map(json.loads, parts)
+    header["date"] = datetime.fromisoformat(header["date"])
+    return {
+        "header": header,
+        "msg_id": header["msg_id"],
+        "msg_type": header["msg_type"],
+        "parent_header": parent,
+        "metadata": metadata,
+        "content": content,
+        "buffers": frames[first + 5 :],
+    }
 
 
 async def first_of(*futures: asyncio.Future[Any], timeout_s: float | None = None) -> None:

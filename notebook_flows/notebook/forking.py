@@ -208,8 +208,8 @@ class ForkingProvisioner(LocalProvisioner):
             process = await loop.run_in_executor(None, self.zygotes.forked, cmd, kwargs)
         except ForkError:
             return await super().launch_kernel(cmd, **kwargs)
-        self.process = process  # it behaves as one
-        self.pid = self.pgid = process.pid  # type: ignore[assignment] # a session of its own
+        self.process = process  # type: ignore[assignment] # it behaves as a Popen
+        self.pid = self.pgid = process.pid  # a session of its own
         return self.connection_info
 
 

@@ -174,7 +174,19 @@ class OutputClient(NotebookClient):
             return None
         if self._on_output is not None and kind == "execute_result":
             self._on_output(cell.place, "result", str(content["data"].get("text/plain", "")))
-        return super().output(outs, msg, display_id, cell_index)
+        return self._keep(outs, msg, display_id, cell_index)
+
+    def _keep(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+        """As nbclient keeps an output, whose check of each against nbformat's whole schema takes a millisecond."""
+        output = output_from(msg["msg_type"], msg["content"])
+        if self.clear_before_next_output:
+            outs[:] = []
+            self.clear_display_id_mapping(cell_index)
+            self.clear_before_next_output = False
+        if display_id:
+            self._display_id_map.setdefault(display_id, {}).setdefault(cell_index, []).append(len(outs))
+        outs.append(output)
+        return output
 
     def _release(self, cell: CellOutputs) -> None:
         """What was held back, because it looked like the beginning of a secret, was none."""
@@ -221,3 +233,36 @@ class OutputClient(NotebookClient):
         outs[:] = []
         self.clear_display_id_mapping(cell.place)
         cell.streams.forget()
+
+
+def output_from(kind: str, content: dict[str, Any]) -> Any:
+    """The output that a message carries, as a notebook holds it.
+
+    Raises:
+        ValueError: it carries none, or one that no notebook may hold.
+    """
+    if kind == "error":
+        trace = content["traceback"]
+        if not isinstance(trace, list) or not all(isinstance(line, str) for line in trace):
+            raise ValueError("the traceback of an error is no list of texts")
+        made: dict[str, Any] = {"ename": str(content["ename"]), "evalue": str(content["evalue"]), "traceback": trace}
+    elif kind in {"display_data", "execute_result"}:
+        data, metadata = content["data"], content.get("metadata", {})
+        if not isinstance(data, dict) or not isinstance(metadata, dict):
+            raise ValueError(f"the data of a {kind} are no bundle")
+        wrong = [name for name, one in data.items() if not _may_hold(name, one)]
+        if wrong:
+            raise ValueError(f"{wrong[0]} of a {kind} is no text")
+        made = {"data": data, "metadata": metadata}
+        if kind == "execute_result":
+            made["execution_count"] = content["execution_count"]
+    else:
+        raise ValueError(f"a message of type {kind} is no output")
+    return nbformat.from_dict({"output_type": kind, **made})
+
+
+def _may_hold(name: str, data: Any) -> bool:
+    """Whether a notebook may hold this under a media type: JSON where the type is JSON, else text."""
+    if isinstance(data, str) or name == "application/json" or name.endswith("+json"):
+        return True
+    return isinstance(data, list) and all(isinstance(line, str) for line in data)

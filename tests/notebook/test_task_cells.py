@@ -139,11 +139,13 @@ def test_a_task_in_the_main_thread_is_interrupted_when_its_time_is_up(write: Any
 
 
 def test_a_main_thread_that_ignores_the_interrupt_is_killed_once_nobody_else_runs(write: Any) -> None:
-    deaf = "%%task deaf --pure --executor main --timeout 0.5\n"
-    deaf += "import time\nstarted.set()\nwhile True:\n    try: time.sleep(60)\n    except KeyboardInterrupt: pass"
-    other = "%%task other --pure\nstarted.wait(30)\nimport time\nfor n in range(20): time.sleep(0.1)\nx = 1"
+    deaf = "%%task deaf --pure --executor main --timeout 2\n"
+    deaf += "import time\nstarted.set()\nwhile True:\n    try: time.sleep(60)\n    except KeyboardInterrupt: hit.set()"
+    other = "%%task other --pure\nstarted.wait(30)\nhit.wait(30)\nimport time\ntime.sleep(1.5)\nx = 1"
 
-    done = run_notebook(write("import threading\nstarted = threading.Event()", other, deaf, "print(x)"))
+    done = run_notebook(
+        write("import threading\nstarted, hit = threading.Event(), threading.Event()", other, deaf, "print(x)")
+    )
 
     assert states(done) == [S.SUCCESS, S.SUCCESS, S.TIMED_OUT, S.CRASHED]
     assert "so its kernel was killed" in str(done.error)
