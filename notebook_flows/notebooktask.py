@@ -21,6 +21,7 @@ from notebook_flows.notebook.stopping import StopSignal
 if TYPE_CHECKING:
     from notebook_flows.core.lifecycle import S
     from notebook_flows.engine.ports import Observer
+    from notebook_flows.notebook.pool import KernelPool
     from notebook_flows.notebook.selection import Selection
     from notebook_flows.running import NotebookRun
 
@@ -123,6 +124,7 @@ class NotebookTask(Task):
         options: as for any `Task`: retries, timeout, tags, trigger, target...
 
     Attributes:
+        pool: where its kernels come from, for many runs in threads of this process.
         run_ids: of the runs that this task has begun in this process, the latest last.
     """
 
@@ -157,6 +159,7 @@ class NotebookTask(Task):
         self.history = history
         self.observers: tuple[Observer, ...] = ()
         self.run_ids: list[str] = []
+        self.pool: KernelPool | None = None
 
     def run(self, **parameters: Any) -> NotebookResult:
         """Run it, in the thread or process of the task.
@@ -193,6 +196,7 @@ class NotebookTask(Task):
                 selection=self.selection,
                 strict_shell=self.strict_shell,
                 stop=stop,
+                pool=self.pool,
             )
         return self._result_of(done)
 

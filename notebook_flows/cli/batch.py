@@ -47,6 +47,7 @@ class Job(NamedTuple):
         name: tells it apart from the others.
         parameters: what it is given.
         output: where the executed notebook goes.
+        kernel: the name of its kernel.
         report: where the HTML page goes; None: nowhere.
     """
 
@@ -54,6 +55,7 @@ class Job(NamedTuple):
     name: str
     parameters: Mapping[str, Any]
     output: Path
+    kernel: str
     report: Path | None
 
 
@@ -76,6 +78,7 @@ def run_batch_of(
     """
     from notebook_flows.core.flow import Flow
     from notebook_flows.executors import ThreadExecutor
+    from notebook_flows.notebook.pool import KernelPool
     from notebook_flows.workspace import run_flow
 
     jobs = jobs_from(targets, grid, wishes.parameters, more)
@@ -90,7 +93,10 @@ def run_batch_of(
     stops = Stops(is_asked=cancel_asked(run_id, wishes.history), says=view.say_stopping)
     results: Any = {}
     try:
-        with told_warnings(), stops, view:
+        with told_warnings(), KernelPool() as pool, stops, view:
+            for task in tasks:
+                task.pool = pool
+            pool.warm(jobs[0].kernel)
             try:
                 state = run_flow(
                     flow,
@@ -172,13 +178,14 @@ def _job(path: str, name: str, given: Mapping[str, Any], point: Mapping[str, Any
 
     notebook = read_notebook(path)
     values = given_values(notebook, {**given, **point}, path)
-    injected(notebook, values, chosen_kernel(more.kernel, notebook, path), path)
+    kernel = chosen_kernel(more.kernel, notebook, path)
+    injected(notebook, values, kernel, path)
     told = " ".join(f"{key}={values.get(key, value)}" for key, value in point.items())
     template = _template(more.output, name, list(point))
     run_id = uuid.uuid4().hex  # of a file's name only; the run gets its own
     output = output_path_for(path, output_file(template, path, values, run_id))
     report = None if more.report is None else output_file(_report_template(more.report), path, values, run_id)
-    return Job(path, f"{name} {told}".strip(), values, output, report)
+    return Job(path, f"{name} {told}".strip(), values, output, kernel, report)
 
 
 def _template(output: str | None, name: str, axes: Sequence[str]) -> str:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 WIDE = 1000
 """Columns where nobody looks at a terminal: a pipe or a file, whose lines nothing breaks."""
 
+IN_A_NOTEBOOK = 100
+"""Columns below a cell."""
+
 # Names, not the theme's colours: a terminal's own palette suits its background, dark or light.
 _STYLES: dict[S, str] = {
     S.RUNNING: "yellow",
@@ -53,15 +56,25 @@ def stderr() -> Console:
 
 
 def _console(stream: TextIO, *, is_for_errors: bool) -> Console:
-    is_wide = not is_terminal(stream) and "COLUMNS" not in os.environ
+    width = None
+    if not is_terminal(stream) and "COLUMNS" not in os.environ:
+        width = IN_A_NOTEBOOK if _is_notebook() else WIDE
     return _Steady(
         stderr=is_for_errors,
-        width=WIDE if is_wide else None,
+        width=width,
+        force_jupyter=False,  # else each line would be an output of its own
         highlight=False,
         markup=False,
         emoji=False,
         soft_wrap=False,
     )
+
+
+def _is_notebook() -> bool:
+    """Whether the page below a cell is the screen."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None
 
 
 class _Steady(Console):
