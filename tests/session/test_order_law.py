@@ -195,14 +195,6 @@ def in_threads(attempts: list[Attempt]) -> list[CellValues | None]:
     return [made.get(attempt.number) for attempt in attempts]
 
 
-def by_hand(notebook: Notebook) -> list[Any]:
-    """What the names stand for after all cells have run from the top."""
-    names: dict[str, Any] = {"__name__": "__main__"}
-    for source, _ in notebook:
-        exec(source, names)
-    return shape_of(names)
-
-
 def _told(notebook: Notebook) -> str:
     return "\n---\n".join(f"{'task' if is_task else 'cell'}: {source}" for source, is_task in notebook[1:])
 
@@ -211,27 +203,37 @@ def _choice(data: st.DataObject) -> Callable[[list[int]], list[int]]:
     return lambda ready: data.draw(st.permutations(ready))[: data.draw(st.sampled_from([1, 2, 3, 4, 4, 4]))]
 
 
+def in_any_order(
+    notebook: Notebook, data: st.DataObject, together: Together, told: Callable[[dict[str, Any]], Any]
+) -> None:
+    """Compare a run side by side with the cells run from the top, as far as ``told`` tells their names."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    try:
+        for source, _ in notebook:
+            exec(source, names)
+    except Exception:
+        assume(False)
+    run = SideBySide(notebook, _choice(data), together)
+    note(_told(notebook))
+
+    run.run()
+
+    note(f"waves: {run.waves}")
+    assert told(run.names) == told(names)
+
+
 @settings(max_examples=max(1, round(100 * _TIMES)), deadline=None, suppress_health_check=_HEALTH)
 @given(notebook=NOTEBOOK, data=st.data())
 def test_threads_leave_what_document_order_leaves(notebook: Notebook, data: st.DataObject) -> None:
-    try:
-        expected = by_hand(notebook)
-    except Exception:
-        assume(False)
-    run = SideBySide(notebook, _choice(data), in_threads)
-    note(_told(notebook))
-
-    found = shape_of(run.run())
-
-    note(f"waves: {run.waves}")
-    assert found == expected
+    in_any_order(notebook, data, in_threads, shape_of)
 
 
-# -- processes: what is reached by a name only ------------------------------------------------------------------------------
+# -- small notebooks, in which objects are reached by names only: processes promise to keep no more -----------------------
 
 BEGINNING = """
 a, b, c, n = [1], [2, 3], [4], 1
-box = {}
+box, kept = {}, []
+def both(x): return size(x) + 1
 def size(x): return len(x) + n
 def grow(x): x.append(n); return x
 class Count:
@@ -239,7 +241,7 @@ class Count:
     def more(self): self.x += n; return self
 o = Count(a)
 """
-PROCESS_LINES = [
+PLAIN_LINES = [
     "{v} = {w} + [n]",
     "{v} = {w}",
     "{v} = [{w}, n]",
@@ -253,6 +255,13 @@ PROCESS_LINES = [
     "box['{v}'] = {w}",
     "{v} = [o.x]",
     "o.more()",
+    "n = n + 1\no.more()",
+    "n = n + 2\n{v} = [size({w})]",
+    "m = o.more\nm()",
+    "{v} = [x * n for x in {w}[:2]]",
+    "kept.append(size)\n{v} = [kept[0]({w})]",
+    "def both(x): return size(x) + size({w})",
+    "{v} = [both({w})]",
     "o = Count({v})",
     "def size(x): return len(x) * n + len({v})",
     "grow = lambda x: x + [size({v})]",
@@ -264,12 +273,18 @@ PROCESS_LINES = [
 
 @st.composite
 def plain_notebooks(draw: st.DrawFn) -> list[tuple[str, bool]]:
-    """Notebooks whose objects are changed by their own names only: what processes promise to keep."""
+    """Notebooks whose objects are changed by their own names only."""
     name = st.sampled_from(["a", "b", "c"])
-    line = st.builds(lambda line, v, w: line.format(v=v, w=w), st.sampled_from(PROCESS_LINES), name, name)
+    line = st.builds(lambda line, v, w: line.format(v=v, w=w), st.sampled_from(PLAIN_LINES), name, name)
     source = st.lists(line, min_size=1, max_size=3).map("\n".join)
     cells = st.lists(st.tuples(source, st.sampled_from([True, True, True, False])), min_size=2, max_size=6)
     return [(BEGINNING, False), *draw(cells)]
+
+
+@settings(max_examples=max(1, round(100 * _TIMES)), deadline=None, suppress_health_check=_HEALTH)
+@given(notebook=plain_notebooks(), data=st.data())
+def test_threads_leave_it_where_functions_meet_the_names_of_tasks(notebook: Notebook, data: st.DataObject) -> None:
+    in_any_order(notebook, data, in_threads, shape_of)
 
 
 @pytest.fixture(scope="module")
@@ -298,29 +313,12 @@ def plainly(names: dict[str, Any]) -> dict[str, Any]:
     return {name: told(value) for name, value in names.items() if name != "__builtins__"}
 
 
-def as_document_order(notebook: Notebook, data: st.DataObject, together: Together) -> None:
-    names: dict[str, Any] = {"__name__": "__main__"}
-    try:
-        for source, _ in notebook:
-            exec(source, names)
-        expected = plainly(names)
-    except Exception:
-        assume(False)
-    run = SideBySide(notebook, _choice(data), together)
-    note(_told(notebook))
-
-    found = plainly(run.run())
-
-    note(f"waves: {run.waves}")
-    assert found == expected
-
-
 @settings(max_examples=max(1, round(25 * _TIMES)), deadline=None, suppress_health_check=_HEALTH)
 @given(notebook=plain_notebooks(), data=st.data())
 def test_processes_leave_what_document_order_leaves(
     notebook: Notebook, data: st.DataObject, processes: Together
 ) -> None:
-    as_document_order(notebook, data, processes)
+    in_any_order(notebook, data, processes, plainly)
 
 
 @settings(max_examples=max(1, round(25 * _TIMES)), deadline=None, suppress_health_check=_HEALTH)
@@ -335,4 +333,4 @@ def test_threads_and_processes_together_leave_it_too(
         made |= dict(zip((one.number for one in away), processes(away), strict=True)) if away else {}
         return [made[attempt.number] for attempt in attempts]
 
-    as_document_order(notebook, data, mixed)
+    in_any_order(notebook, data, mixed, plainly)
