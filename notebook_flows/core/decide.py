@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, IS_SUCCESSFUL, S
 from notebook_flows.core.plan import LONGEST_SEGMENT, NO_FOLLOWER
-from notebook_flows.core.run import finished_states
+from notebook_flows.core.run import INDEX_BITS, finished_states
 from notebook_flows.core.triggers import Verdict
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class End(NamedTuple):
 Command = Start | Mark | Judge | Expand | End
 
 
-def decide(run: Run, *, room: int, now_us: int, in_segments: bool = False) -> list[Command]:
+def decide(run: Run, *, room: int, now_us: int, in_segments: bool = False, one_by_one: bool = False) -> list[Command]:
     """What is to be done now; each command is told once.
 
     Args:
@@ -68,6 +68,8 @@ def decide(run: Run, *, room: int, now_us: int, in_segments: bool = False) -> li
         room: how many more task runs may be handed out; 0 while nothing may start.
         now_us: microseconds since 1970.
         in_segments: chains go to one worker as a whole.
+        one_by_one: what is told to start runs one after the other, and nothing is decided until it has: only so much is
+            told to start as would run in this order anyway.
     Returns:
         Commands in the order of the tasks' definition; empty: wait until something ends, or is due.
     """
@@ -82,7 +84,9 @@ def decide(run: Run, *, room: int, now_us: int, in_segments: bool = False) -> li
             heappush(run.frontier, key)
     if not run.stopping:
         if not (run.has_failed and run.plan.fail_fast):
-            _from_frontier(run, room, in_segments, commands)
+            if one_by_one:
+                room = min(room, 1) if run.limit_used else room
+            _from_frontier(run, room, in_segments, one_by_one, commands)
         elif run.plan.cleanups and not run.in_flight:
             steps = _clean_up(run, room)
             if steps is not None:
@@ -94,12 +98,15 @@ def decide(run: Run, *, room: int, now_us: int, in_segments: bool = False) -> li
     return commands
 
 
-def _from_frontier(run: Run, room: int, in_segments: bool, commands: list[Command]) -> None:
+def _from_frontier(run: Run, room: int, in_segments: bool, one_by_one: bool, commands: list[Command]) -> None:
     plan = run.plan
     frontier = run.frontier
     size = len(plan.graph.inputs)
     state, failed, skipped = run.state, run.failed, run.skipped
+    downstream = plan.graph.downstream
     last_key = -1
+    soonest = size  # the first task that what is told to start may make ready; it would come before those after it
+    has_started = False
     while frontier:
         key = frontier[0]
         if key == last_key:  # in a run that was rebuilt from its events, one may stand here twice
@@ -113,21 +120,38 @@ def _from_frontier(run: Run, room: int, in_segments: bool, commands: list[Comman
                 heappop(frontier)
                 continue
             if now is S.EXPANDED:
+                if has_started:
+                    return
                 heappop(frontier)
                 if not run.left[number]:
                     commands.append(Mark(number, S.MAPPED, ""))
                 continue
         verdict = _verdict(run, number) if failed[number] or skipped[number] or plan.judges else None
         if verdict is not None:
+            if has_started:
+                return
             heappop(frontier)
             commands.append(verdict)
             continue
         if number < size and number in plan.mapped:
+            if has_started:
+                return
             heappop(frontier)
             commands.append(Expand(number))
             continue
         if room <= 0:
             return
+        if one_by_one:
+            node = key >> INDEX_BITS
+            if has_started and (node > soonest or not plan.plain[node]):
+                return
+            has_started = True
+            after = (
+                downstream[node] if node not in plan.mapped else (node,)
+            )  # a mapped task is marked after its children
+            if after and after[0] < soonest:
+                soonest = after[0]
+            room = room if plan.plain[node] else 0
         heappop(frontier)
         full = _full_limit(run, number) if run.limit_used else NO_LIMIT
         if full != NO_LIMIT:

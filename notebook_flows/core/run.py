@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _TASK = Kind.TASK
 _QUEUED, _RUNNING, _SUCCESS = S.QUEUED, S.RUNNING, S.SUCCESS
 
-_INDEX_BITS = 32
-_INDEX_MASK = (1 << _INDEX_BITS) - 1
+INDEX_BITS = 32
+_INDEX_MASK = (1 << INDEX_BITS) - 1
 
 
 class Children(NamedTuple):
@@ -81,7 +81,7 @@ class Run:
         self.parked: list[deque[int]] = [deque() for _ in plan.limit_sizes]
         self.has_failed = False
         self.stopping: S | None = None
-        self.frontier: list[int] = [n << _INDEX_BITS for n, count in enumerate(self.waiting) if not count]
+        self.frontier: list[int] = [n << INDEX_BITS for n, count in enumerate(self.waiting) if not count]
         self.due: list[tuple[int, int]] = []
         self.resting: dict[int, int] = {}
         for number, preset in plan.presets.items():
@@ -111,14 +111,14 @@ class Run:
         """By which the frontier is sorted: the order of definition, then the index."""
         size = len(self.plan.graph)
         if number < size:
-            return number << _INDEX_BITS
+            return number << INDEX_BITS
         node, index = self.origin[number - size]
-        return node << _INDEX_BITS | index + 1
+        return node << INDEX_BITS | index + 1
 
     def number_at(self, key: int) -> int:
         """The number behind a key of the frontier."""
         index = key & _INDEX_MASK
-        node = key >> _INDEX_BITS
+        node = key >> INDEX_BITS
         return node if not index else self.children[node].first + index - 1
 
     def counts_before(self, number: int) -> Counts:
@@ -146,22 +146,14 @@ class Run:
         Raises:
             OutOfOrderError: it does not follow from the events before.
         """
-        if event.seq != self.seq + 1:
-            raise OutOfOrderError(f"event {event.seq} came after event {self.seq}")
-        self.seq = event.seq
-        kind = event.kind
-        if kind is _TASK:
-            self._change(event)
-        elif kind is Kind.RUN:
-            self._change_run(event)
-        elif kind is Kind.EXPANDED:
-            assert event.data is not None
-            self._expand(event.node, event.data["width"])
-        elif kind is Kind.VERDICT:
-            self._allow(self.number_of(event.node, event.index))
-
-    def _change(self, event: Event) -> None:
-        _, _, _, node, index, attempt, _, new, _ = event
+        seq, _, kind, node, index, attempt, _, new, _ = event
+        if seq != self.seq + 1:
+            raise OutOfOrderError(f"event {seq} came after event {self.seq}")
+        self.seq = seq
+        if kind is not _TASK:
+            self._apply_other(event)
+            return
+        # what follows happens twice to each task, so it is written out here
         number = node if index == UNMAPPED else self.number_of(node, index)
         state = self.state
         old = state[number]
@@ -173,11 +165,8 @@ class Run:
         state[number] = new
         if new is _RUNNING:
             self.attempt[number] = attempt
-            if old is _RUNNING:
-                raise OutOfOrderError(f"task run {number} was running already")
             if old is not _QUEUED:
-                self.resting.pop(number, None)
-                self.taken(number)
+                self._begin_unqueued(number, old)
             return
         if old is _RUNNING or old is _QUEUED:
             if self.promised and number in self.promised:
@@ -192,6 +181,23 @@ class Run:
             self._end(number, new)
         else:
             self._rest(number, new, event)
+
+    def _apply_other(self, event: Event) -> None:
+        """An event that is not of the kind TASK."""
+        if event.kind is Kind.RUN:
+            self._change_run(event)
+        elif event.kind is Kind.EXPANDED:
+            assert event.data is not None
+            self._expand(event.node, event.data["width"])
+        elif event.kind is Kind.VERDICT:
+            self._allow(self.number_of(event.node, event.index))
+
+    def _begin_unqueued(self, number: int, old: S) -> None:
+        """It runs, and was not queued before: the run is being rebuilt from its events."""
+        if old is _RUNNING:
+            raise OutOfOrderError(f"task run {number} was running already")
+        self.resting.pop(number, None)
+        self.taken(number)
 
     def _rest(self, number: int, new: S, event: Event) -> None:
         """It is not over, and does not run: it will be tried again, or waits for somebody."""
@@ -233,7 +239,7 @@ class Run:
                     self.promised.remove(after)
                     self.in_flight += 1
                 else:
-                    heappush(self.frontier, after << _INDEX_BITS)
+                    heappush(self.frontier, after << INDEX_BITS)
 
     def _allow(self, number: int) -> None:
         """Somebody who may say so, the task's own trigger or a person, has said that it may run."""
@@ -305,17 +311,17 @@ class Run:
                 elif ended is S.SKIPPED:
                     self.skipped[number] += 1
             if not self.waiting[number]:
-                heappush(self.frontier, node << _INDEX_BITS | index + 1)
+                heappush(self.frontier, node << INDEX_BITS | index + 1)
         # the number of children is known now, and a task that is mapped over them need wait for nothing else
         for after, edges in self.plan.lanes.get(node, {}).items():
             self._less_to_wait_for(after, edges)
         if not width:
-            heappush(self.frontier, node << _INDEX_BITS)
+            heappush(self.frontier, node << INDEX_BITS)
 
     def _less_to_wait_for(self, node: int, edges: int) -> None:
         self.waiting[node] -= edges
         if not self.waiting[node]:
-            heappush(self.frontier, node << _INDEX_BITS)
+            heappush(self.frontier, node << INDEX_BITS)
 
     def _end_child(self, number: int, new: S) -> None:
         node, index = self.origin[number - len(self.plan.graph)]
@@ -330,10 +336,10 @@ class Run:
             elif new is S.SKIPPED:
                 self.skipped[child] += edges
             if not self.waiting[child]:
-                heappush(self.frontier, after << _INDEX_BITS | index + 1)
+                heappush(self.frontier, after << INDEX_BITS | index + 1)
         self.left[node] -= 1
         if not self.left[node]:
-            heappush(self.frontier, node << _INDEX_BITS)
+            heappush(self.frontier, node << INDEX_BITS)
 
     def _end_mapped(self, node: int) -> None:
         """All children have ended: for what waits for the whole list, each of them counts."""

@@ -23,19 +23,19 @@ class WaitingInbox:
 
     def __init__(self) -> None:
         self.interrupted = False
-        self._arrived: deque[Outcome] = deque()
+        self.arrived: deque[Outcome] = deque()
         self._sleeps = False
         self._bell = Bell()
 
     def put(self, outcome: Outcome) -> None:
         """Hand one outcome over, and wake the engine."""
-        self._arrived.append(outcome)
+        self.arrived.append(outcome)
         if self._sleeps:
             self._bell.set()
 
     def put_many(self, outcomes: Sequence[Outcome]) -> None:
         """Hand several over at once."""
-        self._arrived.extend(outcomes)
+        self.arrived.extend(outcomes)
         if self._sleeps:
             self._bell.set()
 
@@ -50,11 +50,11 @@ class WaitingInbox:
 
     def take(self) -> Outcome | None:
         """The next outcome, or None."""
-        return self._arrived.popleft() if self._arrived else None
+        return self.arrived.popleft() if self.arrived else None
 
     def is_empty(self) -> bool:
         """Whether nothing has arrived."""
-        return not self._arrived
+        return not self.arrived
 
     def wait(self, timeout_s: float | None) -> None:
         """Sleep until something arrives, somebody wakes us, or the time is up."""
@@ -67,7 +67,7 @@ class WaitingInbox:
     def _sleep(self, wait: Callable[[Bell], object]) -> None:
         self._sleeps = True
         try:
-            if not self._arrived:
+            if not self.arrived:
                 wait(self._bell)
         finally:
             self._sleeps = False

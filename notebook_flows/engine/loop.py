@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 BACKLOG = 1024
 BACKLOG_PER_WORKER = 64
 """How many calls an executor may have at least, all in all and for each worker: enough to send them in batches."""
+BACKLOG_HERE = 64
+"""How many calls an executor that works in the engine's thread may have: enough to decide about many at once."""
+MOMENT_S = 0.005
+"""How long the engine lets such an executor work before it looks whether the history can still be written."""
 LOOK_AROUND_S = 0.5
 """How long the engine sleeps at most before it looks for requests of other processes."""
 BATCH = 256
@@ -52,7 +57,6 @@ INTERRUPTED = "Interrupted (Ctrl-C)."
 LOG_GAVE_UP = "The history cannot be written."
 
 # looked up once: see `core.run`
-_TASK = Kind.TASK
 _QUEUED, _RUNNING, _SUCCESS = S.QUEUED, S.RUNNING, S.SUCCESS
 _BEGUN = (S.RUNNING, S.RETRYING, S.LOOPED, S.EXPANDED)
 
@@ -111,8 +115,10 @@ class Engine:
         self._looked_s = clock.monotonic_s()
         self._deadline_s = None if timeout_s is None else clock.monotonic_s() + timeout_s
         self._works_here = executor.works_here
+        self._is_one_by_one = executor.works_here and executor.workers == 1 and getattr(executor, "keeps_order", False)
         self._in_segments = executor.takes_segments and not self._works_here
         self._most_in_flight = self._capacity()
+        self._here: deque[int] = deque()
         self._inbox = WaitingInbox()
         self._interrupts = Interrupts(self._inbox.wake)
         self._handed_out = HandedOut()
@@ -142,10 +148,11 @@ class Engine:
         )
 
     def _capacity(self) -> int:
-        if self._works_here:
-            return self.executor.workers
+        workers = self.executor.workers
         if self.run.plan.fail_fast:
-            return self.executor.workers  # what waits in an executor would start after a failure too
+            return workers  # what waits in an executor would start after a failure too
+        if self._works_here:  # a call knows, when it is made, how much is left of the run's time
+            return BACKLOG_HERE if self._is_one_by_one and self._deadline_s is None else workers
         return max(BACKLOG, self.executor.workers * BACKLOG_PER_WORKER)
 
     # -- the loop ------------------------------------------------------------------------------------------------------
@@ -182,41 +189,58 @@ class Engine:
             raise self._record.error
 
     def _loop(self) -> None:
-        interrupts = self._interrupts
-        run, inbox, log, clock = self.run, self._inbox, self.log, self.clock
-        most, in_segments, works_here = self._most_in_flight, self._in_segments, self._works_here
-        in_lane = self._handed_out.in_lane
+        interrupts, run, clock, log = self._interrupts, self.run, self.clock, self.log
+        inbox, arrived, here, in_lane = self._inbox, self._inbox.arrived, self._here, self._handed_out.in_lane
         while True:
             if interrupts.asked or inbox.interrupted:
                 raise KeyboardInterrupt(interrupts.said or INTERRUPTED)
-            room = most - run.in_flight + len(in_lane) if log.may_start() else 0
-            now_us = clock.now_us() if run.due else 0
-            commands = decide(run, room=room, now_us=now_us, in_segments=in_segments)
-            for command in commands:
-                self._obey(command)
-            if run.is_over:
-                return
-            if works_here and run.in_flight > len(in_lane):
+            may_start = log.may_start()
+            commands: Sequence[Command] = ()
+            if not here:
+                commands = decide(
+                    run,
+                    room=self._most_in_flight - run.in_flight + len(in_lane) if may_start else 0,
+                    now_us=clock.now_us() if run.due else 0,
+                    in_segments=self._in_segments,
+                    one_by_one=self._is_one_by_one,
+                )
+                for command in commands:
+                    if type(command) is Start:
+                        self._start(command)
+                    else:
+                        self._obey(command)
+                if run.is_over:
+                    return
+            if self._works_here and run.in_flight > len(in_lane) and (may_start or not here):
                 self._work_here()
             elif not commands:  # else what they have led to, such as the children of a mapped task, comes first
                 self._wait_for_outcomes()
-            outcome = inbox.take()
-            taken = 0
-            while outcome is not None:
-                self._take(outcome)
-                taken += 1
-                outcome = inbox.take() if taken < BATCH else None
+            for _ in range(BATCH):
+                if not arrived:
+                    break
+                self._take(arrived.popleft())
             self._look_around()
 
     def _work_here(self) -> None:
-        """Let the executor make one attempt in this thread."""
-        interrupts = self._interrupts
-        self._record.hand_over()
-        interrupts.in_user_code = True
-        try:
-            self.executor.work()
-        finally:
-            interrupts.in_user_code = False
+        """Let the executor make attempts in this thread, one after the other, for a moment."""
+        interrupts, record, here, arrived = self._interrupts, self._record, self._here, self._inbox.arrived
+        clock, work = self.clock, self.executor.work
+        until_s = clock.monotonic_s() + MOMENT_S
+        while True:
+            if here:
+                self._show(here.popleft(), clock.now_us())
+            record.hand_over()
+            interrupts.in_user_code = True
+            try:
+                work()
+            finally:
+                interrupts.in_user_code = False
+            if not here:
+                return
+            while arrived:
+                self._take(arrived.popleft())
+            if not here or interrupts.asked or clock.monotonic_s() >= until_s:
+                return
 
     def _wait_for_outcomes(self) -> None:
         self._record.hand_over()
@@ -264,9 +288,7 @@ class Engine:
     # -- obeying -------------------------------------------------------------------------------------------------------
 
     def _obey(self, command: Command) -> None:
-        if type(command) is Start:
-            self._start(command)
-        elif type(command) is Mark:
+        if type(command) is Mark:
             self._verdicts.mark(command.number, command.state, command.reason)
         elif type(command) is Judge:
             self._verdicts.judge(command.number)
@@ -287,7 +309,8 @@ class Engine:
             return
         if command.then:
             self._preparation.add_segment(call, command.then, self._handed_out)
-        self._handed_out.add(number)
+        if not self._is_one_by_one:
+            self._handed_out.add(number)
         if call.is_async and not self.executor.is_remote:
             self._submit_async(call)
         elif task._is_parameter and self.executor.is_remote:
@@ -296,7 +319,9 @@ class Engine:
             )  # its value is here: no use in sending it there and back, least of all a secret
         else:
             self.executor.submit(call)
-            if self._works_here:
+            if self._is_one_by_one:
+                self._here.append(number)
+            elif self._works_here:
                 self._show(number, self.clock.now_us())
 
     def _submit_async(self, call: Call) -> None:
@@ -330,13 +355,14 @@ class Engine:
             is_current = state is _RUNNING and outcome.attempt == run.attempt[number]
         if not is_current:
             return  # late: the attempt was given up
-        self._handed_out.came_back(number, has_succeeded=outcome.state is _SUCCESS)
+        if not self._is_one_by_one or self._handed_out.in_lane:
+            self._handed_out.came_back(number, has_succeeded=outcome.state is _SUCCESS)
         self.ledger.values[number] = outcome.value
         node, index = (number, UNMAPPED) if number < self._size else run.place_of(number)
         if outcome.state is _SUCCESS and not outcome.message and outcome.details is None and not run.loops:
             if self.ledger.messages:
                 self.ledger.messages.pop(number, None)  # what an earlier attempt had to say
-            self._record.add(outcome.ended_us, _TASK, node, index, outcome.attempt, 1, _SUCCESS, None)
+            self._record.add_of_task(outcome.ended_us, node, index, outcome.attempt, 1, _SUCCESS)
         else:
             self._take_unusual(outcome, node, index)
         if outcome.state is _SUCCESS and self.tasks[node].cache_for is not None:
@@ -388,7 +414,7 @@ class Engine:
         run = self.run
         node, index = (number, UNMAPPED) if number < self._size else run.place_of(number)
         loop = run.loops.get(number, 0) + 1 if run.loops else 1
-        self._record.add(at_us, _TASK, node, index, run.attempt[number] + 1, loop, _RUNNING, None)
+        self._record.add_of_task(at_us, node, index, run.attempt[number] + 1, loop, _RUNNING)
 
     def _log_gave_up(self) -> None:
         self._stop(S.CRASHED, LOG_GAVE_UP)
@@ -407,6 +433,7 @@ class Engine:
         if self._lane is not None:
             self._lane.begin_stop(cancel_running=True)  # it and the executor take their time together
         still_running = list(self.executor.stop(cancel_running=True))
+        self._here.clear()
         if self._lane is not None:
             still_running += self._lane.stop(cancel_running=True)
             self._lane = None

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from notebook_flows.core.run import Run
     from notebook_flows.engine.ports import Observer, RunLog
 
+# looked up once: see `core.run`
 _event = tuple.__new__
+_TASK = Kind.TASK
 
 
 class Record:
@@ -52,6 +54,13 @@ class Record:
         """The next event; see `core.events.Event`."""
         event = _event(Event, (self._run.seq + 1, at_us, kind, node, index, attempt, loop, state, data))
         self._run.apply(event)
+        self._events.append(event)
+
+    def add_of_task(self, at_us: int, node: int, index: int, attempt: int, loop: int, state: S) -> None:
+        """The next event, of a task run that has nothing to say but its state."""
+        run = self._run
+        event = _event(Event, (run.seq + 1, at_us, _TASK, node, index, attempt, loop, state, None))
+        run.apply(event)
         self._events.append(event)
 
     def add_of_run(self, at_us: int, state: S, data: Mapping[str, Any] | None) -> None:

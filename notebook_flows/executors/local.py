@@ -34,6 +34,7 @@ class LocalExecutor:
     works_here = True
     is_remote = False
     takes_segments = True
+    keeps_order = True
 
     _inbox: Inbox
 
