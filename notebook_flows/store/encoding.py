@@ -24,7 +24,8 @@ LARGE_BODY = 4096
 
 _STATES = {int(state): state for state in S}
 _KINDS = {kind.value: kind for kind in Kind}
-_DIGITS = tuple(map(str, range(max(S) + 1)))
+_NUMBERS = tuple(range(max(S) + 1))
+_DIGITS = tuple(map(str, _NUMBERS))
 compact = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 """JSON of values of our own making: nothing is checked."""
 _strict = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -50,8 +51,9 @@ class Batch:
         first_seq, last_seq: both included.
         chunks: the first seq and the JSON array of bodies, for small bodies.
         large: seq and body, one by one.
-        plain: for tasks without map, retry, loop and data, by node: [seq, state, started_us, ended_us].
-        other: the rest, by (node, index, loop, attempt): the same four, then the last message and result that were told.
+        plain: for tasks without map, retry, loop and data, by node: [node, seq, state, started_us, ended_us].
+        other: the rest, by (node, index, loop, attempt): the same but the node, then the last message and result that
+            were told.
     """
 
     first_seq: int
@@ -71,21 +73,22 @@ def encode(events: Sequence[Event]) -> Batch:
     batch = Batch(events[0].seq, events[-1].seq)
     bodies: list[str] = []
     plain, other = batch.plain, batch.other
-    is_task, running, digits = Kind.TASK, S.RUNNING, _DIGITS
+    is_task, digits, numbers, running = Kind.TASK, _DIGITS, _NUMBERS, int(S.RUNNING)
     start = batch.first_seq
     for seq, at_us, kind, node, index, attempt, loop, state, data in events:
-        if data is None and kind is is_task and index == UNMAPPED and attempt == 1 and loop == 1:
+        if data is None and attempt == 1 and index == UNMAPPED and loop == 1 and kind is is_task:
             bodies.append(f"[{at_us},{node},{digits[state]}]")
-            if state is running:
-                plain[node] = [seq, state, at_us, None]
+            number = numbers[state]
+            if number == running:
+                plain[node] = [node, seq, number, at_us, None]
                 continue
             row = plain.get(node)
             if row is None:
-                plain[node] = [seq, state, None, at_us if state > running else None]
+                plain[node] = [node, seq, number, None, at_us if number > running else None]
             else:
-                row[0] = seq
-                row[1] = state
-                row[3] = at_us if state > running else None
+                row[1] = seq
+                row[2] = number
+                row[4] = at_us if number > running else None
             continue
         event = Event(seq, at_us, kind, node, index, attempt, loop, state, data)
         body = encode_body(event)
@@ -121,8 +124,8 @@ def _task_changed(plain: dict[int, list[Any]], other: dict[tuple[int, int, int, 
     key = (event.node, event.index, event.loop, event.attempt)
     begun = plain.pop(event.node, None) if key[1:] == (UNMAPPED, 1, 1) else None
     row = other.setdefault(key, [0, event.state, None, None, None, None])
-    if begun is not None and begun[2] is not None:
-        row[2] = begun[2]
+    if begun is not None and begun[3] is not None:
+        row[2] = begun[3]
     row[0] = event.seq
     row[1] = event.state
     if event.state == S.RUNNING:

@@ -297,7 +297,7 @@ def _counts(change: RunChange | None, latest: Collection[TaskRunRow]) -> dict[S,
 
 def _task_rows(slugs: Sequence[str], batch: Batch) -> list[TaskRunRow]:
     rows = {key: list(row) for key, row in batch.other.items()}
-    for node, (seq, state, started_us, ended_us) in batch.plain.items():
+    for node, seq, state, started_us, ended_us in batch.plain.values():
         row = rows.setdefault((node, -1, 1, 1), [seq, state, None, None, None, None])
         row[:4] = [seq, state, row[2] if started_us is None else started_us, ended_us]
     return [
