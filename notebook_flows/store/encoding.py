@@ -25,7 +25,8 @@ LARGE_BODY = 4096
 _STATES = {int(state): state for state in S}
 _KINDS = {kind.value: kind for kind in Kind}
 _NUMBERS = tuple(range(max(S) + 1))
-_DIGITS = tuple(map(str, _NUMBERS))
+_TASK = Kind.TASK
+PlainRow = tuple[int, int, int, int | None, int | None]
 compact = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 """JSON of values of our own making: nothing is checked."""
 _strict = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -51,7 +52,7 @@ class Batch:
         first_seq, last_seq: both included.
         chunks: the first seq and the JSON array of bodies, for small bodies.
         large: seq and body, one by one.
-        plain: for tasks without map, retry, loop and data, by node: [node, seq, state, started_us, ended_us].
+        plain: for tasks without map, retry, loop and data, by node: (node, seq, state, started_us, ended_us).
         other: the rest, by (node, index, loop, attempt): the same but the node, then the last message and result that
             were told.
     """
@@ -60,50 +61,76 @@ class Batch:
     last_seq: int
     chunks: list[tuple[int, str]] = field(default_factory=list)
     large: list[tuple[int, str]] = field(default_factory=list)
-    plain: dict[int, list[Any]] = field(default_factory=dict)
+    plain: dict[int, PlainRow] = field(default_factory=dict)
     other: dict[tuple[int, int, int, int], list[Any]] = field(default_factory=dict)
     run: RunChange | None = None
 
 
-def encode(events: Sequence[Event]) -> Batch:
+PlainEvent = tuple[int, int, int]
+"""(at_us, node, state's number) of a task without map, retry, loop and data.
+
+Made of nothing but numbers, so that the garbage collector lets it be: of many events that wait to be written, it would
+walk all, again and again.
+"""
+
+
+def lightened(event: Event) -> PlainEvent | Event:
+    """The event, as light as it can be kept while its number is known from its place.
+
+    >>> lightened(Event(7, 1000, Kind.TASK, 3, -1, 1, 1, S.RUNNING, None))
+    (1000, 3, 3)
+    """
+    _, at_us, kind, node, index, attempt, loop, state, data = event
+    if data is None and attempt == 1 and index == UNMAPPED and loop == 1 and kind is _TASK:
+        return (at_us, node, _NUMBERS[state])
+    return event
+
+
+def whole(seq: int, event: PlainEvent | Event) -> Event:
+    """The event that was lightened."""
+    return event if isinstance(event, Event) else _event(seq, *event)
+
+
+def encode(events: Sequence[PlainEvent | Event], first_seq: int | None = None) -> Batch:
     """The batch of some consecutive events, at least one.
 
-    One pass in plain Python: it is on the path of every task, at about 1.5 µs for its two events.
+    One pass in plain Python: it is on the path of every task.
+
+    Args:
+        events: in their order.
+        first_seq: the number of the first; not needed where that one is whole.
     """
-    batch = Batch(events[0].seq, events[-1].seq)
+    seq = (events[0].seq if isinstance(events[0], Event) else 1) if first_seq is None else first_seq
+    batch = Batch(seq, seq + len(events) - 1)
     bodies: list[str] = []
-    plain, other = batch.plain, batch.other
-    is_task, digits, numbers, running = Kind.TASK, _DIGITS, _NUMBERS, int(S.RUNNING)
-    start = batch.first_seq
-    for seq, at_us, kind, node, index, attempt, loop, state, data in events:
-        if data is None and attempt == 1 and index == UNMAPPED and loop == 1 and kind is is_task:
-            bodies.append(f"[{at_us},{node},{digits[state]}]")
-            number = numbers[state]
-            if number == running:
-                plain[node] = [node, seq, number, at_us, None]
-                continue
-            row = plain.get(node)
-            if row is None:
-                plain[node] = [node, seq, number, None, at_us if number > running else None]
+    plain, other, running = batch.plain, batch.other, int(S.RUNNING)
+    start = seq
+    for one in events:
+        event = lightened(one) if isinstance(one, Event) else one
+        if isinstance(event, Event):
+            body = encode_body(event)
+            if len(body) > LARGE_BODY:
+                batch.large.append((seq, body))
+                if bodies:
+                    batch.chunks.append((start, f"[{','.join(bodies)}]"))
+                    bodies = []
+                start = seq + 1
             else:
-                row[1] = seq
-                row[2] = number
-                row[4] = at_us if number > running else None
-            continue
-        event = Event(seq, at_us, kind, node, index, attempt, loop, state, data)
-        body = encode_body(event)
-        if len(body) > LARGE_BODY:
-            batch.large.append((seq, body))
-            if bodies:
-                batch.chunks.append((start, f"[{','.join(bodies)}]"))
-                bodies = []
-            start = seq + 1
+                bodies.append(body)
+            if event.kind is Kind.RUN:
+                batch.run = _run_changed(batch.run, event)
+            elif event.kind is not Kind.VERDICT:
+                _task_changed(plain, other, event)
         else:
-            bodies.append(body)
-        if kind is Kind.RUN:
-            batch.run = _run_changed(batch.run, event)
-        elif kind is not Kind.VERDICT:
-            _task_changed(plain, other, event)
+            at_us, node, number = event
+            bodies.append(f"[{at_us},{node},{number}]")
+            if number == running:
+                plain[node] = (node, seq, number, at_us, None)
+            else:
+                begun = plain.get(node)
+                started_us = None if begun is None else begun[3]
+                plain[node] = (node, seq, number, started_us, at_us if number > running else None)
+        seq += 1
     if bodies:
         batch.chunks.append((start, f"[{','.join(bodies)}]"))
     return batch
@@ -120,7 +147,7 @@ def _run_changed(change: RunChange | None, event: Event) -> RunChange:
     return change
 
 
-def _task_changed(plain: dict[int, list[Any]], other: dict[tuple[int, int, int, int], list[Any]], event: Event) -> None:
+def _task_changed(plain: dict[int, PlainRow], other: dict[tuple[int, int, int, int], list[Any]], event: Event) -> None:
     key = (event.node, event.index, event.loop, event.attempt)
     begun = plain.pop(event.node, None) if key[1:] == (UNMAPPED, 1, 1) else None
     row = other.setdefault(key, [0, event.state, None, None, None, None])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from notebook_flows.engine.call import LogLine
 from notebook_flows.errors import StaleOwnerError, StoreError, StoreUnavailable
-from notebook_flows.store.encoding import Batch, encode
+from notebook_flows.store.encoding import Batch, PlainEvent, encode, lightened, whole
 from notebook_flows.store.reader import Reader
 from notebook_flows.store.spool import Spool
 from notebook_flows.store.writing import AlreadyTold, same_events, stored_bodies, write_batch, write_lines
@@ -47,7 +47,7 @@ class SqliteRunLog:
         self._closes_itself = False
         self._ended = False
         self._next_seq = 1
-        self._events: list[Event] = []
+        self._events: list[PlainEvent | Event] = []
         self._committed_seq = 0
         self._lines: list[LogLine] = []
         self._lines_committed = 0
@@ -66,13 +66,15 @@ class SqliteRunLog:
         if self._closed:
             raise StoreError(f"The history of run {self.run_id} is closed; nothing can be added.")
         seq = self._next_seq
+        light: list[PlainEvent | Event] = []
         for event in events:
             if event[0] != seq:
                 self._append_oddly(events)
                 return
             seq += 1
+            light.append(lightened(event))
         self._next_seq = seq
-        self._events.extend(events)
+        self._events += light
         if self._writer.asleep:
             self._writer.wake()
         if len(self._events) > QUEUE_LIMIT:
@@ -194,12 +196,12 @@ class SqliteRunLog:
 
     def queued_events(self) -> list[Event]:
         """The events that are not committed."""
-        return self._events[:]
+        return [whole(seq, event) for seq, event in enumerate(self._events[:], self._committed_seq + 1)]
 
     def prepare(self) -> None:
         """Encode what the next transaction takes along; nothing if the last one is to be tried again."""
         if self._batch is None and self._events:
-            self._batch = encode(self._events[:BATCH_LIMIT])
+            self._batch = encode(self._events[:BATCH_LIMIT], self._committed_seq + 1)
         if self._lines_dropped:
             self._lines.append(self._gap())
         if not self._line_batch and self._lines:

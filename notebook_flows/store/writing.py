@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.events import Event
     from notebook_flows.engine.call import LogLine
     from notebook_flows.engine.ports import RunInfo
-    from notebook_flows.store.encoding import Batch
+    from notebook_flows.store.encoding import Batch, PlainRow
     from notebook_flows.store.rows import Owner
 
 _EVENTS = "INSERT INTO event SELECT ?1, ?2 + key, value FROM json_each(?3)"
@@ -221,7 +221,7 @@ def write_projections(connection: sqlite3.Connection, run_no: int, batch: Batch)
         )
 
 
-def _write_plain(connection: sqlite3.Connection, run_no: int, rows: list[list[int | None]]) -> None:
+def _write_plain(connection: sqlite3.Connection, run_no: int, rows: list[PlainRow]) -> None:
     """Write the rows of plain tasks: in groups as values, for that is less than half the work; what is left as JSON."""
     whole = len(rows) // _GROUP * _GROUP
     for start in range(0, whole, _GROUP):
