@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MOST_CHILDREN = 1_000_000
 """Of a mapped task, unless its flow says otherwise."""
 Handler = Callable[[Any, "State", "State"], "State | None"]
+_edge = tuple.__new__
 _WRITTEN = (
     "constants",
     "_into",
@@ -208,8 +209,12 @@ class Flow:
                 self._calls[origin] = [task]
             else:
                 calls.append(task)
+        self._derived = None
         for key, value in arguments.items():
-            give(self, task, key, value, mapped)
+            if isinstance(value, Task) and value is not task and value in self._into:
+                self._into[task][_edge(Edge, (value, task, key, mapped, False))] = None
+            else:
+                give(self, task, key, value, mapped)
         if upstream_tasks is not None:
             wait_for_all(self, task, upstream_tasks, mapped)
 
@@ -487,8 +492,9 @@ class Flow:
             return dict.fromkeys(self._reference_tasks).keys()
         outgoing = self._outgoing()
         tasks = list(self._into)
-        after = ([edge.downstream_task for edge in outgoing[task]] for task in tasks)
-        return dict.fromkeys(tasks[number] for number in deciding(tasks, after)).keys()
+        number_of = {task: number for number, task in enumerate(tasks)}
+        downstream = ([number_of[edge.downstream_task] for edge in outgoing[task]] for task in tasks)
+        return dict.fromkeys(tasks[number] for number in deciding(tasks, downstream)).keys()
 
     def set_reference_tasks(self, tasks: Iterable[Task]) -> None:
         """Let these tasks decide how the flow ends; none: the terminal ones again.

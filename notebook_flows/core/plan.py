@@ -105,6 +105,7 @@ def planned(
     limits: dict[int, list[int]] = {}
     limit_sizes = list(flow.tag_limits.values())
     tags = {tag: number for number, tag in enumerate(flow.tag_limits)}
+    all_plain = flow.result is None
     for number, task in enumerate(tasks):
         if task.trigger is not all_successful:
             trigger = task.trigger
@@ -117,13 +118,13 @@ def planned(
             limit_sizes.append(task.map_limit)
         if tags and task.tags:
             limits.setdefault(number, []).extend(tags[tag] for tag in sorted(task.tags) if tag in tags)
-        plain.append(flow.result is None and is_plain(task))
+        plain.append(all_plain and is_plain(task))
     number_of = {task: number for number, task in enumerate(tasks)} if flow._reference_tasks else {}
     references: Sequence[int]
     if flow._reference_tasks:
         references = [number_of[task] for task in flow.reference_tasks()]
     else:
-        references = deciding(tasks, ([tasks[one] for one in after] for after in graph.downstream))
+        references = deciding(tasks, graph.downstream)
     return Plan(
         graph=graph,
         names=[task.name for task in tasks],
@@ -165,6 +166,7 @@ def _cleanups(tasks: Sequence[Task]) -> frozenset[int]:
 
 def is_plain(task: Task) -> bool:
     """Whether an attempt is nothing but a call of the task's function."""
+    signature = task._signature
     return not (
         task.state_handlers
         or task.timeout
@@ -173,8 +175,8 @@ def is_plain(task: Task) -> bool:
         or task.cache_for
         or task.task_run_name
         or task.result is not None
-        or task._signature.wants_context
-        or task._signature.is_async
+        or signature.wants_context
+        or signature.is_async
     )
 
 

@@ -151,6 +151,8 @@ def fitted(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any
             f"{'was' if len(args) == 1 else 'were'} given."
         )
     arguments = dict(zip(positional, args, strict=False))
+    if not kwargs and len(args) == len(positional) == len(signature.names):
+        return arguments
     if kwargs:
         for name in kwargs:
             if name in arguments:

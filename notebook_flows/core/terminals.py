@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     from notebook_flows.core.task import Task
 
 
-def deciding(tasks: Iterable[Task], after: Iterable[Sequence[Task]]) -> list[int]:
+def deciding(tasks: Sequence[Task], downstream: Iterable[Sequence[int]]) -> list[int]:
     """The numbers of the last tasks.
 
     A task that only the clean-up of a resource waits for is one; a resource's own tasks are not.
 
     Args:
         tasks: n tasks.
-        after: of each, the tasks that wait for it.
+        downstream: of each, the numbers of the tasks that wait for it.
     """
     from notebook_flows.core.resource import ResourceCleanupTask, ResourceInitTask, ResourceSetupTask
 
     helpers = (ResourceInitTask, ResourceSetupTask, ResourceCleanupTask)
     return [
         number
-        for number, (task, waiting) in enumerate(zip(tasks, after, strict=True))
-        if not isinstance(task, helpers)
-        and (not waiting or all(isinstance(one, ResourceCleanupTask) for one in waiting))
+        for number, after in enumerate(downstream)
+        if not isinstance(tasks[number], helpers)
+        and (not after or all(isinstance(tasks[one], ResourceCleanupTask) for one in after))
     ]

@@ -11,6 +11,7 @@ from notebook_flows.errors import FlowValidationError, did_you_mean
 
 if TYPE_CHECKING:
     from notebook_flows.core.flow import Flow
+    from notebook_flows.core.signature import Signature
     from notebook_flows.core.task import Task
 
 LONGEST_CYCLE_SHOWN = 20
@@ -45,6 +46,7 @@ def _checked_graph(flow: Flow, problems: list[str]) -> Graph:
     mapped_tasks: set[int] = set()
     constants = flow.constants
     new_input = tuple.__new__
+    fitting: set[tuple[object, ...]] = set()  # signatures, by id, with keys that fit: most tasks are given alike
     for i, (task, edges) in enumerate(flow._into.items()):
         mine: list[Input] = []
         keys: list[str] = []
@@ -67,17 +69,23 @@ def _checked_graph(flow: Flow, problems: list[str]) -> Graph:
         inputs.append(mine)
         if task in constants:
             keys.extend(constants[task])
-        signature = task._signature
-        given = set(keys)
-        if len(given) != len(keys) or not (
-            signature.required <= given and (signature.takes_any_name or given <= signature.names)
-        ):
-            _check_arguments(task, keys, problems)
+        shape = (id(task._signature), *keys)
+        if shape not in fitting:
+            if _fits(task._signature, keys):
+                fitting.add(shape)
+            else:
+                _check_arguments(task, keys, problems)
     graph = Graph(inputs=inputs, downstream=downstream, mapped=frozenset(mapped_tasks))
     if not is_acyclic(graph):
         tasks = list(flow._into)
         problems.extend(_told_cycle([tasks[i].name for i in cycle]) for cycle in cycles_of(graph))
     return graph
+
+
+def _fits(signature: Signature, keys: list[str]) -> bool:
+    given = set(keys)
+    is_complete = len(given) == len(keys) and signature.required <= given
+    return is_complete and (signature.takes_any_name or given <= signature.names)
 
 
 def _check_arguments(task: Task, keys: list[str], problems: list[str]) -> None:

@@ -109,6 +109,7 @@ class Engine:
         self.error_to_raise: BaseException | None = None
         self.final_state: api.State | None = None
         self._size = len(tasks)
+        self._plain = run.plan.plain
         self._reason = ""
         self._flow_was_asked = False
         self._lane: CoroutineLane | None = None
@@ -302,10 +303,14 @@ class Engine:
         task = self.tasks[number if number < self._size else self.run.place_of(number)[0]]
         try:
             call = self._preparation.make(number, task)
-            if task.cache_for is not None and self._from_cache(number, task, call):
+            if not call.is_plain and task.cache_for is not None and self._from_cache(number, task, call):
                 return
         except Exception as error:  # an element that cannot be taken, bytes that do not load: the task's own failure
             self._verdicts.mark(number, S.FAILED, f"Its arguments could not be made: {short(error)}", value=error)
+            return
+        if self._is_one_by_one and call.is_plain:
+            self.executor.submit(call)
+            self._here.append(number)
             return
         if command.then:
             self._preparation.add_segment(call, command.then, self._handed_out)
@@ -365,7 +370,7 @@ class Engine:
             self._record.add_of_task(outcome.ended_us, node, index, outcome.attempt, 1, _SUCCESS)
         else:
             self._take_unusual(outcome, node, index)
-        if outcome.state is _SUCCESS and self.tasks[node].cache_for is not None:
+        if outcome.state is _SUCCESS and not self._plain[node] and self.tasks[node].cache_for is not None:
             self._keep(number, node, index, outcome.ended_us)
 
     def _keep(self, number: int, node: int, index: int, ended_us: int) -> None:

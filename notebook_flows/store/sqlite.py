@@ -87,7 +87,10 @@ class SqliteEventLog:
                     f"The disk with the history {self.path} is full: free some space and start the run again."
                 )
             now_us = self._clock.now_us()
-            log.run_no = writer.call(lambda connection: insert_run(connection, info, this_process(), now_us))
+            log.run_no = writer.call(
+                lambda connection: insert_run(connection, info, this_process(), now_us),
+                is_durable=False,  # nothing has run yet, and the first commit of events takes it along
+            )
         except BaseException as error:
             writer.abandon(log)
             lock.release()  # its file stays: if the row was written all the same, the next sweep finds it dead

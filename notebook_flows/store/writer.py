@@ -40,8 +40,9 @@ _parked: list[object] = []
 
 
 class _Job:
-    def __init__(self, function: Callable[[sqlite3.Connection], Any]) -> None:
+    def __init__(self, function: Callable[[sqlite3.Connection], Any], *, is_durable: bool = True) -> None:
         self.function = function
+        self.is_durable = is_durable
         self.done = threading.Event()
         self.result: Any = None
         self.error: StoreError | None = None
@@ -82,13 +83,18 @@ class Writer:
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
 
-    def call(self, function: Callable[[sqlite3.Connection], T]) -> T:
+    def call(self, function: Callable[[sqlite3.Connection], T], *, is_durable: bool = True) -> T:
         """Run the function in a transaction of the writer's connection, and wait for its answer.
+
+        Args:
+            function: gets the connection.
+            is_durable: wait for the disk too. Else a power cut may undo it, until the next transaction has taken it
+                along; every process sees it at once, and the death of any changes nothing.
 
         Raises:
             StoreError: the history cannot be written; or what the function raised.
         """
-        job = self.later(function)
+        job = self._asked(_Job(function, is_durable=is_durable))
         job.wait()
         if job.error is not None:
             raise job.error
@@ -96,7 +102,9 @@ class Writer:
 
     def later(self, function: Callable[[sqlite3.Connection], Any]) -> _Job:
         """Run the function in a transaction soon, after those that were asked for before; nobody waits."""
-        job = _Job(function)
+        return self._asked(_Job(function))
+
+    def _asked(self, job: _Job) -> _Job:
         with self.progress:
             self._jobs.append(job)
         self.hurry()
@@ -205,7 +213,7 @@ class Writer:
             jobs, self._jobs = self._jobs, []
         for job in jobs:
             try:
-                job.finish(self._in_transaction(job.function))
+                job.finish(self._in_transaction(job))
             except StoreError as error:
                 job.finish(error=error)
             except (sqlite3.Error, OSError) as error:
@@ -216,9 +224,20 @@ class Writer:
                 told.__cause__ = error
                 job.finish(error=told)
 
-    def _in_transaction(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        with transaction(self._connected()) as connection:
-            return function(connection)
+    def _in_transaction(self, job: _Job) -> Any:
+        connection = self._connected()
+        if job.is_durable:
+            with transaction(connection):
+                return job.function(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            with transaction(connection):
+                result = job.function(connection)
+            connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            self._disconnect()  # so that nothing is written with less than full durability
+            raise
+        return result
 
     def _commit_all(self) -> None:
         """Commit until the queues are empty, or the history is given up."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from store_bench import begun, info, run_is
@@ -248,3 +248,24 @@ def test_a_path_that_is_too_long_is_told_in_a_sentence(tmp_path: Path) -> None:
 def test_a_lock_stays_in_its_folder(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no id of a run"):
         lock_of_run(tmp_path / "history.db", "../../victim/keep")
+
+
+@pytest.mark.parametrize("has_failed", [False, True])
+def test_only_the_beginning_of_a_run_does_not_wait_for_the_disk(tmp_path: Path, has_failed: bool) -> None:
+    def synchronous(connection: Any) -> int:
+        return int(connection.execute("PRAGMA synchronous").fetchone()[0])
+
+    def refuse(connection: Any) -> None:
+        raise StoreError("no")
+
+    with bench_of(SqliteBench, tmp_path) as bench:
+        begun(bench)
+        writer = bench.log._writer
+
+        during = writer.call(synchronous, is_durable=False)
+        if has_failed:
+            with pytest.raises(StoreError, match="no"):
+                writer.call(refuse, is_durable=False)
+        after = writer.call(synchronous)
+
+    assert (during, after) == (1, 2)
