@@ -25,6 +25,20 @@ class SaidPlainly(FlowError):  # noqa: N818 - the sentence that people read
         return [f"\x1b[31m{line}\x1b[0m" for line in self.sentence.splitlines()]
 
 
+class RunStopped(KeyboardInterrupt):
+    """Ctrl-C has stopped a run in the notebook; shown without a traceback, which would show only our own code."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return self.sentence
+
+    def _render_traceback_(self) -> Sequence[str]:
+        return [f"\x1b[31m{line}\x1b[0m" for line in self.sentence.splitlines()]
+
+
 class FlowRunFailed(FlowError):  # noqa: N818 - the sentence that people read
     """A run in the notebook did not end well. The tracebacks stand below the cells that have failed.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.session import Session
 
+_OURS = re.compile(r"\s*(#.*|%(flow|nbflow)\b.*)?")
 SETTLE = "_nbflow_settle"
 
 
@@ -74,7 +77,7 @@ class Settler:
     def _needed(self) -> tuple[str, ...]:
         """The keys of the tasks that the cell which begins needs."""
         record = self._session.hooks.now
-        if record is None or record.is_task:
+        if record is None or record.is_task or _only_asks(record.source):
             return ()
         outlook = self._session.flow.outlook()
         pending = outlook.stale.keys() & outlook.tasks.keys()
@@ -93,10 +96,18 @@ class Settler:
         sink = interactive_sink(self._session)
         began_s = monotonic()
         run = here.flow.begin(outlook, selection, parameters={}, options=RunOptions(), sink=sink, is_shown=False)
-        try:
+        with suppress(KeyboardInterrupt):  # told below
             await run.wait()
-        finally:
-            report = here.flow.end(run)
+        report = here.flow.end(run)
         tell_report(report, outlook, sink, monotonic() - began_s, is_quiet=True)
         names = ", ".join(task.name for task in report.tasks.values())
         say(sink, f"{names}: run in {told_duration(monotonic() - began_s)}, for this cell needs them.\n", name="stderr")
+
+
+def _only_asks(source: str) -> bool:
+    r"""Whether all that a cell does is to ask us: `%flow run` then runs what it is told to, and `%flow status` nothing.
+
+    >>> _only_asks("# see\n%flow status"), _only_asks("%flow run\nprint(x)")
+    (True, False)
+    """
+    return all(_OURS.fullmatch(line) for line in source.splitlines())

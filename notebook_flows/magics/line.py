@@ -192,8 +192,7 @@ def logs(here: Here, options: tuple[str, ...]) -> None:
     words = [word for word in options if not word.startswith("-")]
     if not words or words[0] in names:
         last = here.flow.last
-        known = None if last is None or last.state is None else last.state.context.get("flow_run_id")
-        options = (str(known or "latest"), *options)
+        options = ((last.run_id if last is not None else "") or "latest", *options)
     _on_the_command_line(command_line, options)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import ismodule
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from notebook_flows.core.task import Task
 from notebook_flows.errors import did_you_mean
 from notebook_flows.magics.errors import SaidPlainly
 from notebook_flows.magics.parameters import declared_here
+from notebook_flows.session.freshness import FAILED
 from notebook_flows.views.text import counted, printable
 
 if TYPE_CHECKING:
@@ -128,6 +130,8 @@ def _states(here: Here, outlook: Outlook, tasks: Mapping[str, Task]) -> api.Stat
             states[task] = api.Success()
         elif ended is not None and ended is not S.SUCCESS:
             states[task] = api.class_of(ended)(message=outlook.stale[key])
+        elif outlook.stale[key] == FAILED:
+            states[task] = api.Failed(message=outlook.stale[key])
         else:
             states[task] = api.Pending(message=f"stale: {outlook.stale[key]}")
     whole = api.Pending()
@@ -206,9 +210,10 @@ def show_result(here: Here, name: str) -> None:
     click.echo(f"{record.name}: {facts_of(state).word if state is not None else 'not in the last run'}")
     for output in sink.outputs:
         _replay(here, output)
-    values = None if last is None else last.values.get(record.key)
-    for bound, value in sorted((values.bound if values is not None else {}).items()):
-        click.echo(f"{bound} = {_short(value)}")
+    names = here.session.shell.user_ns
+    for bound in sorted(name for name in record.facts.binds if here.session.bindings.owner(name) == record.key):
+        if bound in names and not ismodule(names[bound]):
+            click.echo(f"{bound} = {_short(names[bound])}")
 
 
 def _replay(here: Here, output: Mapping[str, Any]) -> None:
@@ -256,13 +261,12 @@ def unfinished(here: Here, name: str | None) -> tuple[str, ...]:
     last = here.flow.last
     if last is None:
         raise SaidPlainly("Nothing has run in this kernel yet: `%flow run` runs what is stale.")
-    run_id = "" if last.state is None else str(last.state.context.get("flow_run_id", ""))
-    if name is not None and not run_id.startswith(name):
-        raise SaidPlainly(f"Run {name!r} is not the last one of this kernel, which is {run_id[:8]}.")
-    tasks = {key for key, task in here.outlook().tasks.items()}
-    left = tuple(
-        last.tasks[key].code.key for key, state in last.states.items() if state is not S.SUCCESS and key in tasks
-    )
+    if name is not None and not last.run_id.startswith(name):
+        raise SaidPlainly(
+            f"Run {name!r} is not the last one of this kernel, which is {last.run_id[:8] or 'unrecorded'}."
+        )
+    tasks = here.outlook().tasks
+    left = tuple(key for key, state in last.states.items() if state is not S.SUCCESS and key in tasks)
     if not left:
         raise SaidPlainly("The last run ended well: nothing is left of it.")
     return left

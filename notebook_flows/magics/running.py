@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import state as api
 from notebook_flows.core.lifecycle import S, facts_of
-from notebook_flows.magics.errors import FlowRunFailed, SaidPlainly
+from notebook_flows.magics.errors import FlowRunFailed, RunStopped, SaidPlainly
 from notebook_flows.magics.parameters import values_for_notebook
 from notebook_flows.session.notebookflow import Background, interactive_sink
 from notebook_flows.views.text import counted, printable, told_duration
@@ -51,11 +52,9 @@ def run_notebook_flow(here: Here, wish: Wish, given: Sequence[str], options: Run
     run = here.flow.begin(outlook, selection, parameters=wish.parameters, options=options, sink=sink)
     if here.is_awaited:
         return _awaited(here, run, outlook, sink, began_s)
-    try:
+    with suppress(KeyboardInterrupt):  # told below, when all has landed
         run.wait_blocking()
-    finally:
-        report = here.flow.end(run)
-    tell_report(report, outlook, sink, monotonic() - began_s)
+    tell_report(here.flow.end(run), outlook, sink, monotonic() - began_s)
     return None
 
 
@@ -75,11 +74,9 @@ async def _nothing() -> None:
 
 
 async def _awaited(here: Here, run: KernelRun, outlook: Outlook, sink: RecordingSink, began_s: float) -> None:
-    try:
+    with suppress(KeyboardInterrupt):  # told below, when all has landed
         await run.wait()
-    finally:
-        report = here.flow.end(run)
-    tell_report(report, outlook, sink, monotonic() - began_s)
+    tell_report(here.flow.end(run), outlook, sink, monotonic() - began_s)
 
 
 def _in_background(
@@ -97,19 +94,21 @@ def _in_background(
     )
 
     async def wait() -> None:
-        try:
+        with suppress(KeyboardInterrupt):
             await run.wait()
-            tell_report(here.flow.end(run), outlook, sink, monotonic() - began_s)
-        except KeyboardInterrupt:  # must not reach the kernel's loop, which it would end
-            if not run.was_ended:
-                here.flow.end(run)
-            warn(sink, "The run in the background was stopped.\n")
-        except FlowRunFailed as error:
+        elapsed_s = monotonic() - began_s
+        await here.session.hooks.between_cells()
+        try:
+            tell_report(here.flow.end(run), outlook, sink, elapsed_s)
+        except (FlowRunFailed, RunStopped) as error:  # must not reach the kernel's loop, which Ctrl-C would end
             warn(sink, f"{error}\n")
 
     here.flow.background = Background(run=run, waiting=loop.create_task(wait()))
+    several = len(selection.reasons) > 1
     sink.stream(
-        "stdout", f"{counted(len(selection.reasons), 'cell')} run in the background; `%flow cancel` stops them.\n"
+        "stdout",
+        f"{counted(len(selection.reasons), 'cell')} {'run' if several else 'runs'} in the background; `%flow cancel` "
+        f"stops {'them' if several else 'it'}.\n",
     )
     return _nothing() if here.is_awaited else None
 
@@ -132,18 +131,25 @@ def tell_report(
 
     Raises:
         FlowRunFailed: not well.
+        RunStopped: it was stopped.
         BaseException: what the engine raised.
     """
     names = {key: task.name for key, task in report.tasks.items()}
     for line in _remarks(report, names):
         warn(sink, f"{line}\n")
+    if report.was_stopped:
+        done = sum(state is S.SUCCESS for state in report.states.values())
+        kept = " What they have made is kept; `%flow resume` runs the rest." if done else ""
+        raise RunStopped(
+            f"{facts_of(S.CANCELLED).glyph} Stopped after {told_duration(elapsed_s)}: {done} of "
+            f"{counted(len(report.tasks), 'cell')} ended well.{kept}"
+        ) from None
     if report.problem is not None:
         raise report.problem
     assert report.state is not None
     rest = len(outlook.tasks.keys() - report.tasks.keys())
     more = f"; {counted(rest, 'other task')} left as {'it is' if rest == 1 else 'they are'}" if rest else ""
-    run_id = str(report.state.context.get("flow_run_id", ""))[:8]
-    tail = f"in {told_duration(elapsed_s)}{more} (run {run_id})"
+    tail = f"in {told_duration(elapsed_s)}{more} (run {report.run_id[:8]})"
     if report.state.is_successful():
         if is_quiet:
             return
@@ -183,6 +189,11 @@ def _remarks(report: Report, names: dict[str, str]) -> list[str]:
             )
     for key, replaced in report.replaced.items():
         found.append(f"{_names(replaced)} of {names[key]!r}: a later cell has bound it already, so that value stays.")
+    if report.still_running:
+        found.append(
+            f"{', '.join(map(repr, report.still_running))}: Python cannot stop a thread in the midst of its work, so it "
+            "goes on unseen, and what it makes is dropped. `--executor processes` can be stopped at any time."
+        )
     if report.left:
         found.append(f"{_names(report.left)}: you have bound it since the run began, so your value stays.")
     return found

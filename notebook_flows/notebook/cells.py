@@ -12,6 +12,8 @@ from notebook_flows.notebook.parameters import INJECTED_TAG, TAG
 from notebook_flows.notebook.turns import Lane
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nbformat import NotebookNode
 
     from notebook_flows.notebook.document import Document
@@ -108,19 +110,23 @@ def has_task_cells(document: Document) -> bool:
 
 
 def name_of(cell: NotebookNode, number: int) -> str:
-    r"""What people read: the name that a tag gives, else the first comment, else the first line of code.
+    """What people read: see `plain_name`."""
+    return plain_name(cell.source, cell.metadata.get("tags", ()), number)
 
-    >>> import nbformat
-    >>> name_of(nbformat.v4.new_code_cell("# Load the data\ndf = load()"), 3)
+
+def plain_name(source: str, tags: Iterable[str], number: int) -> str:
+    r"""The name that a tag gives, else the first comment, else the first line of code.
+
+    >>> plain_name("# Load the data\ndf = load()", (), 3)
     '3 Load the data'
     """
-    for tag in cell.metadata.get("tags", ()):
+    for tag in tags:
         found = TASK_TAG.fullmatch(tag)
         if found:
             return found["name"].strip()
         if tag in {TAG, INJECTED_TAG}:
             return f"{number} {tag}"
-    lines = [line.strip() for line in cell.source.splitlines() if line.strip()]
+    lines = [line.strip() for line in source.splitlines() if line.strip()]
     comment = next((line.lstrip("#% ").strip() for line in lines[:1] if line.startswith("#")), "")
     code = next((line for line in lines if not line.startswith("#")), "")
     text = comment or code or "cell"

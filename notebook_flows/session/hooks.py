@@ -59,6 +59,7 @@ class Hooks:
     _running: dict[int, Execution] = field(default_factory=dict)
     _is_first: bool = True
     _warned: set[str] = field(default_factory=set)
+    _waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._holding = _HeldBack(self)
@@ -163,6 +164,24 @@ class Hooks:
         execution = self._running.get(threading.get_ident())
         return execution.record if execution is not None else None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a cell is being executed: its code runs, or awaits."""
+        return bool(self._running)
+
+    async def between_cells(self) -> None:
+        """Wait until no cell is being executed, so that the names change under nobody's hands."""
+        while self._running:
+            free = asyncio.get_running_loop().create_future()
+            self._waiting.append(free)
+            await free
+
+    def _let_go(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for free in waiting:
+            if not free.done():
+                free.set_result(None)
+
     def landed(self, names: Collection[str]) -> None:
         """Values of tasks have landed while a cell, as that with `%flow run`, is being executed: they are not its own."""
         for execution in tuple(self._running.values()):
@@ -207,7 +226,10 @@ class Hooks:
                 return
             if result is None or _is_the_same(result.info, execution.info):
                 del self._running[thread]
-                self._end(execution, result)
+                try:
+                    self._end(execution, result)
+                finally:
+                    self._let_go()
 
     def _end_the_first(self, result: Any) -> None:
         """The cell that has loaded the extension, and whose beginning was not heard."""

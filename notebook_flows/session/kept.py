@@ -69,6 +69,11 @@ class KeptOutputs:
         self._streams.forget()
         self._shown_bytes = 0
 
+    @property
+    def clears_next(self) -> bool:
+        """What is shown goes away when the next output comes."""
+        return self._clears_next
+
     def end(self) -> str:
         """The task is over.
 

@@ -6,15 +6,16 @@ import asyncio
 import threading
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
+from inspect import ismodule
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import state as api
-from notebook_flows.core.lifecycle import S
+from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.session.cellflow import flow_of_cells
 from notebook_flows.session.celltask import KernelCellTask
 from notebook_flows.session.code import prepare
 from notebook_flows.session.landing import land, snapshot
-from notebook_flows.session.lanes import Lane, LanesExecutor
+from notebook_flows.session.lanes import Lane, LanesExecutor, end_commands
 from notebook_flows.session.mainlane import MainLane
 from notebook_flows.session.runvalues import RunValues
 from notebook_flows.session.turns import Turns
@@ -52,7 +53,6 @@ class Order:
         history: False: leave no trace; None: as the settings say.
         strict_shell: a failing ``!command`` fails its cell.
         is_background: the user goes on meanwhile: names that he binds are not overwritten.
-        context: more keys of the context.
     """
 
     name: str
@@ -80,6 +80,8 @@ class Report:
         landed: key -> names that have landed in the namespace.
         replaced: key -> names whose value a later cell had bound already: they did not land.
         left: names that the user has bound since the run began, and that were left alone.
+        still_running: names of tasks whose threads could not be stopped.
+        was_stopped: by Ctrl-C, or by `%flow cancel`.
         problem: what the engine raised: KeyboardInterrupt, or an error of the history.
     """
 
@@ -91,7 +93,14 @@ class Report:
     landed: Mapping[str, frozenset[str]]
     replaced: Mapping[str, frozenset[str]]
     left: frozenset[str] = frozenset()
+    still_running: tuple[str, ...] = ()
+    was_stopped: bool = False
     problem: BaseException | None = None
+
+    @property
+    def run_id(self) -> str:
+        """Of the history; empty if the run did not get as far."""
+        return "" if self.state is None else str(self.state.context.get("flow_run_id", ""))
 
 
 class KernelRun:
@@ -104,6 +113,7 @@ class KernelRun:
         kept: versions that the namespace does not hold.
         bound_by: whose version of a name the namespace holds.
         observers: are told of all events, in the engine's thread.
+        is_busy: whether a cell is being executed, for a run in the background.
 
     Attributes:
         picture: what shows it while it goes on.
@@ -119,25 +129,30 @@ class KernelRun:
         kept: Mapping[Version, Any],
         bound_by: Callable[[str], str | None],
         observers: Sequence[Observer] = (),
+        is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self.order = order
-        self.main = MainLane(_running_loop())
+        self.main = MainLane(_running_loop(), is_busy=is_busy)
         self._shell = shell
         self._sink = sink
         self._bound_by = bound_by
         self._observers = observers
         self._values = RunValues(order.connections, order.records, kept=kept, bound_by=bound_by)
-        self._turns = Turns(self.main, settle=lambda: None)
+        self._turns = Turns(self.main)
+        names = shell.user_ns.items() if order.is_background else ()
+        self._unsettled = frozenset(name for name, value in names if not callable(value) and not ismodule(value))
         self.tasks = {key: self._task(record) for key, record in order.records.items()}
         self.flow = flow_of_cells(order.name, self.tasks, order.connections)
         self._executor = LanesExecutor(
-            self.main, threads=order.workers, processes=order.workers, on_end=self._attempt_ended
+            self.main, self._turns, threads=order.workers, processes=order.workers, on_end=self._attempt_ended
         )
         self.picture: LivePicture | None = None
         self._since: dict[str, Any] = {}
         self._state: api.State | None = None
         self._problem: BaseException | None = None
         self.was_ended = False
+        self._was_stopped = False
+        self._ended_as: dict[str, S] = {}
         self._has_ended = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -146,6 +161,7 @@ class KernelRun:
     def _task(self, record: CellRecord) -> KernelCellTask:
         links = self.order.connections.cells[record.key]
         options = record.options
+        borrows = bool(links.alone or record.facts.magics or not record.is_task)
         code = prepare(
             record.body,
             key=record.key,
@@ -160,11 +176,14 @@ class KernelRun:
             user_ns=self._shell.user_ns,
             inputs=lambda: self._begun(record.key),
             sink=lambda: self._sink(record),
-            lane=lane_of(record, is_alone=bool(links.alone), executor=self.order.executor),
+            lane=lane_of(record, borrows=borrows, executor=self.order.executor),
             shell=self._shell,
             hands_back=links.mutates,
+            needed=self._read_by_others(record.key),
             predicted=links.outputs | links.may_outputs | links.deletes,
+            unsettled=self._unsettled,
             alone=lambda make: self._turns.alone(record.key, make),
+            borrows=borrows,
             strict_shell=self.order.strict_shell,
             max_retries=options.retries,
             retry_delay=options.retry_delay_s if options.retries else None,
@@ -172,8 +191,18 @@ class KernelRun:
             tags=set(options.tags),
         )
 
+    def _read_by_others(self, key: str) -> frozenset[str]:
+        """The names that other cells take from this one."""
+        return frozenset(
+            name
+            for links in self.order.connections.cells.values()
+            for name, definers in links.inputs.items()
+            if key in definers
+        )
+
     def _begun(self, key: str) -> dict[str, Any]:
         """An attempt begins: the values that its cell gets."""
+        self._ended_as[key] = S.CANCELLED  # unless it is told otherwise
         self._turns.begin(key)
         return self._values.inputs_of(key)
 
@@ -181,9 +210,12 @@ class KernelRun:
         assert isinstance(task, KernelCellTask)
         key = task.code.key
         self._turns.end(key)
+        self._ended_as[key] = outcome.state if IS_FINAL[outcome.state] else S.CANCELLED
         if outcome.state is S.SUCCESS:
             values = task.values_of(outcome.value)
             self._values.made(key, self._with_parameters(key, values))
+        elif outcome.state is S.TIMED_OUT:
+            end_commands(task)
 
     def _with_parameters(self, key: str, values: CellValues) -> CellValues:
         if key != self.order.parameters_cell or not self.order.parameters:
@@ -255,6 +287,7 @@ class KernelRun:
 
     def ask_to_stop(self) -> None:
         """Stop the run as Ctrl-C does; returns at once."""
+        self._was_stopped = True
         self._executor.interrupt()
         self.main.interrupt()
         self._turns.close()
@@ -268,6 +301,8 @@ class KernelRun:
         states = {key: self._state_of(key) for key in self.tasks}
         done = {key: values for key, values in self._values.done.items() if states[key] is S.SUCCESS}
         landed, replaced, left = self._landed(done)
+        for task in self.tasks.values():
+            task.forget()
         return Report(
             flow=self.flow,
             tasks=self.tasks,
@@ -277,13 +312,15 @@ class KernelRun:
             landed=landed,
             replaced=replaced,
             left=left,
+            still_running=self._executor.still_running,
+            was_stopped=self._was_stopped or isinstance(self._problem, KeyboardInterrupt),
             problem=self._problem,
         )
 
     def _state_of(self, key: str) -> S:
         if self._state is not None:
             return api.event_state_of(self._state.result[self.tasks[key]])
-        return S.SUCCESS if key in self._values.done else S.CANCELLED
+        return S.SUCCESS if key in self._values.done else self._ended_as.get(key, S.NOT_RUN)
 
     def _landed(
         self, done: Mapping[str, CellValues]
@@ -318,15 +355,17 @@ class KernelRun:
         return landed, replaced, found.kept
 
 
-def lane_of(record: CellRecord, *, is_alone: bool, executor: str | None) -> Lane:
-    """Where a cell is to run."""
-    facts = record.facts
-    if facts.has_await:
+def lane_of(record: CellRecord, *, borrows: bool, executor: str | None) -> Lane:
+    """Where a cell is to run.
+
+    Args:
+        record: the cell.
+        borrows: it runs in the notebook's own namespace.
+        executor: for cells that do not say it themselves.
+    """
+    if record.facts.has_await:
         return Lane.LOOP
-    wanted = record.options.executor or executor or Lane.THREADS.value
-    if is_alone or facts.magics or not record.is_task or wanted == Lane.MAIN.value:
-        return Lane.MAIN
-    return Lane(wanted)
+    return Lane.MAIN if borrows else Lane(record.options.executor or executor or Lane.THREADS.value)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

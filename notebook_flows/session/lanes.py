@@ -11,6 +11,7 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import perform, perform_async
 from notebook_flows.engine.open_calls import OpenCalls, ended_without, stopped
 from notebook_flows.executors import ProcessExecutor, ThreadExecutor
+from notebook_flows.session.turns import RunIsOver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from notebook_flows.engine.call import Call, Outcome, RunFacts
     from notebook_flows.engine.ports import Inbox
     from notebook_flows.session.mainlane import MainLane
+    from notebook_flows.session.turns import Turns
 
 
 class Lane(StrEnum):
@@ -37,11 +39,17 @@ MAIN_IS_CLOSED = "The kernel's main thread takes nothing more."
 class LanesExecutor:
     """Gives each call to the lane that its task names by an attribute ``lane``; threads without one.
 
+    A task that ``is_alone`` borrows the notebook's own namespace: no other cell runs meanwhile.
+
     Args:
         main: the main thread's lane.
+        turns: who runs now.
         threads: how many cells may run in threads at once; as `ThreadExecutor` chooses unless given.
         processes: how many worker processes there may be.
         on_end: called with each attempt's task and outcome before the engine hears of it, in any thread.
+
+    Attributes:
+        still_running: names of tasks whose threads could not be stopped at the end.
     """
 
     works_here = False
@@ -51,12 +59,15 @@ class LanesExecutor:
     def __init__(
         self,
         main: MainLane,
+        turns: Turns,
         *,
         threads: int | None = None,
         processes: int | None = None,
         on_end: Callable[[Task, Outcome], None] = lambda _task, _outcome: None,
     ) -> None:
         self._main = main
+        self._turns = turns
+        self.still_running: tuple[str, ...] = ()
         self._lanes: dict[Lane, ThreadExecutor | ProcessExecutor] = {
             Lane.THREADS: ThreadExecutor(threads).for_run(),
             Lane.PROCESSES: ProcessExecutor(processes).for_run(),
@@ -99,15 +110,41 @@ class LanesExecutor:
         executor.submit(call)
 
     def _submit_to_main(self, call: Call, lane: Lane) -> None:
+        """Neither the engine nor the main thread may wait for a turn: a thread does."""
         self._open.add(call)
+        name = f"notebook-flows turn of {call.task.name}"
+        threading.Thread(target=self._take_turn, args=(call, lane), name=name, daemon=True).start()
+
+    def _take_turn(self, call: Call, lane: Lane) -> None:
+        try:
+            if call.task.is_alone:  # type: ignore[attr-defined] # a cell
+                with self._turns.hold(call.task.key):  # type: ignore[attr-defined]
+                    self._turns.wait_for(self._post(call, lane))
+            else:
+                self._turns.begin(call.task.key)  # type: ignore[attr-defined]
+                if self._is_open(call):
+                    self._post(call, lane)
+                else:  # given up while it waited
+                    self._turns.end(call.task.key)  # type: ignore[attr-defined]
+        except RunIsOver as error:
+            self._report(call, ended_without(call, S.CANCELLED, str(error)))
+
+    def _post(self, call: Call, lane: Lane) -> threading.Event:
+        """Have the main thread make it; set when it has ended."""
+        ended = threading.Event()
         if lane is Lane.LOOP:
             why = LOOP_IS_TAKEN
-            is_taken = self._main.post_coroutine(lambda: self._follow(call))
+            is_taken = self._main.post_coroutine(lambda: self._follow(call, ended))
         else:
             why = MAIN_IS_CLOSED
-            is_taken = self._main.post(lambda: self._make(call))
+            is_taken = self._main.post(lambda: self._make(call, ended))
         if not is_taken:
             self._report(call, ended_without(call, S.FAILED, why, RuntimeError(why)))
+            ended.set()
+        return ended
+
+    def _is_open(self, call: Call) -> bool:
+        return (call.ref, call.attempt) in self._open
 
     def work(self) -> bool:
         """Nothing runs in the engine's thread."""
@@ -117,6 +154,8 @@ class LanesExecutor:
         """End one attempt as CANCELLED."""
         call = self._open.pop((ref, attempt), None)
         if call is None:
+            if self._inbox is not None and ref in self._inbox.tasks:
+                end_commands(self._inbox.tasks[ref])
             return any(self._lanes[lane].cancel(ref, attempt) for lane in self._started)
         self._main.interrupt()
         assert self._inbox is not None
@@ -124,7 +163,10 @@ class LanesExecutor:
         return True
 
     def stop(self, *, cancel_running: bool) -> Sequence[str]:
-        """End, within 2 s; the names of the tasks whose code still runs."""
+        """End, within 2 s. Tasks whose code still runs are in `still_running`, for the notebook to tell."""
+        if cancel_running and self._inbox is not None:
+            for task in self._inbox.tasks.values():
+                end_commands(task)
         if cancel_running and self._open and self._inbox is not None:
             self._main.interrupt()
             self._inbox.put_many(stopped(self._open))
@@ -139,31 +181,45 @@ class LanesExecutor:
             one.start()
         for one in stopping:
             one.join()
-        return still_running
+        self.still_running = tuple(still_running)
+        return ()
 
     # -- on the main thread --------------------------------------------------------------------------------------------
 
-    def _make(self, call: Call) -> None:
-        if (call.ref, call.attempt) not in self._open:
-            return  # given up while it waited
+    def _make(self, call: Call, ended: threading.Event) -> None:
         try:
-            outcome = self._context.copy().run(perform, call)
-        except BaseException as error:  # Ctrl-C: it ends the task, and the run with it
-            outcome = ended_without(call, S.CANCELLED, f"Interrupted ({type(error).__name__}).")
-            self.interrupt()
-        self._report(call, outcome)
+            if not self._is_open(call):
+                return  # given up while it waited
+            try:
+                outcome = self._context.copy().run(perform, call)
+            except BaseException as error:  # Ctrl-C: it ends the task, and the run with it
+                outcome = ended_without(call, S.CANCELLED, f"Interrupted ({type(error).__name__}).")
+                self.interrupt()
+            self._report(call, outcome)
+        finally:
+            ended.set()
 
-    async def _follow(self, call: Call) -> None:
+    async def _follow(self, call: Call, ended: threading.Event) -> None:
         try:
             outcome = await perform_async(call)
         except BaseException as error:  # cancelled, or Ctrl-C
             outcome = ended_without(call, S.CANCELLED, f"Interrupted ({type(error).__name__}).")
-        self._report(call, outcome)
+        try:
+            self._report(call, outcome)
+        finally:
+            ended.set()
 
     def _report(self, call: Call, outcome: Outcome) -> None:
         if self._open.pop((call.ref, call.attempt), None) is not None:
             assert self._inbox is not None
             self._inbox.put(outcome)
+
+
+def end_commands(task: Task) -> None:
+    """End what a cell waits for outside of Python, so that its thread can end; does not wait for that."""
+    stop = getattr(task, "stop", None)
+    if stop is not None:
+        threading.Thread(target=stop, name=f"notebook-flows stop of {task.name}", daemon=True).start()
 
 
 class _ToldFirst:

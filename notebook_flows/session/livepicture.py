@@ -42,6 +42,7 @@ class LivePicture:
         pending = {(number, UNMAPPED): Standing(S.PENDING) for number in range(len(flow.tasks))}
         self._picture = Picture(diagram_of(flow), pending)  # with room for states from the first
         self._drawn_s = 0.0
+        self._last: Any = None
         self._drawing = threading.Lock()
 
     def begin(self) -> None:
@@ -51,14 +52,19 @@ class LivePicture:
     def __call__(self, run: Run, events: Sequence[Event]) -> None:
         """These events have happened."""
         now_s = monotonic()
-        if IS_FINAL[run.run_state] or now_s - self._drawn_s < EVERY_S:
+        if IS_FINAL[run.run_state]:
+            self._last = standings_of_run(run)
             return  # the end is drawn by `finish`
+        if now_s - self._drawn_s < EVERY_S:
+            return
         self._drawn_s = now_s
         self._draw(standings_of_run(run))
 
-    def finish(self, state: State) -> None:
-        """Show how it ended."""
-        self._draw(standings_of(self._flow, state))
+    def finish(self, state: State | None) -> None:
+        """Show how it ended; None: it was stopped, and what was told last is how it ended."""
+        standings = standings_of(self._flow, state) if state is not None else self._last
+        if standings is not None:
+            self._draw(standings)
 
     @property
     def text(self) -> str:

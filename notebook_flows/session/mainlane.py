@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
 
+LOOK_UP_S = 0.1
+
+
 class MainLane:
     """Runs functions on the main thread, one after the other, and coroutines on its loop, side by side.
 
@@ -21,10 +24,12 @@ class MainLane:
 
     Args:
         loop: the kernel's; None where there is none, as in a script.
+        is_busy: whether the main thread is in the midst of a cell, where a run in the background has to wait.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop | None) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop | None, *, is_busy: Callable[[], bool] = lambda: False) -> None:
         self._loop = loop
+        self._is_busy = is_busy
         self._waiting: deque[Callable[[], None]] = deque()
         self._changed = threading.Condition()
         self._awaited: set[asyncio.Task[None]] = set()
@@ -71,7 +76,10 @@ class MainLane:
     # -- on the main thread --------------------------------------------------------------------------------------------
 
     async def serve(self, ended: asyncio.Event) -> None:
-        """Run what is posted until the event is set; the loop stays free between two functions."""
+        """Run what is posted until the event is set; the loop stays free between two functions.
+
+        It looks up now and then, for a kernel's Ctrl-C cancels the coroutine without waking the loop.
+        """
         ending = asyncio.ensure_future(ended.wait())
         try:
             while not ended.is_set():
@@ -79,7 +87,7 @@ class MainLane:
                 self.run_waiting()
                 ringing = asyncio.ensure_future(self._bell.wait())
                 try:
-                    await asyncio.wait([ending, ringing], return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait([ending, ringing], timeout=LOOK_UP_S, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     ringing.cancel()
         finally:
@@ -131,6 +139,9 @@ class MainLane:
     def _ring(self) -> None:
         if self._bell is not None:
             self._bell.set()
+        elif self._is_busy():
+            assert self._loop is not None
+            self._loop.call_later(LOOK_UP_S, self._ring)
         else:
             self.run_waiting()  # a run in the background: nobody serves, the loop does it between two cells
 

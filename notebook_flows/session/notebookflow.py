@@ -73,6 +73,19 @@ class Background:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PastRun:
+    """What is remembered of a run; none of its values, which would live as long.
+
+    Attributes:
+        run_id: empty if it did not get as far.
+        states: key -> how the cell ended.
+    """
+
+    run_id: str
+    states: Mapping[str, S]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outlook:
     """How the notebook stands now.
 
@@ -103,7 +116,7 @@ class NotebookFlow:
         self._session = session
         self.freshness = Freshness()
         self.outputs: dict[str, RecordingSink] = {}
-        self.last: Report | None = None
+        self.last: PastRun | None = None
         self.background: Background | None = None
         self._kept: dict[Version, Any] = {}
 
@@ -197,6 +210,7 @@ class NotebookFlow:
             kept=self._kept,
             bound_by=self._session.bindings.owner,
             observers=observers,
+            is_busy=lambda: self._session.hooks.is_busy,
         )
         run.picture = LivePicture(run.flow, sink) if is_shown and _is_kernel(self._session.shell) else None
         if run.picture is not None:
@@ -214,13 +228,18 @@ class NotebookFlow:
             landed = report.landed.get(key, frozenset())
             self._session.bindings.landed(key, landed & values.bound.keys(), landed & values.deleted)
             self._session.hooks.landed(landed)
+        for key, sink in self.outputs.items():
+            if report.states.get(key) in _GIVEN_UP:
+                sink.mute()
         for key in order.connections.cells:
             if key in order.records and report.states[key] in _HAS_RUN:
                 has_succeeded = report.states[key] is S.SUCCESS
                 self._ran(order.records[key], has_succeeded=has_succeeded)
-        if run.picture is not None and report.state is not None:
+        if run.picture is not None:
             run.picture.finish(report.state)
-        self.last = report
+        self.last = PastRun(run_id=report.run_id, states=report.states)
+        if self.background is not None and self.background.run is run:
+            self.background = None
         return report
 
     def _keep(self, connections: Connections, key: str, bound: Mapping[str, Any]) -> None:
@@ -237,6 +256,9 @@ class NotebookFlow:
     def _sink_of(self, record: CellRecord) -> Sink:
         """A fresh place for the outputs of a cell: below it, where the front end shows it."""
         shell = self._session.shell
+        before = self.outputs.get(record.key)
+        if before is not None:
+            before.mute()  # the thread of an attempt that was given up may still print
         if _is_kernel(shell) and record.parent is not None:
             sink: RecordingSink = CellSink(record.parent, execution_count=record.execution_count)
             sink.clear(wait=True)
@@ -258,6 +280,7 @@ class NotebookFlow:
             self.outputs.pop(key, None)
 
 
+_GIVEN_UP = frozenset({S.CANCELLED, S.TIMED_OUT})
 _HAS_RUN = frozenset({S.SUCCESS, S.FAILED, S.TIMED_OUT, S.CRASHED, S.CANCELLED})
 
 

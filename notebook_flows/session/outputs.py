@@ -111,9 +111,15 @@ class RecordingSink:
     def hurry(self) -> None:
         """The task has flushed its stream: it would like this to be seen."""
 
+    def mute(self) -> None:
+        """Nobody waits for the task any more: what it still prints and shows is seen nowhere."""
+
     def end(self) -> None:
         """The task is over; it may yet have late output."""
         with self._lock:
+            if self._kept.clears_next:  # nothing has come: what stood there goes away all the same
+                self._kept.clear(wait=False)
+                self._publish("clear_output", {"wait": False})
             self._note(self._kept.end())
             if self.lines is not None:
                 self.lines.end()
@@ -166,6 +172,7 @@ class CellSink(RecordingSink):
         self.parent = self._publisher.parent
         self._publishes_all = publishes_all
         self._published = 0
+        self._is_muted = False
 
     def flush(self) -> None:
         """What was printed is on its way."""
@@ -177,20 +184,29 @@ class CellSink(RecordingSink):
         with self._lock:
             self._publisher.hurry()
 
+    def mute(self) -> None:
+        """From now on nothing of it comes to the notebook, whose cell may belong to another run by then."""
+        self.flush()
+        self._is_muted = True
+
     def _publish_text(self, name: str, text: str) -> None:
+        if self._is_muted:
+            return
         room = len(text) if self._publishes_all else max(0, TEXT_LIMIT - self._published)
         self._published += len(text)
         if room and self._publisher.print(name, text[:room]):
             self._publisher.flush_soon(self)
 
     def _publish(self, kind: str, content: dict[str, Any]) -> None:
+        if self._is_muted:
+            return
         if kind == "clear_output":
             self._published = 0
         self._publisher.flush()
         self._publisher.send(kind, content)
 
     def _note(self, text: str) -> None:
-        if text and not self._publishes_all:
+        if text and not self._publishes_all and not self._is_muted:
             self._publisher.print("stdout", text)
 
     def _hold_back(self) -> None:

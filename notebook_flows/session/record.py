@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.analysis import Cell, analyse
 from notebook_flows.analysis.taskcell import CellOptions, TaskCell, TaskCellError, name_of, task_cell
+from notebook_flows.notebook.cells import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +92,7 @@ class CellRecord:
         """What people call it."""
         number = (self.place if self.place is not None else (self.execution_count or 1) - 1) + 1
         task = self.task
-        return name_of(task, number) if task is not None else f"cell {number}"
+        return name_of(task, number) if task is not None else plain_name(self.source, self.tags, number)
 
     @property
     def has_parameters(self) -> bool:

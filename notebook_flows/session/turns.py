@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import FlowError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from notebook_flows.session.mainlane import MainLane
+
+LOOK_S = 0.5
+"""How often whoever waits for the main thread looks whether the run is over."""
+
+
+class RunIsOver(FlowError):  # noqa: N818 - the sentence that people read
+    """The run has ended before a cell had its turn."""
+
+    def __str__(self) -> str:
+        return "The run has ended before this cell could run."
 
 
 class Turns:
@@ -18,22 +29,23 @@ class Turns:
 
     Args:
         main: where a cell that is alone is made.
-        settle: called on the main thread before it: lands what is done.
     """
 
-    def __init__(self, main: MainLane, settle: Callable[[], None]) -> None:
+    def __init__(self, main: MainLane) -> None:
         self._main = main
-        self._settle = settle
         self._changed = threading.Condition()
         self._running: dict[object, int] = {}
         self._alone: list[object] = []
         self._is_closed = False
 
     def begin(self, who: object) -> None:
-        """A cell begins; waits while another is alone, or wants to be. Not on the main thread, which others wait for."""
+        """A cell begins; waits while another is alone, or wants to be.
+
+        On the main thread it does not wait, for others wait for that: whoever runs there has had its turn before.
+        """
         is_main = threading.current_thread() is threading.main_thread()
         with self._changed:
-            while self._alone and not self._is_closed and not is_main:
+            while self._alone and who not in self._alone and not self._is_closed and not is_main:
                 self._changed.wait()
             self._running[who] = self._running.get(who, 0) + 1
 
@@ -43,29 +55,50 @@ class Turns:
             if self._running.pop(who, None) is not None:
                 self._changed.notify_all()
 
-    def alone(self, who: object, make: Callable[[], Any]) -> Any:
-        """Call a function on the main thread, while no other cell of the run is running.
+    @contextmanager
+    def hold(self, who: object) -> Iterator[None]:
+        """Inside, no other cell of the run is running; waits for that. Not on the main thread.
 
         Raises:
-            BaseException: what the function raises.
-            FlowError: the run has ended meanwhile.
+            RunIsOver: it has ended meanwhile.
         """
-        if threading.current_thread() is threading.main_thread():
-            self._settle()
-            return make()
         with self._changed:
             self._alone.append(who)
             try:
                 while not self._is_closed and (self._alone[0] is not who or self._others_run(who)):
                     self._changed.wait()
+                if self._is_closed:
+                    raise RunIsOver
             except BaseException:
                 self._leave(who)
                 raise
         try:
-            return self._made(make)
+            yield
         finally:
             with self._changed:
                 self._leave(who)
+
+    def alone(self, who: object, make: Callable[[], Any]) -> Any:
+        """Call a function on the main thread, while no other cell of the run is running.
+
+        Raises:
+            BaseException: what the function raises.
+            RunIsOver: the run has ended meanwhile.
+        """
+        if threading.current_thread() is threading.main_thread():
+            return make()
+        with self.hold(who):
+            return self._made(make)
+
+    def wait_for(self, done: threading.Event) -> None:
+        """Wait for something that the main thread does.
+
+        Raises:
+            RunIsOver: it will not do it any more.
+        """
+        while not done.wait(LOOK_S):
+            if self._is_closed:
+                raise RunIsOver
 
     def close(self) -> None:
         """The run is over: nobody waits any more."""
@@ -87,18 +120,15 @@ class Turns:
 
         def on_main() -> None:
             try:
-                self._settle()
                 found.append(make())
             except BaseException as error:  # raised again where it is waited for
                 raised.append(error)
             finally:
                 ended.set()
 
-        if self._is_closed or not self._main.post(on_main):
-            raise FlowError("The run has ended before this cell could run alone.")
-        while not ended.wait(0.5):
-            if self._is_closed:
-                raise FlowError("The run has ended before this cell could run alone.")
+        if not self._main.post(on_main):
+            raise RunIsOver
+        self.wait_for(ended)
         if raised:
             raise raised[0]
         return found[0]

@@ -312,7 +312,7 @@ def test_cells_are_told_to_the_analysis_with_their_options(notebook: Notebook) -
 
     first, second = notebook.book.cells()
 
-    assert (first.key, first.is_task, first.name) == ("1", False, "cell 1")
+    assert (first.key, first.is_task, first.name) == ("1", False, "1 a = 1")
     assert (second.name, second.needs, second.reads, second.writes, second.pure) == (
         "use",
         {"other"},
