@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from notebook_flows.cli.flow_run import Wishes
     from notebook_flows.cli.loading import Target
     from notebook_flows.cli.notebook_wishes import NotebookWishes
+    from notebook_flows.core.events import Event
     from notebook_flows.core.flow import Flow
+    from notebook_flows.core.run import Run
     from notebook_flows.notebooktask import NotebookTask
 
 
@@ -94,8 +96,9 @@ def run_batch_of(
     results: Any = {}
     try:
         with told_warnings(), KernelPool() as pool, stops, view:
-            for task in tasks:
+            for number, task in enumerate(tasks):
                 task.pool = pool
+                task.observers = (_CellsDone(watch, number),)
             pool.warm(jobs[0].kernel)
             try:
                 state = run_flow(
@@ -246,6 +249,19 @@ def _task_of(job: Job, wishes: Wishes, more: NotebookWishes) -> NotebookTask:
 def _name_of(targets: Sequence[Target], jobs: Sequence[Job]) -> str:
     what = targets[0].path.name if len(targets) == 1 else f"{len(targets)} notebooks"
     return f"{what}, {len(jobs)} runs" if len(jobs) > len(targets) else what
+
+
+class _CellsDone:
+    """Tells, while a notebook runs, how far it is."""
+
+    def __init__(self, watch: Watch, task: int) -> None:
+        self._watch = watch
+        self._task = task
+
+    def __call__(self, run: Run, events: Sequence[Event]) -> None:
+        """Something has happened in the notebook."""
+        total = len(run.state)
+        self._watch.notes[self._task] = f"{total - run.unfinished} of {total} cells"
 
 
 # -- after -------------------------------------------------------------------------------------------------------------

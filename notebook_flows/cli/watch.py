@@ -88,6 +88,7 @@ class Watch:
         run: where it stands; None before its first event.
         failures: the first task runs that failed by themselves.
         message: what the run's last event says.
+        notes: {task: what there is to say of it while it runs}; any thread may write there.
     """
 
     def __init__(self, hidden: Collection[int] = ()) -> None:
@@ -98,6 +99,7 @@ class Watch:
         self.message = ""
         self.stopping = ""
         self.views: list[View] = []
+        self.notes: dict[int, str] = {}
         self._hidden = hidden
         self._lock = Lock()
         self._running: dict[tuple[int, int], int] = {}
@@ -191,9 +193,12 @@ class Watch:
             run = self.run
             first = [(key, since) for key, since in islice(self._running.items(), most_running)]
             running_count = len(self._running)
-        names = [(name_in(run, *key), since) for key, since in first] if run is not None else []
+        names = [(self._noted(run, *key), since) for key, since in first] if run is not None else []
         done = sum(count for state, count in counts.items() if IS_FINAL[state])
         return Outlook(names, running_count, counts, sum(counts.values()), done, self.stopping)
+
+    def _noted(self, run: Run, node: int, index: int) -> str:
+        return ", ".join(filter(None, [name_in(run, node, index), self.notes.get(node, "")]))
 
 
 def name_in(run: Run, node: int, index: int) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
+from cli_processes import ROOT
 
 from notebook_flows import workspace
 from notebook_flows.cli.batch import exit_of_all
@@ -233,6 +237,33 @@ def test_a_secret_that_is_not_there_is_told(
 
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+def test_a_secret_that_is_required_is_typed_unseen(write_notebook: WriteNotebook) -> None:
+    path = write_notebook("secret.ipynb", *SECRETS[:2])
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "notebook_flows", "run", str(path)],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"},
+    )
+    os.close(slave)
+    shown = b""
+    try:
+        while chunk := os.read(master, 65536):
+            shown += chunk
+            if shown.endswith(b"Secret token: "):
+                os.write(master, b"hunter2-typed\n")
+    except OSError:  # Linux tells the end of a terminal like this
+        pass
+    os.close(master)
+
+    assert process.wait(20) == 0
+    assert b"hunter2" not in shown
+    assert printed(path.with_name("secret-output.ipynb")) == "got ***\n"
 
 
 def test_a_secret_for_a_parameter_of_a_flow_has_to_be_declared(nf: Command, write: Callable[..., Path]) -> None:
