@@ -227,6 +227,45 @@ def test_a_task_that_needs_the_real_shell_waits_until_the_others_have_ended(clie
     assert client.text_of("4") == "['left'] ZMQInteractiveShell\n"
 
 
+ODD = "def f(): return k\ndef g(): return fs[0]()\nfs = [f]\nk = 1\nimport threading\nmeet = threading.Barrier(2, timeout=30)"
+
+
+def test_a_task_that_cannot_see_its_own_names_waits_until_it_is_alone_and_the_others_go_on(client: Client) -> None:
+    client.serve(
+        ODD,
+        "%%task odd --pure\nk = 2\nimport threading\nplace = threading.current_thread() is threading.main_thread()\ny = g()",
+        "%%task left --pure\nmeet.wait()\nleft = 1",
+        "%%task right --pure\nmeet.wait()\nright = 2",
+        "print(y, k, place, left, right)",
+    )
+    client.text_of("1")
+
+    ends = client.until_told(client.send("3"), client.send("2"), client.send("4"))
+
+    assert [end["state"] for end in ends] == ["success"] * 3
+    assert client.text_of("5") == "2 2 True 1 2\n"
+
+
+KILL = "import asyncio, os, signal, threading, time\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\ntime.sleep(600)",
+        # from the loop: ipykernel's handler does not wake a loop that sleeps, with or without us
+        "asyncio.get_running_loop().call_later(0.1, os.kill, os.getpid(), signal.SIGINT)\nawait asyncio.sleep(600)",
+    ],
+)
+def test_an_interrupted_task_in_the_main_thread_is_told_and_the_kernel_goes_on(client: Client, body: str) -> None:
+    client.serve(f"%%task\n{KILL}{body}", "print('on')")
+
+    end = client.run("1", executor="main")
+
+    assert (end["state"], end["ename"]) == ("failed", "KeyboardInterrupt")
+    assert client.text_of("2") == "on\n"
+
+
 def test_each_task_gets_the_version_of_its_place_and_the_last_one_lands(client: Client) -> None:
     client.serve(
         "%%task first\nx = 'first'",
