@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import FlowError
+from notebook_flows.session.asmain import found_in_main
 from notebook_flows.session.minishell import MiniShell
 from notebook_flows.session.namespace import TaskNames, difference, start_names
 from notebook_flows.session.rebinding import Rebinding
@@ -135,7 +136,7 @@ class _PrivateRun:
     def made(self, sink: Sink) -> Iterator[None]:
         """Around the cell's code."""
         try:
-            with around_cell(self._code, sink, self._shell):
+            with around_cell(self._code, sink, self._shell), found_in_main(self.names):
                 yield
         except BaseException:
             self.names.open_window(())

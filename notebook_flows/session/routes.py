@@ -26,11 +26,13 @@ class Route:
 
     Attributes:
         figures: those of pyplot that the task has open.
+        names: the task's own, while it runs; None: it has none.
     """
 
     def __init__(self, sink: Sink, inside: Route | None = None) -> None:
         self.sink = sink
         self.root: Route = inside.root if inside is not None else self
+        self.names: dict[str, Any] | None = None
         self.figures: OrderedDict[Any, Any] = inside.figures if inside is not None else OrderedDict()
         self._tap: Tap | None = None
         self._lock = threading.RLock()

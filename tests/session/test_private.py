@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import threading
 import weakref
+from types import ModuleType
 
 import pytest
 from cells import ListSink, a_cell, a_notebook, run_and_land, run_of
 
 from notebook_flows.session.landing import land, snapshot
 from notebook_flows.session.private import run_on_loop, run_private
+from notebook_flows.session.routing import install, uninstall
 from notebook_flows.session.running import NeedsLoop
 from notebook_flows.session.values import CellValues
 
@@ -220,6 +223,41 @@ def test_cells_await_side_by_side_on_the_loop() -> None:
 def test_a_cell_that_awaits_says_where_it_can_run() -> None:
     with pytest.raises(NeedsLoop, match="event loop"):
         run_of("await x", a_notebook("x = 1"))
+
+
+@pytest.fixture
+def main(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module of a notebook."""
+    module = ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", module)
+    return module
+
+
+def test_what_a_cell_has_defined_can_be_pickled_before_it_has_landed(main: ModuleType) -> None:
+    text = "import pickle\nclass P:\n    n = 1\ny = pickle.loads(pickle.dumps(P())).n"
+
+    made = run_of(text, vars(main))
+
+    assert made.bound["y"] == 1
+    assert type(main) is ModuleType
+    with pytest.raises(AttributeError, match="no attribute 'P'"):
+        main.P
+
+
+def test_a_pool_of_processes_works_inside_a_cell(main: ModuleType) -> None:
+    install(None)
+    text = (
+        "from concurrent.futures import ProcessPoolExecutor\nimport multiprocessing\nk = 2\n"
+        "def f(x): return x * k\n"
+        "with ProcessPoolExecutor(1, multiprocessing.get_context('fork')) as pool: y = list(pool.map(f, [1, 2]))"
+    )
+
+    try:
+        made = run_of(text, vars(main))
+    finally:
+        uninstall(None)
+
+    assert made.bound["y"] == [2, 4]
 
 
 # -- landing -------------------------------------------------------------------------------------------------------------
