@@ -242,7 +242,7 @@ class Zygotes:
             raise ForkError("the command starts no kernel that we know")
         env = options.get("env") or os.environ
         zygote = self.zygote(command[:place], env)
-        argv = ["ipykernel_launcher", *command[place + len(LAUNCHER) :]]
+        argv = command[place + len(LAUNCHER) :]
         return zygote.fork(argv=argv, cwd=str(options.get("cwd") or Path.cwd()), env=env, log=options["stdout"].name)
 
     def zygote(self, interpreter: Sequence[str], env: Mapping[str, str]) -> Zygote:

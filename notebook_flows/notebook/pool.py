@@ -18,22 +18,15 @@ class KernelPool:
     Kernels of ipykernel are forked, on Linux, from a process that has imported what they need and has run nothing; so
     none ever sees what another run has left. All others are started in the ordinary way.
 
-    >>> with KernelPool(2) as pool:  # doctest: +SKIP
+    >>> with KernelPool() as pool:  # doctest: +SKIP
     ...     for path in paths:
     ...         run_notebook(path, pool=pool)
-
-    Args:
-        size: how many kernels may be in use at the same time; the next ones wait. None: any number.
     """
 
-    def __init__(self, size: int | None = None) -> None:
-        if size is not None and size < 1:
-            raise ValueError(f"A pool has room for 1 kernel or more, not for {size}.")
+    def __init__(self) -> None:
         from notebook_flows.notebook.forking import Zygotes
 
-        self.size = size
         self._zygotes = Zygotes()
-        self._places = threading.BoundedSemaphore(size) if size is not None else None
 
     def warm(self, kernel: str = "python3") -> None:
         """Begin now with what takes long, so that the first run need not wait for it; returns at once."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import selectors
@@ -41,6 +42,7 @@ def main() -> None:
     if sys.path and sys.path[0] == os.path.dirname(os.path.abspath(__file__)):  # noqa: PTH120, PTH100 - as Python has put it there
         del sys.path[0]
     channel = socket.socket(fileno=int(sys.argv[1]))
+    before = dict(os.environ)
     for name in NEEDED:
         importlib.import_module(name)
     for name in HELPFUL:
@@ -49,12 +51,20 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # what is here already is not looked at again in any kernel, and so stays shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _Zygote(channel).serve()
+    _Zygote(channel, {name: value for name, value in os.environ.items() if name not in before}).serve()
 
 
 class _Zygote:
-    def __init__(self, channel: socket.socket) -> None:
+    """Forks, and tells what becomes of those that it has forked.
+
+    Args:
+        channel: to its owner.
+        added: variables that the imports have set, as they do in every kernel.
+    """
+
+    def __init__(self, channel: socket.socket, added: dict[str, str]) -> None:
         self._channel = channel
+        self._added = added
         self._rest = b""
         self._kernels: set[int] = set()
         self._woken, self._wakes = os.pipe()
@@ -126,10 +136,11 @@ class _Zygote:
         os.close(log)
         os.close(nothing)
         os.environ.clear()
-        os.environ.update(wish["env"], JPY_PARENT_PID=str(os.getppid()))
+        os.environ.update({**self._added, **wish["env"], "JPY_PARENT_PID": str(os.getppid())})
         os.chdir(wish["cwd"])
         importlib.invalidate_caches()  # something may have been installed since
-        sys.argv[:] = wish["argv"]
+        launcher = importlib.util.find_spec("ipykernel_launcher")
+        sys.argv[:] = [(launcher and launcher.origin) or "ipykernel_launcher", *wish["argv"]]
         self._kernels.clear()
         from ipykernel.kernelapp import launch_new_instance
 
