@@ -127,13 +127,14 @@ class HandRun:
 
     def _write_begin(self, at_us: int) -> None:
         name = f"{self._flow_name}-{self.run_id[:6]}"
-        edges = {"from": [], "to": [], "keys": [], "flags": {}}
-        graph = {"names": [self._task_name], "slugs": [f"{self._task_name}-1"], "edges": edges}
+        edges: dict[str, Any] = {"from": [], "to": [], "keys": [], "flags": {}}
+        slugs = [f"{self._task_name}-1"]
+        graph = {"names": [self._task_name], "slugs": slugs, "edges": edges}
         info = RunInfo(
             run_id=self.run_id,
             flow_name=self._flow_name,
             run_name=name,
-            slugs=graph["slugs"],  # type: ignore[arg-type] # the list above
+            slugs=slugs,
             executor=BY_HAND,
             graph=graph,
             environment=environment(),
