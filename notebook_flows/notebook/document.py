@@ -250,14 +250,15 @@ class Document:
 
         Args:
             picture: its forms, by their media types.
-            at: the place of a cell that shows it; None: it gets a cell of its own at the end, for this run only.
+            at: the place of a cell that asks for it; None, or if that cell shows one of its own: it gets a cell of its
+                own at the end, for this run only.
             at_us: microseconds since 1970, UTC.
         """
         import nbformat
 
         output = nbformat.v4.new_output("display_data", data=dict(picture), metadata=PICTURE)
         with self.lock:
-            if at is not None:
+            if at is not None and not self._has_own_picture(at):
                 kept = [one for one in self.notebook.cells[at].outputs if not is_picture(one)]
                 self.notebook.cells[at].outputs[:] = [*kept, output]
                 self.touch(at)
@@ -269,6 +270,11 @@ class Document:
                 exception=False, start_time=now, end_time=now, duration=0.0, status=_word(S.SUCCESS)
             )
             self._put(len(self.notebook.cells), cell)
+
+    def _has_own_picture(self, place: int) -> bool:
+        return any(
+            "image/svg+xml" in one.get("data", {}) for one in self.notebook.cells[place].outputs if not is_picture(one)
+        )
 
     # -- its file --------------------------------------------------------------------------------------------------
 

@@ -52,6 +52,7 @@ def session_for(document: Document, flow: Flow, *, workers: int, strict_shell: b
             for place, cell in zip(document.nodes, cells, strict=True)
         ],
         "strict_shell": strict_shell,
+        "name": flow.name,
         "workers": workers,
     }
     is_loaded = any(_LOADS.search(cell.source) for cell in cells)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _SHOWS_FLOW = re.compile(r"^\s*(?:\w+\s*=\s*)?%(?:flow|nbflow)\s+(?:run|show|resume)\b", re.MULTILINE)
 _RUNS_FLOW = re.compile(r"^\s*(?:\w+\s*=\s*)?%(?:flow|nbflow)\s+(?:run|resume)\b", re.MULTILINE)
+_LOOKS_AT_FLOW = re.compile(r"^\s*(?:\w+\s*=\s*)?%(?:flow|nbflow)\b", re.MULTILINE)
 assert {lane.value for lane in Lane if lane is not Lane.ALONE} == set(EXECUTORS)
 
 
@@ -45,12 +46,13 @@ class Order:
     follows: Mapping[str, set[str]] = field(default_factory=dict)
 
 
-def order_of(connections: Connections, asking: Collection[str] = ()) -> Order:
+def order_of(connections: Connections, asking: Collection[str] = (), looking: Collection[str] = ()) -> Order:
     """The order in which the cells of one notebook run in one kernel.
 
     Args:
         connections: of its cells.
-        asking: ordinary cells that wait for all tasks above them: they hold ``%flow run``.
+        asking: ordinary cells that need all tasks above them: they hold ``%flow run``.
+        looking: ordinary cells that come after all tasks above them, however those ended: they hold ``%flow show``.
     """
     tasks = connections.tasks
     needs: dict[str, set[str]] = {key: set() for key in connections.cells}
@@ -67,7 +69,8 @@ def order_of(connections: Connections, asking: Collection[str] = ()) -> Order:
             continue
         if key in asking:
             needs[key].update(gathered)
-        if gathered and (key in asking or connections.needed_before(key, gathered)):
+        waits = key in asking or key in looking
+        if gathered and (waits or connections.needed_before(key, gathered)):
             _let_run(gathered, before, follows)
             follows[key].update(gathered)
             gathered.clear()
@@ -142,8 +145,11 @@ def task_flow(document: Document, name: str, *, timeout_s: float | None, cell_ti
     cells = [document.notebook.cells[place] for place in document.nodes]
     known = _task_cells(cells, document)
     connections = connect([_cell(cell, number, known.get(cell.id)) for number, cell in enumerate(cells, 1)])
+    ordinary = [cell for cell in cells if cell.id not in known]
     order = order_of(
-        connections, {cell.id for cell in cells if cell.id not in known and _RUNS_FLOW.search(cell.source)}
+        connections,
+        asking={cell.id for cell in ordinary if _RUNS_FLOW.search(cell.source)},
+        looking={cell.id for cell in ordinary if _LOOKS_AT_FLOW.search(cell.source)},
     )
     made: dict[str, CellTask] = {}
     flow = Flow(name, timeout=timeout_s)

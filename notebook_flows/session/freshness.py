@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+FAILED = "failed last time"
+"""Why a cell is stale that ran last, and not well."""
 Stamp = tuple[int, int]
 """When a file was changed, in nanoseconds since 1970, and its size in bytes."""
 
@@ -99,7 +101,7 @@ class Freshness:
         if last.source != source:
             return "edited since it ran"
         if not last.has_succeeded:
-            return "failed last time"
+            return FAILED
         for file, stamp in last.files.items():
             if _stamp(file) != stamp:
                 return f"{Path(file).name} has changed"

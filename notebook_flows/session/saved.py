@@ -48,11 +48,15 @@ class SavedNotebook:
 
     Args:
         user_ns: the kernel's namespace, where some front ends leave the file's path.
+
+    Attributes:
+        told_name: the notebook's name, if a client has told it; else empty.
     """
 
     def __init__(self, user_ns: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> None:
         self._user_ns = user_ns
         self._environment = os.environ if environment is None else environment
+        self.told_name = ""
         self._seen: tuple[Path, int, int] | None = None
         self._document: Document | None = None
 
@@ -73,6 +77,8 @@ class SavedNotebook:
     @property
     def name(self) -> str:
         """The notebook's name, for people."""
+        if self.told_name:
+            return self.told_name
         path = self.path
         return path.stem if path is not None else NO_NAME
 

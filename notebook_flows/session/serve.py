@@ -45,7 +45,7 @@ def serve(told: str) -> None:
 
     Args:
         told: JSON with ``version``; ``cells``, the notebook's code cells in order, each with ``id``, ``source`` and
-            ``tags``; ``workers``, and ``strict_shell``.
+            ``tags``; ``workers``, ``strict_shell``, and ``name``, that of the notebook.
     """
     wish = json.loads(told)
     if wish.get("version") != VERSION:
@@ -63,6 +63,7 @@ def serve(told: str) -> None:
         origin=ORIGIN,
         is_whole=True,
     )
+    session.saved.told_name = str(wish.get("name") or "")
     session.mode = Mode.SERVED
     if session.server is not None:
         session.server.close()

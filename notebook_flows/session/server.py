@@ -56,6 +56,7 @@ class Server:
         tasks = self._connections.tasks
         self._values = RunValues(self._connections, tasks, kept={}, bound_by=session.bindings.owner)
         self._made: dict[str, CellValues] = {}
+        self._over: dict[str, bool] = {}  # key -> whether it ended well; in the order of the ends
         self._latest: dict[str, int] = {}
         self._attempts: dict[tuple[str, int], ServedAttempt] = {}
         self._held: ServedAttempt | None = None
@@ -117,10 +118,14 @@ class Server:
         session = self._session
         with self._floor.changed:
             made, self._made = self._made, {}
+            over, self._over = self._over, {}
         done = {key: self._without_later(key, made[key]) for key in sorted(made, key=self._place.__getitem__)}
         land(done.values(), session.shell.user_ns)
         for key, values in done.items():
             session.bindings.landed(key, values.bound, values.deleted)
+        records = {one.key: one for one in session.book.records()} if over else {}
+        for key in (key for key in over if key in records):
+            session.flow.ran_by_hand(records[key], has_succeeded=over[key])
 
     def _without_later(self, key: str, values: CellValues) -> CellValues:
         """Without the names that a cell further below has bound already."""
@@ -236,6 +241,9 @@ class Server:
             if counts and result is not None:
                 self._made[key] = result
                 self._values.made(key, result)
+            if counts:
+                self._over.pop(key, None)
+                self._over[key] = attempt.error is None
         if result is not None and not counts:
             result.release()
         attempt.task.forget()
