@@ -27,7 +27,7 @@ CAN_FORK = sys.platform == "linux"
 ZYGOTE = Path(__file__).with_name("zygote.py")
 LAUNCHER = ("-m", "ipykernel_launcher")
 READY_S = 30.0
-_AT_START = ("PYTHON", "LC_", "LD_", "LANG", "TZ", "MALLOC_", "OMP_", "IPYTHON", "JUPYTER")
+_AT_START = ("PYTHON", "LC_", "LD_", "LANG", "TZ", "MALLOC_", "OMP_", "IPY", "JUPYTER", "PYDEVD", "DEBUGPY")
 """Variables by which a process is shaped before it could hear of others: a kernel gets a zygote that began with its own."""
 
 

@@ -144,7 +144,7 @@ class _Zygote:
         self._kernels.clear()
         from ipykernel.kernelapp import launch_new_instance
 
-        launch_new_instance()
+        launch_new_instance(parent_handle=os.getppid())  # its default was read when ipykernel was imported
 
     def _reap(self) -> None:
         while self._kernels:

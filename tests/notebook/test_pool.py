@@ -30,7 +30,7 @@ import gc, os, signal, sys, threading, __main__
 facts = dict(
     path=sys.path, flags=str(sys.flags), argv=sys.argv[:1], options=dict(sys._xoptions), cwd=os.getcwd(),
     main=(__main__.__name__, __main__ is sys.modules["__main__"], hasattr(__main__, "__file__"), hasattr(__main__, "__spec__")),
-    shell=type(get_ipython()).__name__, threads=sorted(one.name for one in threading.enumerate()),
+    shell=type(get_ipython()).__name__, threads=sorted(one.name.split("-")[0] for one in threading.enumerate()),
     environment=sorted(set(os.environ) - {"JPY_PARENT_PID"}), signals=str([signal.getsignal(n) for n in (2, 15, 17)]),
     mine=os.getsid(0) == os.getpid(), streams=[type(one).__name__ for one in (sys.stdin, sys.stdout, sys.stderr)],
     raw=[(one.encoding, one.line_buffering, one.isatty()) for one in (sys.__stdin__, sys.__stdout__, sys.__stderr__)],
