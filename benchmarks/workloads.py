@@ -172,7 +172,7 @@ WORKLOADS = (
 )
 BY_NAME = {workload.name: workload for workload in WORKLOADS}
 QUICK_SIZES = {
-    "fan": (1_000, 10_000),
+    "fan": (1_000, 10_000, 100_000),
     "chain": (1_000, 10_000),
     "lattice": (1_000, 10_000),
     "history": (1_000, 10_000),

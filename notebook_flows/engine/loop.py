@@ -225,7 +225,7 @@ class Engine:
     def _work_here(self) -> None:
         """Let the executor make attempts in this thread, one after the other, for a moment."""
         interrupts, record, here, arrived = self._interrupts, self._record, self._here, self._inbox.arrived
-        clock, work = self.clock, self.executor.work
+        clock, work, take = self.clock, self.executor.work, self._take
         until_s = clock.monotonic_s() + MOMENT_S
         while True:
             if here:
@@ -239,7 +239,7 @@ class Engine:
             if not here:
                 return
             while arrived:
-                self._take(arrived.popleft())
+                take(arrived.popleft())
             if not here or interrupts.asked or clock.monotonic_s() >= until_s:
                 return
 

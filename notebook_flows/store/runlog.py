@@ -66,15 +66,13 @@ class SqliteRunLog:
         if self._closed:
             raise StoreError(f"The history of run {self.run_id} is closed; nothing can be added.")
         seq = self._next_seq
-        light: list[PlainEvent | Event] = []
         for event in events:
             if event[0] != seq:
                 self._append_oddly(events)
                 return
             seq += 1
-            light.append(lightened(event))
         self._next_seq = seq
-        self._events += light
+        self._events += [lightened(event) for event in events]  # in one step: see above
         if self._writer.asleep:
             self._writer.wake()
         if len(self._events) > QUEUE_LIMIT:
