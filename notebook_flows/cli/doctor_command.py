@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from notebook_flows.settings import Settings
 
-_PACKAGES = ("click", "rich", "papermill", "nbclient", "nbformat", "ipykernel", "graphviz", "pygraphviz")
+_PACKAGES = ("click", "rich", "papermill", "nbclient", "nbconvert", "nbformat", "ipykernel", "graphviz", "pygraphviz")
 _EXTRAS = ("jupyterlab", "distributed", "boto3", "psycopg")
 _MIB = 2**20
 _LOW_DISK = 500 * _MIB

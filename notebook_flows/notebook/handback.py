@@ -27,7 +27,9 @@ RECORD = "application/papermill.record+json"
 UNNAMED = "return_value"
 """The name of a value that is handed back without one."""
 LARGEST_BYTES = 50_000_000
-OUR_PICKLE = "notebook_flows.pickle"
+OUR_PICKLE = "pickle"
+OURS = "application/vnd.notebook-flows.value+json"
+"""For what scrapbook has no encoder: it fails on those that it does not know, and passes over other kinds of outputs."""
 
 
 class HandbackError(FlowError, ValueError):
@@ -123,6 +125,8 @@ def bundle_of(name: str, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             f"The value {name!r} takes {size / 1e6:.0f} MB, and a notebook carries {LARGEST_BYTES / 1e6:.0f} MB at "
             "most. Write it to a file, and hand back the file's name."
         )
+    if encoder == OUR_PICKLE:
+        return {OURS: payload}, {}
     metadata = {"scrapbook": {"name": name, "data": True, "display": False}}
     return {f"{PREFIX}{encoder}{SUFFIX}": payload}, metadata
 
@@ -192,12 +196,16 @@ def values_in(notebook: NotebookNode, where: str, *, unpickles: bool = False) ->
             for kind, payload in output.get("data", {}).items():
                 if kind == RECORD and isinstance(payload, dict):
                     made.update({str(name): _as_it_is(value) for name, value in payload.items()})
-                elif kind.startswith(PREFIX) and kind.endswith(SUFFIX) and isinstance(payload, dict):
+                elif _is_value(kind) and isinstance(payload, dict):
                     name = str(payload.get("name", UNNAMED))
                     encoder = str(payload.get("encoder") or kind[len(PREFIX) : -len(SUFFIX)])
                     made.pop(name, None)
                     made[name] = _maker(name, encoder, payload.get("data"), where, unpickles=unpickles)
     return Values(made, where)
+
+
+def _is_value(kind: str) -> bool:
+    return kind == OURS or (kind.startswith(PREFIX) and kind.endswith(SUFFIX))
 
 
 def _as_it_is(value: Any) -> Callable[[], Any]:
