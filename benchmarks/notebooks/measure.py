@@ -68,8 +68,16 @@ CASES = (
         name="8-notebooks",
         cells=20,
         notebooks=8,
-        peers=("notebook_flows, 8 at once", "nbclient, 8 at once", "papermill"),
+        peers=("notebook_flows, a pool", "notebook_flows, 8 at once", "nbclient, 8 at once", "papermill"),
         target=("papermill", 0.2),
+        rounds=3,
+    ),
+    Case(
+        name="8-notebooks-warm",
+        cells=20,
+        notebooks=8,
+        peers=("notebook_flows, a warm pool", "papermill"),
+        target=("papermill", 0.1),
         rounds=3,
     ),
 )

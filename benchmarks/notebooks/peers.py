@@ -16,6 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+WARM_S = 5.0
+"""How long a pool gets to warm up."""
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -77,18 +80,28 @@ def _papermill_with_us() -> Callable[[Sequence[Path], Path], None]:
     return run
 
 
-def _ours(side_by_side: int) -> Callable[[Sequence[Path], Path], None]:
+def _ours(side_by_side: int, kernels: str = "") -> Callable[[Sequence[Path], Path], None]:
+    """Args: kernels: ``pool`` or ``warm pool``; else each is started from nothing."""
     import notebook_flows.notebook.executor  # noqa: F401 - so that it does not count
+    from notebook_flows.notebook.pool import KernelPool
     from notebook_flows.running import run_notebook
+
+    pool = KernelPool() if kernels else None
+    if kernels == "warm pool":
+        assert pool is not None
+        pool.warm()
+        time.sleep(WARM_S)
 
     def run(notebooks: Sequence[Path], folder: Path) -> None:
         def one(path: Path) -> None:
-            done = run_notebook(path, output=folder / path.name)
+            done = run_notebook(path, output=folder / path.name, pool=pool)
             if not done.is_successful:
                 raise SystemExit(done.error)
 
-        with ThreadPoolExecutor(side_by_side) as pool:
-            list(pool.map(one, notebooks))
+        with ThreadPoolExecutor(side_by_side) as threads:
+            list(threads.map(one, notebooks))
+        if pool is not None:
+            pool.close()
 
     return run
 
@@ -100,6 +113,8 @@ PEERS: dict[str, Callable[[], Callable[[Sequence[Path], Path], None]]] = {
     "papermill --engine notebook_flows": _papermill_with_us,
     "notebook_flows": lambda: _ours(1),
     "notebook_flows, 8 at once": lambda: _ours(8),
+    "notebook_flows, a pool": lambda: _ours(8, "pool"),
+    "notebook_flows, a warm pool": lambda: _ours(8, "warm pool"),
 }
 
 
