@@ -352,6 +352,19 @@ def runs_are_listed_newest_first(bench: Bench) -> None:
     assert listed(since=since) == [3, 2]
 
 
+def runs_inside_of_a_run_are_found(bench: Bench) -> None:
+    around, other = "a" * 32, "b" * 32
+    for run_id, parent in ((around, None), ("c" * 32, around), (other, None), ("d" * 32, other), ("e" * 32, around)):
+        bench.clock.turn(1)
+        bench.log.begin(info(run_id, parent_run_id=parent)).close()
+
+    found = [row.run_id[0] for row in bench.log.runs(parent=around, limit=None)]
+
+    assert found == ["e", "c"]
+    assert [row.run_id[0] for row in bench.log.runs(parent=around, limit=1)] == ["e"]
+    assert bench.log.runs(parent="c" * 32) == []
+
+
 def a_unique_prefix_is_enough(bench: Bench) -> None:
     bench.log.begin(info("ab12" + "0" * 28))
     bench.log.begin(info("ab99" + "0" * 28))
@@ -477,6 +490,7 @@ PROMISES = [
     counts_of_a_running_run_are_the_present_ones,
     every_attempt_keeps_its_row,
     runs_are_listed_newest_first,
+    runs_inside_of_a_run_are_found,
     a_unique_prefix_is_enough,
     log_lines_are_kept_in_their_order,
     requests_reach_the_run_once_and_in_order,
