@@ -173,6 +173,12 @@ class CellSink(RecordingSink):
         self._publishes_all = publishes_all
         self._published = 0
         self._is_muted = False
+        self._has_ended = False
+
+    def end(self) -> None:
+        """The task is over; what still comes is seen at once, for the kernel may end soon."""
+        super().end()
+        self._has_ended = True
 
     def flush(self) -> None:
         """What was printed is on its way."""
@@ -194,7 +200,12 @@ class CellSink(RecordingSink):
             return
         room = len(text) if self._publishes_all else max(0, TEXT_LIMIT - self._published)
         self._published += len(text)
-        if room and self._publisher.print(name, text[:room]):
+        if not room:
+            return
+        is_first = self._publisher.print(name, text[:room])
+        if self._has_ended:
+            self._publisher.flush()
+        elif is_first:
             self._publisher.flush_soon(self)
 
     def _publish(self, kind: str, content: dict[str, Any]) -> None:
