@@ -143,6 +143,8 @@ def _from_frontier(run: Run, room: int, in_segments: bool, one_by_one: bool, com
             return
         if one_by_one:
             node = key >> INDEX_BITS
+            if not has_started and commands:
+                return  # what they lead to, such as a verdict, may come before this one
             if has_started and (node > soonest or not plan.plain[node]):
                 return
             has_started = True

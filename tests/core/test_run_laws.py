@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
 from core_runs import laws
@@ -10,7 +11,8 @@ from hypothesis import given, settings, strategies as st
 from random_runs import Flow, Node, Unfolding, are_final, ends_of, expected_ends, flows, rebuilt
 
 from notebook_flows.core import triggers
-from notebook_flows.core.events import UNMAPPED, Event, Kind
+from notebook_flows.core.decide import Start, decide
+from notebook_flows.core.events import RUN_ITSELF, UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, IS_SUCCESSFUL, S
 from notebook_flows.core.run import Run
 
@@ -200,6 +202,50 @@ def test_the_counts_are_those_of_the_states_at_every_moment(flow: Flow, seed: in
         assert world.run.unfinished == sum(not IS_FINAL[state] for state in world.run.state)
 
     unfolded(flow, seed, in_segments=True, look=look)
+
+
+@laws(200)
+@given(flows(chains=True, most=14), st.integers(2, 64))
+def test_many_told_to_run_one_by_one_run_in_the_order_of_being_told_alone(flow: Flow, room: int) -> None:
+    one_by_one, alone = in_turn(flow, room), in_turn(flow, 1)
+
+    assert _starts(one_by_one) == _starts(alone)
+    assert ends_of(one_by_one.run) == ends_of(alone.run)
+
+
+def in_turn(flow: Flow, room: int) -> Unfolding:
+    """The run with one worker, which takes what it is told in turn, and of which nothing is decided meanwhile."""
+    plain = [all(tries == loops == 0 for tries, loops, _ in node.lucks) for node in flow.nodes]
+    world = Unfolding(flow, Run(replace(flow.plan(), plain=plain)))
+    world.record(Kind.RUN, RUN_ITSELF, S.RUNNING)
+    while not world.run.is_over:
+        commands = decide(world.run, room=room, now_us=world.now_us, one_by_one=True)
+        for command in commands:
+            world.obey(command)
+        if not commands:
+            world.now_us = max(world.now_us, world.run.due[0][0])
+        while world.at_work:
+            world.go_on(lambda _: 0)
+    return world
+
+
+def _starts(world: Unfolding) -> list[tuple[int, int, int, int]]:
+    return [(event.node, event.index, event.attempt, event.loop) for event in world.events if event.state is S.RUNNING]
+
+
+def test_many_plain_tasks_are_told_to_run_at_once() -> None:
+    """Tests the law above: it would hold too if only one were told at a time."""
+    flow = Flow((Node(), Node(((0, False, False),)), *[Node()] * 8, Node(((9, False, False),))))
+
+    run = Run(replace(flow.plan(), plain=[True] * 11))
+    run.apply(Event(1, 0, Kind.RUN, RUN_ITSELF, UNMAPPED, 0, 1, S.RUNNING, None))
+    first = decide(run, room=64, now_us=0, one_by_one=True)
+    for number, state in enumerate((S.RUNNING, S.SUCCESS), 2):
+        run.apply(Event(number, 0, Kind.TASK, 0, UNMAPPED, 1, 1, state, None))
+    second = decide(run, room=64, now_us=0, one_by_one=True)
+
+    assert first == [Start(0)]
+    assert second == [Start(number) for number in range(1, 10)]
 
 
 def test_the_world_of_these_tests_has_all_kinds_of_events() -> None:
