@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.analysis import Cell, CellFacts, Reason, analyse, connect
+from notebook_flows.analysis import Cell, CellFacts, analyse, connect
+from notebook_flows.analysis.feeding import feeding_pairs
 from notebook_flows.analysis.taskcell import EXECUTORS, TaskCell, TaskCellError, name_of as name_of_task, task_cell
 from notebook_flows.core import signals, state as api
 from notebook_flows.core.flow import Flow
@@ -23,7 +24,7 @@ from notebook_flows.notebook.turns import Lane
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from notebook_flows.analysis import Connections, Edge
+    from notebook_flows.analysis import Connections
     from notebook_flows.core.task import Task
     from notebook_flows.notebook.document import Document
 
@@ -59,8 +60,10 @@ def order_of(connections: Connections, asking: Collection[str] = (), looking: Co
     follows: dict[str, set[str]] = {key: set() for key in connections.cells}
     for edge in connections.order:
         if edge.upstream_key in tasks or edge.downstream_key in tasks:
-            kind = needs if _is_needed(edge, connections) else follows
-            kind[edge.downstream_key].add(edge.upstream_key)
+            follows[edge.downstream_key].add(edge.upstream_key)
+    for upstream, downstream in feeding_pairs(connections):
+        if upstream in tasks or downstream in tasks:
+            needs[downstream].add(upstream)
     gathered: list[str] = []
     before: str | None = None
     for key in connections.cells:
@@ -88,16 +91,6 @@ def _let_run(gathered: Iterable[str], before: str | None, follows: Mapping[str, 
     if before is not None:
         for key in gathered:
             follows[key].add(before)
-
-
-def _is_needed(edge: Edge, connections: Connections) -> bool:
-    """Whether the later cell cannot do without the earlier one; else it only has to wait for its end.
-
-    That a later cell binds a name anew, or changes an object that the earlier one only read, is no need.
-    """
-    if edge.kind is Reason.REBINDING:
-        return False
-    return edge.kind is not Reason.MUTATION or bool(connections.cells[edge.upstream_key].mutates)
 
 
 # -- the flow --------------------------------------------------------------------------------------------------------------
