@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from notebook_flows.cli.history import SHORT_ID, counts_of, durations_of, folded, graph_of, seconds_of
+from notebook_flows.cli.history import SHORT_ID, counts_of, durations_of, folded, seconds_of
 from notebook_flows.core.lifecycle import facts_of
-from notebook_flows.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from notebook_flows.cli.history import AnyLog
     from notebook_flows.store.rows import RunRow
+    from notebook_flows.views.standing import Standings
 
 MOST_LINES = 200
 """With more tasks than this in them, the runs are only counted up, a line for each."""
@@ -36,9 +36,8 @@ def told_children(log: AnyLog, row: RunRow, names: Sequence[str], *, width: int)
     in_full = sum(child.task_count + 2 for child in children) <= MOST_LINES
     parts = []
     for child in children:
-        place = child.environment.get("parent_task") or {}
-        node, index = place.get("node"), place.get("index", -1)
-        name = names[node] if isinstance(node, int) and node < len(names) else child.flow
+        node, index = _place_of(child)
+        name = names[node] if 0 <= node < len(names) else child.flow
         name += f"[{index}]" if index >= 0 else ""
         head = f"Inside {printable(name)}: {_told(child)}"
         body = _tree(log, child, width) if in_full else ""
@@ -46,14 +45,50 @@ def told_children(log: AnyLog, row: RunRow, names: Sequence[str], *, width: int)
     return ("\n\n" if in_full else "\n").join(parts)
 
 
+def with_cells(
+    log: AnyLog, row: RunRow, graph: Mapping[str, Any], standings: Standings
+) -> tuple[Mapping[str, Any], Standings]:
+    """A run's graph and standings with the tasks of the runs inside of it: each run's below the task that began it.
+
+    Of a task that was tried several times the last try counts. Runs inside of mapped tasks are left out, and so is
+    everything where it would be more than a picture can show.
+    """
+    from notebook_flows.core.events import UNMAPPED
+    from notebook_flows.views.diagram import MANY_NODES
+    from notebook_flows.views.standing import Standing, standings_of_run
+
+    names, edges = list(graph["names"]), graph["edges"]
+    starts, ends = list(edges["from"]), list(edges["to"])
+    known = dict(standings)
+    last = {_place_of(child)[0]: child for child in _by_place(log.runs(parent=row.run_id, limit=None))}
+    for node, child in last.items():
+        if not 0 <= node < len(graph["names"]) or _place_of(child)[1] != UNMAPPED:
+            continue
+        run = folded(log, child.run_id)
+        first, size = len(names), len(run.plan.names)
+        if first + size > MANY_NODES:
+            return graph, standings
+        names += run.plan.names
+        for number, into in enumerate(run.plan.graph.inputs):
+            above = [first + one.upstream for one in into] or [node]
+            starts += above
+            ends += [first + number] * len(above)
+        inside = standings_of_run(run)
+        known |= {(first + number, UNMAPPED): inside.get((number, UNMAPPED), Standing(None)) for number in range(size)}
+    more = len(starts) - len(edges["from"])
+    columns = {**edges, "from": starts, "to": ends, "keys": [*edges["keys"], *[None] * more]}
+    return {**graph, "names": names, "slugs": names, "edges": columns}, known
+
+
+def _place_of(row: RunRow) -> tuple[int, int]:
+    """The task that has begun a run, and which of its children; -1 where nobody knows."""
+    place = row.environment.get("parent_task") or {}
+    return int(place.get("node", -1)), int(place.get("index", -1))
+
+
 def _by_place(rows: Sequence[RunRow]) -> list[RunRow]:
     """In the order of the tasks that have begun them, and then of time."""
-
-    def key(row: RunRow) -> tuple[int, int, int]:
-        place = row.environment.get("parent_task") or {}
-        return int(place.get("node", 0)), int(place.get("index", -1)), row.created_us
-
-    return sorted(rows, key=key)
+    return sorted(rows, key=lambda row: (*_place_of(row), row.created_us))
 
 
 def _told(row: RunRow) -> str:
@@ -69,11 +104,9 @@ def _told(row: RunRow) -> str:
 def _tree(log: AnyLog, row: RunRow, width: int) -> str:
     from notebook_flows.views.tree import task_tree
 
-    try:
-        graph = graph_of(log, row.run_id)
-    except StoreError:  # it has only just begun
+    run = folded(log, row.run_id)
+    if not run.plan.names:  # it has only just begun
         return ""
-    run = folded(log, row.run_id, graph)
     upstream = [list(dict.fromkeys(one.upstream for one in into)) for into in run.plan.graph.inputs]
     states = run.state[: len(upstream)]
     durations = durations_of(log.task_runs(row.run_id))

@@ -75,16 +75,13 @@ def graph_of(log: AnyLog, run_id: str) -> Mapping[str, Any]:
     return found
 
 
-def folded(log: AnyLog, run_id: str, graph: Mapping[str, Any]) -> Run:
+def folded(log: AnyLog, run_id: str) -> Run:
     """Where a recorded run stands by its events."""
-    from notebook_flows.core.plan import Plan, graph_from_json, lanes_of
+    from notebook_flows.core.plan import plan_from_first_event
     from notebook_flows.core.run import Run
 
     events = log.read(run_id)
-    known = graph_from_json(graph)
-    mapped = frozenset(graph.get("mapped", ()))
-    presets = {int(number): S(state) for number, state in ((events[0].data or {}).get("presets") or {}).items()}
-    run = Run(Plan(graph=known, names=graph["names"], mapped=mapped, lanes=lanes_of(known, mapped), presets=presets))
+    run = Run(plan_from_first_event((events[0].data or {}) if events else {}))
     for event in events:
         run.apply(event)
     return run

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from notebook_flows.cli.children import told_children
+from notebook_flows.cli.children import told_children, with_cells
 from notebook_flows.cli.guard import command
 from notebook_flows.cli.history import complete_run, durations_of, folded, graph_of, run_named, seconds_of
 from notebook_flows.cli.times import local
@@ -48,7 +48,9 @@ def command_line(what: str, form: str | None, output: Path | None) -> None:
     from notebook_flows.cli.loading import is_file_name
 
     form = form or _form_of(output)
-    head, picture, durations, tail = _of_file(what) if is_file_name(what) else _of_run(what, screen.stdout().width)
+    head, picture, durations, tail = (
+        _of_file(what) if is_file_name(what) else _of_run(what, screen.stdout().width, is_drawn=form != "tree")
+    )
     if form == "tree":
         console = screen.stdout()
         encoding = "utf-8" if output is not None else console.encoding
@@ -81,7 +83,7 @@ def _of_file(text: str) -> tuple[str, Picture, dict[int, float], str]:
     return "", picture_of(flow_in(target)), {}, ""
 
 
-def _of_run(text: str, width: int) -> tuple[str, Picture, dict[int, float], str]:
+def _of_run(text: str, width: int, *, is_drawn: bool) -> tuple[str, Picture, dict[int, float], str]:
     from notebook_flows.views.diagram import diagram_from_json
     from notebook_flows.views.picture import Picture
     from notebook_flows.views.standing import standings_of_run, widths_of
@@ -90,9 +92,9 @@ def _of_run(text: str, width: int) -> tuple[str, Picture, dict[int, float], str]
     log = event_log()
     row = run_named(log, text)
     graph = graph_of(log, row.run_id)
-    run = folded(log, row.run_id, graph)
-    standings = standings_of_run(run)
-    picture = Picture(diagram_from_json(row.flow, graph, widths_of(standings)), standings)
+    standings = standings_of_run(folded(log, row.run_id))
+    shown = with_cells(log, row, graph, standings) if is_drawn else (graph, standings)
+    picture = Picture(diagram_from_json(row.flow, shown[0], widths_of(standings)), shown[1])
     attempts = log.task_runs(row.run_id)
     inside = told_children(log, row, graph["names"], width=width)
     parts = [inside, _problems(row, graph, attempts)]

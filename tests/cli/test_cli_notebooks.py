@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -104,6 +105,9 @@ def test_a_run_shows_what_ran_inside_of_it(nf: Command, start: Start, write_note
     assert "Flow '2 notebooks': 2 tasks, 2 success" in shown
     assert "Inside first: run " in shown
     assert "✓ 1 Cell of second" in shown
+    drawn = nf("show", "latest", "-f", "dot").stdout
+    assert re.findall(r'"(node-\d+)" -> "(node-\d+)"', drawn) == [("node-0", "node-2"), ("node-1", "node-3")]
+    assert drawn.count("Cell of") >= 2
     assert "Cell of first" not in first.with_suffix(".html").read_text()
     assert "Out[1]" not in second.with_suffix(".html").read_text()
 
