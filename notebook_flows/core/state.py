@@ -54,9 +54,7 @@ class State:
         assert isinstance(other, State)
         try:
             return bool(self.result == other.result)
-        except (
-            Exception
-        ):  # comparing users' values (arrays, frames) may raise or be ambiguous: then only identity counts
+        except Exception:  # users' values (arrays, frames) may raise, or be ambiguous: then only identity counts
             return self.result is other.result
 
     __hash__ = object.__hash__

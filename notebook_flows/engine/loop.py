@@ -240,7 +240,7 @@ class Engine:
                 return
             while arrived:
                 take(arrived.popleft())
-            if not here or interrupts.asked or clock.monotonic_s() >= until_s:
+            if not here or interrupts.asked or self._inbox.interrupted or clock.monotonic_s() >= until_s:
                 return
 
     def _wait_for_outcomes(self) -> None:
@@ -319,9 +319,7 @@ class Engine:
         if call.is_async and not self.executor.is_remote:
             self._submit_async(call)
         elif task._is_parameter and self.executor.is_remote:
-            self._inbox.put(
-                perform(call)
-            )  # its value is here: no use in sending it there and back, least of all a secret
+            self._inbox.put(perform(call))  # its value is here: no use in sending it to and fro, least of all a secret
         else:
             self.executor.submit(call)
             if self._is_one_by_one:

@@ -158,7 +158,8 @@ class Executor(Protocol):
     Attributes:
         name: what the history says, for example ``threads(8)``.
         workers: how many attempts may run side by side.
-        works_here: attempts run in the engine's own thread, one each time it calls `work`.
+        works_here: attempts run in the engine's own thread, one each time it calls `work`. Such an executor may also have
+            ``keeps_order = True``: it makes calls in the order in which they came, so it may be given several at once.
         is_remote: attempts run in other processes: values come back as `Pickled`, functions must pickle.
         takes_segments: `Call.then` is followed; else every call comes alone.
     """
