@@ -15,6 +15,7 @@ from notebook_flows.workspace import event_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 LOAD = "%load_ext notebook_flows"
 BARRIER = "import threading\nmeet = threading.Barrier(2, timeout=10)"
@@ -296,3 +297,34 @@ def test_of_several_failures_the_first_is_the_anchor_and_all_are_told(write: Any
         ),
         "%%task c\nz = {}['no']",
     ]
+
+
+def test_a_task_in_a_process_of_its_own_hands_its_values_back_and_may_die_alone(write: Any) -> None:
+    one = "%%task away --executor processes\nimport os\nprint('here')\naway = os.getpid()"
+    die = "%%task die --executor processes\nimport os\nlost = 1\nos._exit(7)"
+
+    done = run_notebook(write("import os\nhome = os.getpid()", one, die, "print(away != home)"))
+
+    assert states(done) == [S.SUCCESS, S.SUCCESS, S.FAILED, S.SUCCESS]
+    assert [printed(cell) for cell in cells_of(done)[1:]] == ["here\n", "", "True\n"]
+    assert "Cell 3 failed" in str(done.error)
+
+
+def test_a_process_whose_time_is_up_is_killed(write: Any, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    slow = f"%%task slow --executor processes --timeout 2\nimport os, pathlib, time\npathlib.Path({str(pid)!r}).write_text(str(os.getpid()))\n"
+
+    watch = f"""%%task watch
+import pathlib, psutil, time
+file = pathlib.Path({str(pid)!r})
+while not file.exists() or not file.read_text(): time.sleep(0.02)
+number = int(file.read_text())
+until = time.monotonic() + 30
+while psutil.pid_exists(number) and time.monotonic() < until: time.sleep(0.02)
+print(psutil.pid_exists(number))"""
+
+    done = run_notebook(write(slow + "slow = time.sleep(600)", watch))
+
+    assert states(done) == [S.TIMED_OUT, S.SUCCESS]
+    assert "had its process killed" in str(done.error)
+    assert printed(cells_of(done)[1]) == "False\n"
