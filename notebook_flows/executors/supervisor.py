@@ -18,6 +18,7 @@ from notebook_flows.engine.open_calls import OpenCalls, ended_without, links_of,
 from notebook_flows.errors import ExecutorError, NotTransferable, WorkerDied
 from notebook_flows.executors import frames, notes
 from notebook_flows.executors.calls import crashed, timed_out
+from notebook_flows.executors.pace import BATCH_BYTES, BATCH_S, Pace
 from notebook_flows.executors.pickles import load_exception
 from notebook_flows.executors.shelf import Shelf, Thing
 from notebook_flows.executors.workers import Nursery, WorkerProcess, said_of
@@ -33,12 +34,6 @@ GRACE_S = 0.5
 """How long after its timeout a task may take to be told so in its own process; then the process is killed."""
 LEAVING_S = 0.5
 """How long workers may take to leave at the end of a run; then they are killed."""
-BATCH_S = 0.005
-"""How much work a worker is given at once: several calls where calls are shorter than this."""
-OVERHEAD_S = 50e-6
-"""What a call costs at least."""
-BATCH_COUNT = 64
-BATCH_BYTES = 128 * 1024
 FAILED_STARTS = 3
 """After so many processes in a row that died before they were up, no more are started."""
 
@@ -60,7 +55,7 @@ class Supervisor:
         self._idle: list[WorkerProcess] = []
         self._shelf = Shelf(_layers.get())
         self._nursery: Nursery | None = None
-        self._each_s: float | None = None
+        self._pace = Pace()
         self._failed_starts = 0
         self._sent_again: Call | None = None
         self._has_ended = False
@@ -195,7 +190,7 @@ class Supervisor:
     def _give(self, worker: WorkerProcess) -> None:
         packed: list[tuple[Call, bytes, tuple[Thing, ...]]] = []
         size = 0
-        count = self._batch_count()
+        count = self._pace.batch_count(len(self._waiting), self._size)
         while self._waiting and len(packed) < count and size < BATCH_BYTES:
             call = self._waiting.popleft()
             if self._open.get((call.ref, call.attempt)) is not call:  # cancelled while it waited
@@ -217,12 +212,6 @@ class Supervisor:
             return
         worker.give(packed)
         self._flush(worker)
-
-    def _batch_count(self) -> int:
-        if self._each_s is None:
-            return 1
-        fair = -(-len(self._waiting) // (2 * self._size))
-        return max(1, min(BATCH_COUNT, fair, int(BATCH_S / self._each_s)))
 
     def _report_unsendable(self, call: Call, error: Exception) -> None:
         self._open.forget(call.then)
@@ -394,7 +383,7 @@ class Supervisor:
         if not report.goes_on:
             self._open.forget(call.then)
         worker.link_ended(goes_on=report.goes_on)
-        self._learn((report.ended_us - report.started_us) / 1e6)
+        self._pace.learn((report.ended_us - report.started_us) / 1e6)
         if self._open.pop((report.ref, report.attempt), None) is None:  # cancelled or timed out meanwhile
             return
         value: Any = load_exception(body, report.error) if report.is_error else Pickled(body)
@@ -412,12 +401,7 @@ class Supervisor:
 
     def _take_back(self, worker: WorkerProcess, given_back: list[tuple[int, int]]) -> None:
         self._waiting.extendleft(reversed(worker.take_back(set(given_back))))
-        self._learn(BATCH_S)
-
-    def _learn(self, elapsed_s: float) -> None:
-        """How long calls take: quick to believe that they are long, slower that they are short."""
-        before_s = self._each_s or 0.0
-        self._each_s = max(elapsed_s, 0.8 * before_s, OVERHEAD_S)
+        self._pace.learn(BATCH_S)
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
