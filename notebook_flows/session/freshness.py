@@ -73,12 +73,9 @@ class Freshness:
             files=stamps(modules),
         )
 
-    def forget(self, key: str | None = None) -> None:
-        """Make one cell stale, or all."""
-        if key is None:
-            self._last.clear()
-        else:
-            self._last.pop(key, None)
+    def forget(self, key: str) -> None:
+        """Make one cell stale."""
+        self._last.pop(key, None)
 
     def why_stale(self, sources: Mapping[str, str], upstream: Mapping[str, Sequence[str]]) -> dict[str, str]:
         """The stale cells with the reason, in a few words.

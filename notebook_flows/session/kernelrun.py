@@ -303,7 +303,7 @@ class KernelRun:
         landed, replaced, left = self._landed(done)
         for task in self.tasks.values():
             task.forget()
-        return Report(
+        report = Report(
             flow=self.flow,
             tasks=self.tasks,
             state=self._state,
@@ -316,6 +316,10 @@ class KernelRun:
             was_stopped=self._was_stopped or isinstance(self._problem, KeyboardInterrupt),
             problem=self._problem,
         )
+        self._values.forget()
+        self._state = self._problem = None  # they hold values, and somebody may yet hold this run
+        self._since = {}
+        return report
 
     def _state_of(self, key: str) -> S:
         if self._state is not None:

@@ -270,7 +270,8 @@ class NotebookFlow:
 
     def forget(self, key: str | None = None) -> None:
         """Make a task, or all, stale, and let go of its values and outputs."""
-        self.freshness.forget(key)
+        for task in [one.key for one in self._session.book.tasks()] if key is None else [key]:
+            self.freshness.forget(task)
         for version in [one for one in self._kept if key in {None, one[0]}]:
             del self._kept[version]
         if key is None:

@@ -46,6 +46,11 @@ class RunValues:
         with self._changed:
             self._made[key] = values
 
+    def forget(self) -> None:
+        """The run is over: hold no values of it."""
+        with self._changed:
+            self._made.clear()
+
     @property
     def done(self) -> dict[str, CellValues]:
         """What has been made, in document order."""
@@ -103,5 +108,12 @@ def missing_versions(
             continue
         if any(one in here or (one, name) in kept or bound_by(name) == one for one in definers):
             continue
+        if bound_by(name) is None and not any(_is_told_to_bind(connections, one, name) for one in definers):
+            continue  # nobody can see whether they bind it; they did not: it is a builtin, or the user's own
         missing[name] = definers[0]
     return missing
+
+
+def _is_told_to_bind(connections: Connections, key: str, name: str) -> bool:
+    links = connections.cells[key]
+    return name in links.outputs or name in links.may_outputs

@@ -64,6 +64,10 @@ class Kernel:
             pass  # an answer to one of the questions with which a client waits for a kernel
         return Answer(request, published, reply["content"])
 
+    def interrupt(self) -> None:
+        """What the stop button does."""
+        self._manager.interrupt_kernel()
+
     def close(self) -> None:
         self.client.stop_channels()
         self._manager.shutdown_kernel(now=True)

@@ -1,0 +1,500 @@
+"""`%flow run` in a real kernel: what runs, where its output stands, what lands, and how it is stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from opened import OpenNotebook
+from talking import kernels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from talking import Kernel
+
+PROMPT_S = 2.0
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kernel")
+
+
+@pytest.fixture(scope="module")
+def kernel(folder: Path) -> Iterator[Kernel]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NOTEBOOK_FLOWS_HISTORY", "on")
+        patch.setenv("NOTEBOOK_FLOWS_STORE", str(folder / "history.sqlite"))
+        yield from kernels(folder)
+
+
+@pytest.fixture
+def notebook(kernel: Kernel) -> OpenNotebook:
+    found = OpenNotebook(kernel)
+    found.anew()
+    return found
+
+
+def a_pipeline(notebook: OpenNotebook, *, n: int = 3) -> None:
+    """Four task cells: load, then double and square side by side, then total."""
+    notebook.run("n", f"n = {n}")
+    notebook.run("load", "%%task load\nrows = list(range(n))\nprint('loading', n)")
+    notebook.run("double", "%%task double\ndoubled = [row * 2 for row in rows]\nprint('doubled', doubled)")
+    notebook.run("square", "%%task square\nsquared = [row ** 2 for row in rows]\nsquared")
+    notebook.run("total", "%%task total\ntotal = sum(doubled) + sum(squared)\ntotal")
+
+
+# -- what runs, and where its output stands ----------------------------------------------------------------------------
+
+
+def test_nothing_runs_that_was_just_executed(notebook: OpenNotebook) -> None:
+    a_pipeline(notebook)
+
+    answer = notebook.run("run", "%flow run")
+
+    assert answer.said == "All 4 tasks are up to date; `--all` runs them again.\n"
+
+
+def test_what_is_stale_runs_and_its_output_takes_the_place_of_the_old_one(notebook: OpenNotebook) -> None:
+    a_pipeline(notebook)
+    notebook.run("n", "n = 4")
+
+    answer = notebook.run("run", "%flow run")
+
+    assert answer.said.startswith("✓ 4 cells in ")
+    assert "4 success" in answer.picture
+    assert notebook.shown("load") == [("stdout", "loading 4\n")]
+    assert notebook.shown("double") == [("stdout", "doubled [0, 2, 4, 6]\n")]
+    assert notebook.shown("square") == [("execute_result", "[0, 1, 4, 9]")]
+    assert notebook.shown("total") == [("execute_result", "26")]
+    assert notebook.value("total, rows") == "(26, [0, 1, 2, 3])"
+
+
+def test_an_output_goes_away_where_the_run_has_none(notebook: OpenNotebook) -> None:
+    notebook.run("loud", "loud = True")
+    notebook.run("say", "%%task say\nif loud:\n    print('hello')")
+    notebook.run("loud", "loud = False")
+
+    notebook.run("run", "%flow run")
+
+    assert notebook.shown("say") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "ran"),
+    [
+        ("--all", {"load", "double", "square", "total"}),
+        ("--from square", {"square", "total"}),
+        ("--only double", {"double"}),
+        ("double", {"double"}),
+        ("double square", {"double", "square"}),
+        ("--all -j 1", {"load", "double", "square", "total"}),
+        ("--all --executor main", {"load", "double", "square", "total"}),
+        ("--all --executor processes -j 1", {"load", "double", "square", "total"}),
+    ],
+)
+def test_what_was_asked_for_runs(notebook: OpenNotebook, line: str, ran: set[str]) -> None:
+    a_pipeline(notebook)
+    notebook.run("run", "%flow clear")
+    notebook.run("run", "%flow run")
+
+    answer = notebook.run("run", f"%flow run {line}")
+
+    assert f"✓ {len(ran)} cell" in answer.said
+    assert ran == {name for name in ("load", "double", "square", "total") if f"{name} " in answer.picture}
+    assert notebook.value("total") == "11"
+
+
+def test_a_task_that_is_asked_for_brings_what_it_needs_where_that_is_stale(notebook: OpenNotebook) -> None:
+    a_pipeline(notebook)
+    notebook.run("n", "n = 4")
+
+    answer = notebook.run("run", "%flow run double")
+
+    assert "✓ 2 cells in" in answer.said
+    assert "2 other tasks left as they are" in answer.said
+    assert notebook.value("doubled, total") == "([0, 2, 4, 6], 11)"
+
+
+def test_two_runs_in_one_cell_and_one_in_a_condition(notebook: OpenNotebook) -> None:
+    a_pipeline(notebook)
+
+    answer = notebook.run("run", "%flow run --only load\nif total:\n    %flow run --only double\nprint('after')")
+
+    assert answer.status == "ok"
+    assert answer.said.count("✓ 1 cell in") == 2
+    assert answer.said.endswith("after\n")
+
+
+def test_a_run_inside_of_a_function_waits_and_what_needs_the_loop_says_so(notebook: OpenNotebook) -> None:
+    notebook.run("a", "%%task a\nx = 1")
+    notebook.run("b", "%%task b\nimport asyncio\nawait asyncio.sleep(0)\ny = 2")
+
+    answer = notebook.run("run", "def again():\n    %flow run --all\nagain()")
+
+    assert answer.status == "error"
+    assert "b: failed: RuntimeError: It awaits, and the kernel's event loop is not free" in answer.said
+    assert "1 of 2 cells did not go well" in answer.said
+
+
+def test_kinds_of_cells_side_by_side_give_their_values(notebook: OpenNotebook) -> None:
+    notebook.run("load", "%%task load\nrows = [1, 2]")
+    notebook.run("wait", "%%task wait\nimport asyncio\nawait asyncio.sleep(0.01)\nwaited = sum(rows)\nprint('waited')")
+    notebook.run("shell", "%%task shell\nsaid = !echo {rows[0]}\n!echo shell")
+    notebook.run("magic", "%%task magic\n%who_ls int\nmade = 5")
+    notebook.run("away", "%%task away --executor processes\nimport os\npid = os.getpid()\nprint('away')\nrows")
+    notebook.run("unseen", "%%task unseen\nexec('hidden = 7')")
+    notebook.run("use", "%%task use\nwhole = hidden + made")
+
+    answer = notebook.run("run", "%flow run --all")
+
+    assert answer.status == "ok", answer.said
+    assert notebook.text("wait") == "waited\n"
+    assert notebook.text("shell") == "shell\n"
+    assert notebook.shown("away") == [("stdout", "away\n"), ("execute_result", "[1, 2]")]
+    assert notebook.value("waited, list(said), made, hidden, whole") == "(3, ['1'], 5, 7, 12)"
+    assert notebook.value("pid != __import__('os').getpid()") == "True"
+
+
+# -- parameters --------------------------------------------------------------------------------------------------------
+
+
+def with_parameters(notebook: OpenNotebook, set_up: str = "base = n * 10") -> None:
+    notebook.run("parameters", "# parameters\nn: int = 3")
+    notebook.run("base", set_up)
+    notebook.run("use", "%%task use\nused = base + n")
+
+
+def test_a_parameter_reaches_tasks_through_ordinary_cells_which_run_again(notebook: OpenNotebook) -> None:
+    with_parameters(notebook)
+
+    answer = notebook.run("run", "%flow run -p n=5")
+
+    assert "✓ 3 cells in" in answer.said
+    assert notebook.value("n, base, used") == "(5, 50, 55)"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("-p n=many", "n"),
+        ("-p m=1", "'m' is no parameter of it. Its parameters: n."),
+        ("-p n", "n"),
+    ],
+)
+def test_a_parameter_that_does_not_fit_is_told_before_anything_runs(
+    notebook: OpenNotebook, line: str, said: str
+) -> None:
+    with_parameters(notebook)
+
+    answer = notebook.run("run", f"%flow run {line}")
+
+    assert answer.status == "error"
+    assert said in answer.said
+    assert "notebook_flows/" not in answer.said  # no traceback of ours
+    assert notebook.value("n, base, used") == "(3, 30, 33)"
+
+
+def test_an_ordinary_cell_that_must_not_run_again_is_named(notebook: OpenNotebook) -> None:
+    with_parameters(notebook, "base = n * 10\nopen('log.txt', 'a').write('x')")
+
+    answer = notebook.run("run", "%flow run -p n=5")
+
+    assert answer.status == "error"
+    assert "'2 base = n * 10'" in answer.said
+    assert "run that cell by hand first" in answer.said
+
+
+# -- failures ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_does_not_need_a_failed_task_goes_on(notebook: OpenNotebook) -> None:
+    notebook.run("n", "n = 1")
+    notebook.run("bad", "%%task bad\nratio = 1 / n")
+    notebook.run("after", "%%task after\nafterwards = ratio + 1")
+    notebook.run("other", "%%task other\nother = n + 1")
+    notebook.run("n", "n = 0")
+
+    answer = notebook.run("run", "%flow run")
+
+    assert answer.ename == "FlowRunFailed"
+    assert "✗ 2 of 3 cells did not go well, in" in answer.said
+    assert "✗ bad: failed: ZeroDivisionError: division by zero" in answer.said
+    assert "⊘ after: upstream failed: after bad" in answer.said
+    assert notebook.shown("bad") == [("error", "ZeroDivisionError")]
+    assert notebook.value("ratio, afterwards, other") == "(1.0, 2.0, 1)"
+
+
+def test_post_mortem_begins_in_the_task(notebook: OpenNotebook) -> None:
+    notebook.run("n", "n = 0")
+    notebook.run("bad", "%%task bad\nlocal = 5\nratio = 1 / n")
+
+    notebook.run("run", "%flow run")
+
+    last = "__import__('sys').last_traceback"
+    assert notebook.value("__import__('sys').last_type.__name__") == "'ZeroDivisionError'"
+    assert notebook.value(f"[f.lineno for f in __import__('traceback').extract_tb({last})][-1]") == "3"
+
+
+def test_a_cell_that_is_no_python_fails_below_itself(notebook: OpenNotebook) -> None:
+    notebook.run("good", "%%task good\nx = 1")
+    notebook.run("bad", "%%task bad\nx = = 1")
+
+    answer = notebook.run("run", "%flow run --all")
+
+    assert "✗ bad: failed: SyntaxError" in answer.said
+    assert notebook.shown("bad") == [("error", "SyntaxError")]
+    assert notebook.value("x") == "1"
+
+
+def test_resume_runs_what_is_left(notebook: OpenNotebook) -> None:
+    notebook.run("n", "n = 0")
+    notebook.run("count", "counted = []")
+    notebook.run("good", "%%task good\ncounted.append(1)\nx = 1")
+    notebook.run("bad", "%%task bad\nratio = 1 / n")
+    notebook.run("run", "%flow run --all")
+    notebook.run("n", "n = 2")
+
+    answer = notebook.run("run", "%flow resume")
+
+    assert "✓ 1 cell in" in answer.said
+    assert notebook.value("ratio, len(counted)") == "(0.5, 2)"
+    assert "The last run ended well" in notebook.run("run", "%flow resume").said
+
+
+# -- versions, and what lands ------------------------------------------------------------------------------------------
+
+
+def test_each_reader_gets_the_version_above_it_however_single_tasks_are_run(notebook: OpenNotebook) -> None:
+    notebook.run("one", "%%task one\nx = 1")
+    notebook.run("use one", "%%task use1\na = x")
+    notebook.run("two", "%%task two\nx = 2")
+    notebook.run("use two", "%%task use2\nb = x")
+
+    for name in ("use1", "use2", "one", "use2", "use1"):
+        assert notebook.run("run", f"%flow run --all\n%flow run {name}").status == "ok"
+
+    assert notebook.value("a, b, x") == "(1, 2, 2)"
+
+
+def test_a_version_that_a_later_cell_has_replaced_by_hand_is_made_again(notebook: OpenNotebook) -> None:
+    notebook.run("one", "%%task one\nx = 1")
+    notebook.run("use one", "%%task use1\na = x")
+    notebook.run("two", "x = 2")
+
+    answer = notebook.run("run", "%flow run use1")
+
+    assert "✓ 2 cells in" in answer.said
+    assert "x of 'one': a later cell has bound it already, so that value stays." in answer.said
+    assert notebook.value("a, x") == "(1, 2)"
+
+
+def test_changes_of_one_object_keep_their_order(notebook: OpenNotebook) -> None:
+    notebook.run("make", "%%task make\nrows = []")
+    notebook.run("first", "%%task first\nrows.append('first')")
+    notebook.run("see", "%%task see\nseen = list(rows)")
+    notebook.run("second", "%%task second\nrows.append('second')")
+
+    for _ in range(3):
+        assert notebook.run("run", "%flow run --all").status == "ok"
+
+    assert notebook.value("rows, seen") == "(['first', 'second'], ['first'])"
+
+
+def test_a_failed_task_lands_nothing(notebook: OpenNotebook) -> None:
+    notebook.run("n", "n = 1\nx = 'before'")
+    notebook.run("bad", "%%task bad\nx = 'half'\nx = 1 / n")
+    notebook.run("n", "n = 0\nx = 'before'")
+
+    notebook.run("run", "%flow run")
+
+    assert notebook.value("x") == "'before'"
+
+
+def test_what_nobody_saw_coming_lands_and_is_told(notebook: OpenNotebook) -> None:
+    notebook.run("bind", "def bind():\n    get_ipython().user_ns['sudden'] = 3")
+    notebook.run("task", "%%task t\nglobals()['surprise'] = 4")
+
+    answer = notebook.run("run", "%flow run --all")
+
+    assert answer.status == "ok"
+    assert notebook.value("surprise") == "4"
+
+
+# -- cells that are edited, moved, deleted -----------------------------------------------------------------------------
+
+
+def test_an_edited_cell_is_stale_with_all_below(notebook: OpenNotebook) -> None:
+    a_pipeline(notebook)
+    notebook.run("double", "%%task double\ndoubled = [row * 3 for row in rows]")
+
+    answer = notebook.run("run", "%flow status")
+
+    assert "✓ double  up to date" in answer.said
+    assert "total   stale: what it needs has run again" in answer.said
+
+
+def test_a_renamed_cell_leaves_no_ghost(notebook: OpenNotebook) -> None:
+    notebook.run("a", "%%task double\ndoubled = 2")
+    notebook.run("b", "%%task other\nother = 2")
+    notebook.run("a", "%%task twice\ndoubled = 2")
+
+    said = notebook.run("run", "%flow run double").said
+
+    assert said == "There is no task cell 'double'."
+
+
+def test_an_edited_helper_makes_what_uses_it_stale(notebook: OpenNotebook, folder: Path) -> None:
+    (folder / "helper_of_mine.py").write_text("def made():\n    return 1\n")
+    notebook.run("import", "%load_ext autoreload\n%autoreload 2\nimport helper_of_mine")
+    notebook.run("use", "%%task use\nmade = helper_of_mine.made()")
+    assert "up to date" in notebook.run("run", "%flow status").said
+    (folder / "helper_of_mine.py").write_text("def made():\n    return 'another value'\n")
+
+    said = notebook.run("run", "%flow status").said
+    notebook.run("run", "%flow run")
+
+    assert "stale: helper_of_mine.py has changed" in said
+    assert notebook.value("made") == "'another value'"
+
+
+# -- Ctrl-C ------------------------------------------------------------------------------------------------------------
+
+SLOW = {
+    "in a thread": "%%task slow\nimport time\nif go:\n    begun()\n    time.sleep(20)",
+    "on the main thread": "%%task slow --executor main\nimport time\nif go:\n    begun()\n    time.sleep(20)",
+    "that awaits": "%%task slow\nimport asyncio\nif go:\n    begun()\n    await asyncio.sleep(20)",
+    "in a process": "%%task slow --executor processes\nimport time\nif go:\n    begun()\n    time.sleep(20)",
+    "in a command": "%%task slow\nif go:\n    begun()\n    !sleep 20",
+}
+
+
+@pytest.mark.parametrize("source", SLOW.values(), ids=SLOW.keys())
+def test_ctrl_c_gives_the_prompt_back_and_the_kernel_lives_on(
+    notebook: OpenNotebook, folder: Path, source: str
+) -> None:
+    flag = folder / "begun"
+    flag.unlink(missing_ok=True)
+    notebook.run("begun", f"from pathlib import Path\ndef begun():\n    Path({str(flag)!r}).touch()")
+    notebook.run("quick", "%%task quick\nmade = 1")
+    notebook.run("go", "go = False")
+    notebook.run("slow", source)
+    notebook.run("go", "go = True")
+
+    answer = notebook.run("run", "%flow run --all", interrupt_when=flag.exists)
+
+    assert answer.ename == "RunStopped"
+    assert "■ Stopped after" in answer.said
+    assert answer.waited_s < PROMPT_S
+    assert "slow     cancelled" in answer.picture
+    assert notebook.run("alive", "print('alive')").said == "alive\n"
+    assert "slow   stale: failed last time (cancelled)" in notebook.run("status", "%flow status").said
+    assert "cancelled" in notebook.run("status", "%flow runs --limit 1").said
+
+
+# -- in the background -------------------------------------------------------------------------------------------------
+
+
+def with_a_slow_task(notebook: OpenNotebook) -> None:
+    notebook.run("gate", "import threading\ngate = threading.Event()\ngate.set()\nx = 0")
+    notebook.run("slow", "%%task slow\ngate.wait(30)\nx = 'of the task'\ny = 'of the task'\nprint('slow')")
+    notebook.run("gate 2", "gate.clear()")
+
+
+def test_a_run_in_the_background_gives_the_prompt_back_and_lands_between_two_cells(notebook: OpenNotebook) -> None:
+    with_a_slow_task(notebook)
+
+    answer = notebook.run("run", "%flow run --all --background")
+    busy = notebook.run("status", "%flow status")
+    again = notebook.run("again", "%flow run --all")
+    notebook.run("gate 3", "gate.set()")
+    notebook.wait(lambda: "✓ 1 cell in" in notebook.text("run"))
+
+    assert "1 cell runs in the background; `%flow cancel` stops it." in answer.said
+    assert "A run goes on in the background." in busy.said
+    assert "A run goes on in the background: wait for it" in again.said
+    assert notebook.shown("slow") == [("stdout", "slow\n")]
+    assert notebook.value("x, y") == "('of the task', 'of the task')"
+
+
+def test_what_the_user_binds_meanwhile_stays(notebook: OpenNotebook) -> None:
+    with_a_slow_task(notebook)
+    notebook.run("run", "%flow run --all --background")
+
+    notebook.run("mine", "x = 'mine'\ngate.set()")
+    notebook.wait(lambda: "✓ 1 cell in" in notebook.text("run"))
+
+    assert notebook.value("x, y") == "('mine', 'of the task')"
+    assert "x: you have bound it since the run began, so your value stays." in notebook.text("run")
+
+
+def test_nothing_lands_in_the_midst_of_a_cell_that_awaits(notebook: OpenNotebook) -> None:
+    with_a_slow_task(notebook)
+    notebook.run("run", "%flow run --all --background")
+
+    notebook.run(
+        "mine",
+        "import asyncio\nbefore = y\ngate.set()\n"
+        "while not get_ipython()._notebook_flows_session.flow.background.run.has_ended:\n"
+        "    await asyncio.sleep(0.01)\nawait asyncio.sleep(0.05)\nsame = y is before",
+    )
+    notebook.wait(lambda: "✓ 1 cell in" in notebook.text("run"))
+
+    assert notebook.value("same, y is before") == "(True, False)"
+
+
+def test_a_run_in_the_background_can_be_cancelled(notebook: OpenNotebook) -> None:
+    with_a_slow_task(notebook)
+    notebook.run("run", "%flow run --all --background")
+
+    answer = notebook.run("cancel", "%flow cancel")
+    notebook.wait(lambda: "■ Stopped after" in notebook.text("run"))
+
+    assert answer.said == "The run in the background is being stopped.\n"
+    assert notebook.run("cancel", "%flow cancel").said == "No run goes on in the background.\n"
+    assert "Python cannot stop a thread" in notebook.text("run")
+    notebook.run("gate 3", "gate.set()")
+    assert notebook.run("run", "%flow run").status == "ok"
+
+
+def test_nothing_of_a_run_is_kept_alive(notebook: OpenNotebook) -> None:
+    notebook.run("class", "import gc, weakref\nclass Large:\n    pass\nseen = []")
+    notebook.run("make", "%%task make\nlarge = Large()\nseen.append(weakref.ref(large))")
+    notebook.run("use", "%%task use\nnumber = id(large)")
+    notebook.run("run", "%flow run --all")
+
+    notebook.run("let go", "large = None")
+    notebook.run("collect", "gc.collect();")
+
+    assert notebook.value("len(seen), [ref() for ref in seen]") == "(2, [None, None])"
+
+
+# -- lazy --------------------------------------------------------------------------------------------------------------
+
+
+def test_in_the_lazy_mode_a_task_runs_before_the_cell_that_needs_it(notebook: OpenNotebook) -> None:
+    notebook.run("mode", "%flow mode lazy")
+    notebook.run("a", "%%task a\na = 1\nprint('a runs')")
+    notebook.run("b", "%%task b\nb = 2\nprint('b runs')")
+
+    answer = notebook.run("use", "print(a)")
+
+    assert notebook.shown("a") == [("stdout", "a runs\n")]
+    assert notebook.text("b") == "Task 'b' is registered; `%flow run` runs it.\n"
+    assert answer.said.endswith("1\n")
+
+
+def test_in_the_lazy_mode_the_line_itself_runs_what_it_is_told(notebook: OpenNotebook) -> None:
+    notebook.run("mode", "%flow mode lazy")
+    notebook.run("a", "%%task a\na = 1")
+    notebook.run("b", "%%task b\nb = 2")
+
+    status = notebook.run("status", "%flow status")
+    answer = notebook.run("run", "%flow run b")
+
+    assert "a  stale: has not run yet" in status.said
+    assert "✓ 1 cell in" in answer.said
+    assert notebook.value("b") == "2"
+    assert notebook.value("a") == "NameError"
