@@ -16,7 +16,7 @@ FlowError
 ├── SettingsError            a setting that cannot be understood; in `settings`                            (ValueError)
 ├── TaskCellError            a line `%%task` that cannot be understood; in `analysis.taskcell`              (ValueError)
 ├── NotebookError            a notebook that cannot be read or run; what derives from it in `notebook.errors`
-├── ShellCommandFailed       a `!command` of a task failed where that ends it; in `session.commands`
+├── ShellCommandFailed       a `!command` of a task failed where that ends it
 ├── NeedsMainThread          a task asks for what only the kernel's main thread has; in `session.minishell`  (AttributeError)
 └── StoreError               the history cannot be read or written
     ├── StoreUnavailable     for the moment: disk full, read-only, locked, server away
@@ -165,3 +165,25 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+class ShellCommandFailed(FlowError):  # noqa: N818 - the sentence that people read
+    """A command of ``!`` has failed where that ends the task, or was stopped with its task.
+
+    Attributes:
+        command: its line.
+        code: of its exit; negative: the signal that ended it.
+        was_stopped: its task was.
+    """
+
+    def __init__(self, command: str, code: int, *, was_stopped: bool = False) -> None:
+        super().__init__(command, code)
+        self.command = command
+        self.code = code
+        self.was_stopped = was_stopped
+
+    def __str__(self) -> str:
+        if self.was_stopped:
+            return f"!{self.command} was stopped, as its task was."
+        how = f"was ended by signal {-self.code}" if self.code < 0 else f"failed with exit code {self.code}"
+        return f"!{self.command} {how}. Add `|| true` to it if that is no failure."

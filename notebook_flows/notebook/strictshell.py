@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.errors import FlowError
+from notebook_flows.errors import ShellCommandFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,24 +17,6 @@ PROLOGUE = (
 """What a runner sends to the kernel before the first cell."""
 
 
-class ShellCommandFailed(FlowError):  # noqa: N818 - the sentence that people read
-    """A command of the shell ended with another code than 0.
-
-    Attributes:
-        command: as the shell got it.
-        code: its exit code; negative: the signal that killed it.
-    """
-
-    def __init__(self, command: str, code: int) -> None:
-        super().__init__(command, code)
-        self.command = command
-        self.code = code
-
-    def __str__(self) -> str:
-        how = f"ended with exit code {self.code}" if self.code >= 0 else f"was killed by signal {-self.code}"
-        return f"The command {self.command!r} {how}."
-
-
 def install(shell: Any) -> None:
     """Let ``!command``, ``x = !command`` and ``!!command`` of this IPython shell raise where the command fails."""
     # The names of the shell's own methods; they expand {expressions} two frames up, so they cannot be called from here.
@@ -43,7 +25,7 @@ def install(shell: Any) -> None:
 
 
 def _strict_system(shell: Any) -> Callable[[str], None]:
-    from IPython.utils.process import system
+    from IPython.utils.process import system  # type: ignore[attr-defined] # as ipykernel imports it
 
     def run(cmd: str) -> None:
         if cmd.rstrip().endswith("&"):

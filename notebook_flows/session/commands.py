@@ -13,7 +13,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from notebook_flows.errors import FlowError
+from notebook_flows.errors import ShellCommandFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,28 +23,6 @@ LOOK_S = 0.05
 GRACE_S = 0.2
 """How long a command that is stopped may take after SIGINT, and again after SIGTERM."""
 CHUNK = 65_536
-
-
-class ShellCommandFailed(FlowError):  # noqa: N818 - the sentence that people read
-    """A command of ``!`` has failed where that ends the task, or was stopped with its task.
-
-    Attributes:
-        command: its line.
-        code: of its exit; negative: the signal that ended it.
-        was_stopped: its task was.
-    """
-
-    def __init__(self, command: str, code: int, *, was_stopped: bool = False) -> None:
-        super().__init__(command, code)
-        self.command = command
-        self.code = code
-        self.was_stopped = was_stopped
-
-    def __str__(self) -> str:
-        if self.was_stopped:
-            return f"!{self.command} was stopped, as its task was."
-        how = f"was ended by signal {-self.code}" if self.code < 0 else f"failed with exit code {self.code}"
-        return f"!{self.command} {how}. Add `|| true` to it if that is no failure."
 
 
 class Command:

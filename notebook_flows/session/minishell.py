@@ -7,8 +7,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.errors import FlowError
-from notebook_flows.session.commands import Command, ShellCommandFailed
+from notebook_flows.errors import FlowError, ShellCommandFailed
+from notebook_flows.session.commands import Command
 from notebook_flows.session.displaying import show_result
 
 if TYPE_CHECKING:

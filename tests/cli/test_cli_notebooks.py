@@ -304,7 +304,7 @@ def test_a_failing_command_fails_the_run_if_wanted(start: Start, write_notebook:
     code, said = start("run", path, "--strict-shell").end()
 
     assert code == 1
-    assert "The command 'false' ended with exit code 1." in said
+    assert "!false failed with exit code 1." in said
 
 
 # -- mistakes ----------------------------------------------------------------------------------------------------------

@@ -176,7 +176,7 @@ def test_a_failing_command_fails_its_cell_where_the_shell_is_strict(write: Write
 
     assert run_notebook(path).is_successful
     assert run_notebook(path, strict_shell=True).error == (
-        "Cell 1 failed: ShellCommandFailed: The command 'exit 3' ended with exit code 3."
+        "Cell 1 failed: ShellCommandFailed: !exit 3 failed with exit code 3. Add `|| true` to it if that is no failure."
     )
 
 
