@@ -103,7 +103,9 @@ class Bridge:
 
     @staticmethod
     def _is_exception(run: Any) -> bool:
-        return run.state is S.FAILED and isinstance(run.exception, CellError)
+        """Whether it ended with one exception, which papermill marks as we would; of several it would mark the last."""
+        failed = [cell for cell in run.cells if cell.state is S.FAILED]
+        return run.state is S.FAILED and isinstance(run.exception, CellError) and len(failed) == 1
 
     def raise_for(self, run: Any) -> None:
         """Raise what papermill's own engine would, so that its command ends with the same code.
@@ -114,11 +116,31 @@ class Bridge:
             return
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
+        if run.state is S.FAILED and isinstance(run.exception, CellError):
+            raise self._first_of_several()
         if run.state is S.CRASHED:
             raise DeadKernelError(run.error)
         if run.state is S.TIMED_OUT:
             raise CellTimeoutError(run.error)
         raise RuntimeError(run.error)  # cancelled, or the notebook could not be saved
+
+    def _first_of_several(self) -> Exception:
+        """What papermill raises for an exception in a cell."""
+        from papermill.exceptions import PapermillExecutionError
+
+        for place, cell in enumerate(self.document.notebook.cells):
+            for output in cell.get("outputs", ()):
+                if output.output_type == "error" and cell.metadata.papermill["exception"]:
+                    error: Exception = PapermillExecutionError(
+                        cell_index=place,
+                        exec_count=cell.execution_count,
+                        source=cell.source,
+                        ename=output.ename,
+                        evalue=output.evalue,
+                        traceback=output.traceback,
+                    )
+                    return error
+        return RuntimeError("A cell failed, and left no exception.")
 
     def _unmark(self) -> None:
         from papermill.execute import remove_error_markers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import nbformat
@@ -328,3 +330,35 @@ print(psutil.pid_exists(number))"""
     assert states(done) == [S.TIMED_OUT, S.SUCCESS]
     assert "had its process killed" in str(done.error)
     assert printed(cells_of(done)[1]) == "False\n"
+
+
+def test_the_whole_run_has_a_timeout_that_hanging_tasks_do_not_outlast(write: Any) -> None:
+    hang = "%%task {name}\nimport threading\n{name} = threading.Event().wait(600)"
+
+    done = run_notebook(write("1", hang.format(name="a"), hang.format(name="b"), "print(a)"), timeout_s=4)
+
+    assert (done.state, done.error) == (S.TIMED_OUT, "The flow took longer than its timeout of 4 s.")
+    assert states(done) == [S.SUCCESS, S.CANCELLED, S.CANCELLED, S.NOT_RUN]
+
+
+def test_papermill_with_our_engine_tells_all_failures_and_keeps_the_picture(write: Any, tmp_path: Path) -> None:
+    path = write(LOAD, "%%task a\nx = 1 / 0", "%%task b\ny = 2", "%%task c\nz = {}['no']", "print(x)")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "papermill", "--engine", "notebook_flows", str(path), "out.ipynb"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+
+    assert done.returncode == 1
+    assert "ZeroDivisionError: division by zero" in done.stderr
+    notebook = nbformat.read(tmp_path / "out.ipynb", 4)
+    nbformat.validate(notebook)
+    assert "An Exception was encountered at '<a href=\"#papermill-error-cell\">In [2]</a>'." in notebook.cells[0].source
+    assert "Cell 4 failed: KeyError: 'no'" in notebook.cells[0].source
+    status = [cell.metadata.papermill.status for cell in notebook.cells if cell.cell_type == "code"]
+    assert status == ["completed", "failed", "completed", "failed", "pending", "completed"]
+    assert "image/svg+xml" in notebook.cells[-1].outputs[0].data
+    assert notebook.metadata.papermill.exception is True
