@@ -41,11 +41,12 @@ class Turns:
     def begin(self, who: object) -> None:
         """A cell begins; waits while another is alone, or wants to be.
 
-        On the main thread it does not wait, for others wait for that: whoever runs there has had its turn before.
+        On the main thread it does not wait, for others wait for that: whoever runs there has had its turn before. And
+        a cell that has begun and begins again does not wait: whoever wants to be alone waits for it.
         """
         is_main = threading.current_thread() is threading.main_thread()
         with self._changed:
-            while self._alone and who not in self._alone and not self._is_closed and not is_main:
+            while self._alone and not self._has_turn(who) and not self._is_closed and not is_main:
                 self._changed.wait()
             self._running[who] = self._running.get(who, 0) + 1
 
@@ -64,6 +65,7 @@ class Turns:
         """
         with self._changed:
             self._alone.append(who)
+            self._changed.notify_all()  # it may have begun: who wants to be alone before it waits for it no longer
             try:
                 while not self._is_closed and (self._alone[0] is not who or self._others_run(who)):
                     self._changed.wait()
@@ -105,6 +107,9 @@ class Turns:
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
+
+    def _has_turn(self, who: object) -> bool:
+        return who in self._alone or who in self._running
 
     def _others_run(self, who: object) -> bool:
         return any(one is not who and one not in self._alone for one in self._running)
