@@ -51,7 +51,9 @@ def stdout() -> Console:
 
 
 def stderr() -> Console:
-    """For progress, messages and mistakes."""
+    """For progress, messages and mistakes. A page has no two streams, and paints one of them red: there they are one."""
+    if _is_notebook():
+        return stdout()
     return _console(sys.stderr, is_for_errors=True)
 
 

@@ -55,6 +55,7 @@ class Freshness:
         source: str,
         has_succeeded: bool,
         modules: Iterable[str] = (),
+        is_news: bool = True,
     ) -> None:
         """A cell has run. Whose values it takes is asked when somebody wants to know, not while he waits for the cell.
 
@@ -63,8 +64,9 @@ class Freshness:
             source: its text.
             has_succeeded: it gave what it was to give.
             modules: names of the modules that it uses.
+            is_news: False: it had run before anybody listened, so that what has used its values is not stale.
         """
-        if has_succeeded:
+        if has_succeeded and is_news:
             self._times[key] = self.times(key) + 1
         self._last[key] = LastRun(
             source=source,
@@ -72,6 +74,10 @@ class Freshness:
             seen=self._times.copy(),
             files=stamps(modules),
         )
+
+    def knows(self, key: str) -> bool:
+        """Whether it was told of a run of this cell."""
+        return key in self._last
 
     def forget(self, key: str) -> None:
         """Make one cell stale."""

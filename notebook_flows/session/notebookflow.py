@@ -126,8 +126,15 @@ class NotebookFlow:
         """All cells that were executed, connected, and which of them are stale."""
         records = {one.key: one for one in self._session.book.records() if one.times}
         connections = connect([one.as_cell() for one in records.values()])
+        self._take_in_what_had_run(records)
         stale = self.freshness.why_stale({key: one.source for key, one in records.items()}, feeders(connections))
         return Outlook(records=records, connections=connections, stale=stale)
+
+    def _take_in_what_had_run(self, records: Mapping[str, CellRecord]) -> None:
+        """Ordinary cells that ran before the extension was loaded, and the one that has loaded it, have run all the same."""
+        for key, record in records.items():
+            if not record.is_task and record.has_succeeded and not self.freshness.knows(key):
+                self._ran(record, has_succeeded=True, is_news=False)
 
     def selection(self, outlook: Outlook, wish: Wish) -> Selection:
         """What a wish comes to.
@@ -158,7 +165,7 @@ class NotebookFlow:
         """A cell was executed by hand; told after the book has heard of it."""
         self._ran(record, has_succeeded=has_succeeded)
 
-    def _ran(self, record: CellRecord, *, has_succeeded: bool) -> None:
+    def _ran(self, record: CellRecord, *, has_succeeded: bool, is_news: bool = True) -> None:
         names = self._session.shell.user_ns
         used = {_module_of(names.get(name)) for name in record.facts.reads | record.facts.late}
         self.freshness.ran(
@@ -166,6 +173,7 @@ class NotebookFlow:
             source=record.source,
             has_succeeded=has_succeeded,
             modules=(used | set(record.facts.imports.values())) - {"", "__main__"},
+            is_news=is_news,
         )
 
     # -- runs ----------------------------------------------------------------------------------------------------------

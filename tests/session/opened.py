@@ -17,8 +17,9 @@ SHOWN = {"stream", "display_data", "execute_result", "error"}
 
 _ANEW = (
     "%reset -f\n%unload_ext notebook_flows",
-    "get_ipython().history_manager.input_hist_raw[:] = [''] * get_ipython().execution_count\n"
-    "vars(get_ipython()).pop('_notebook_flows_session', None)\n%load_ext notebook_flows",
+    "get_ipython().history_manager.input_hist_raw[:] = [''] * get_ipython().execution_count",
+    "vars(get_ipython()).pop('_notebook_flows_session', None)",
+    "%load_ext notebook_flows",
 )
 
 

@@ -498,3 +498,15 @@ def test_in_the_lazy_mode_the_line_itself_runs_what_it_is_told(notebook: OpenNot
     assert "✓ 1 cell in" in answer.said
     assert notebook.value("b") == "2"
     assert notebook.value("a") == "NameError"
+
+
+def test_cells_that_ran_before_the_extension_was_loaded_have_run(notebook: OpenNotebook) -> None:
+    notebook.run("load", "%unload_ext notebook_flows")
+    notebook.run("before", "del get_ipython()._notebook_flows_session\nn = 2")
+    notebook.run("load", "%load_ext notebook_flows\nm = 3")
+    notebook.run("use", "%%task use\nused = n + m")
+    notebook.run("again", "%flow run --all")
+
+    said = notebook.run("status", "%flow status").said
+
+    assert "✓ use  up to date" in said
