@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.graph import Graph, Input
 from notebook_flows.core.lifecycle import S
+from notebook_flows.core.task import FunctionTask
 from notebook_flows.core.terminals import deciding
 from notebook_flows.core.triggers import Counts, Trigger, Verdict, all_successful
 from notebook_flows.errors import ParameterError
@@ -164,9 +165,15 @@ def _cleanups(tasks: Sequence[Task]) -> frozenset[int]:
     return frozenset(number for number, task in enumerate(tasks) if isinstance(task, ResourceCleanupTask))
 
 
+_NOT_PLAIN = frozenset({"state_handlers", "timeout", "log_stdout", "target", "cache_for", "task_run_name", "result"})
+"""The options of a task that make an attempt more than a call of its function."""
+
+
 def is_plain(task: Task) -> bool:
     """Whether an attempt is nothing but a call of the task's function."""
     signature = task._signature
+    if type(task) is FunctionTask and _NOT_PLAIN.isdisjoint(task.__dict__):
+        return not (signature.wants_context or signature.is_async)
     return not (
         task.state_handlers
         or task.timeout

@@ -215,12 +215,14 @@ class Task:
             NoActiveFlowError: no flow is open and none is given.
             TaskCallError: the arguments do not fit the function.
         """
-        flow = _flow_for(self, flow)
+        into = open_flow.get() if flow is None else None
+        if into is None:
+            into = _flow_for(self, flow)
         new = self._clone()
         new._origin = self._origin or self
         if task_args is not None or self.slug is not None:
             new._change({} if task_args is None else task_args)
-        new._enter(flow, args, kwargs, mapped, upstream_tasks)
+        new._enter(into, args, kwargs, mapped, upstream_tasks)
         return new
 
     def bind(

@@ -41,7 +41,8 @@ def compiled(flow: Flow) -> Graph:
 
 def _checked_graph(flow: Flow, problems: list[str]) -> Graph:
     number = {task: i for i, task in enumerate(flow._into)}
-    downstream: list[list[int]] = [[] for _ in number]
+    nobody: list[int] = []  # one list for all tasks that nothing waits for: the garbage collector walks each list
+    downstream = [nobody] * len(number)
     inputs: list[list[Input]] = []
     mapped_tasks: set[int] = set()
     constants = flow.constants
@@ -60,7 +61,10 @@ def _checked_graph(flow: Flow, problems: list[str]) -> Graph:
                 if key is not None:
                     keys.append(key)  # it is given, though by a stranger
                 continue
-            downstream[j].append(i)
+            if downstream[j] is nobody:
+                downstream[j] = [i]
+            else:
+                downstream[j].append(i)
             if mapped:
                 mapped_tasks.add(i)
             mine.append(new_input(Input, (j, key, mapped, flattened)))
