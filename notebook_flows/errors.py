@@ -16,13 +16,17 @@ FlowError
 ├── SettingsError            a setting that cannot be understood; in `settings`                            (ValueError)
 ├── TaskCellError            a line `%%task` that cannot be understood; in `analysis.taskcell`              (ValueError)
 ├── NotebookError            a notebook that cannot be read or run; what derives from it in `notebook.errors`
+├── Unhashable               a value or function without a fingerprint; in `fingerprints.errors`             (TypeError)
 ├── ShellCommandFailed       a `!command` of a task failed where that ends it
 ├── NeedsMainThread          a task asks for what only the kernel's main thread has; in `session.minishell`  (AttributeError)
 └── StoreError               the history cannot be read or written
     ├── StoreUnavailable     for the moment: disk full, read-only, locked, server away
-    ├── StoreCorrupt         the file is damaged or is no history of ours
+    ├── StoreCorrupt         the file is damaged or is no history of ours; BlobDamaged: a result, in `store.blobs`
     ├── StoreVersionError    written by a newer or older notebook_flows than this one
     ├── StaleOwnerError      another process has taken this run over
+    ├── NoSuchBlob           the content of a result is gone; in `store.blobs`                               (LookupError)
+    ├── CannotBeKept         a value that cannot be written as bytes; in `store.formats`
+    ├── WouldUnpickle        a result is a pickle, and its reader runs no code; in `store.formats`
     └── NoSuchRun            no run has this id                                           (LookupError)
 """
 

@@ -1,0 +1,196 @@
+"""The fingerprint of a value: a hash over its content, written out in one order whatever the process.
+
+Each part is written as a tag, the length of its content, and the content, so that no two different values are written
+alike. Types count: ``1``, ``1.0`` and ``True`` differ. So does the order of a dict, which a loop sees, but not that of a set.
+That two parts of a value are the same object does not count.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.fingerprints.errors import Unhashable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIZE = 16
+"""Bytes of a fingerprint."""
+
+
+class Walk:
+    """Writes values into a hash.
+
+    Args:
+        secret_key: with which secrets are hashed; without one they have no fingerprint.
+        hashing: what takes the bytes; a new hash unless given.
+        seen: the functions and classes that have been written, by id, with their numbers.
+    """
+
+    def __init__(
+        self, *, secret_key: bytes | None = None, seen: dict[int, int] | None = None, within: set[int] | None = None
+    ) -> None:
+        self.hashing = blake2b(digest_size=SIZE)
+        self.secret_key = secret_key
+        self.seen: dict[int, int] = {} if seen is None else seen
+        self.alive: list[Any] = []
+        self._open: set[int] = set() if within is None else within
+
+    def apart(self) -> Walk:
+        """A walk that begins where this one stands, for a part that is hashed by itself."""
+        return Walk(secret_key=self.secret_key, seen=dict(self.seen), within=set(self._open))
+
+    def digest(self) -> str:
+        """The fingerprint of what was written."""
+        return self.hashing.hexdigest()
+
+    def put(self, tag: str, *parts: bytes) -> None:
+        """Write bytes under a tag."""
+        self.hashing.update(b"%s:%d;" % (tag.encode(), len(parts)))
+        for part in parts:
+            self.hashing.update(b"%d," % len(part))
+            self.hashing.update(part)
+
+    def put_large(self, tag: str, content: Any) -> None:
+        """Write a contiguous buffer, without copying it."""
+        view = memoryview(content).cast("B")
+        self.hashing.update(b"%s:1;%d," % (tag.encode(), view.nbytes))
+        self.hashing.update(view)
+
+    def text(self, tag: str, *parts: str) -> None:
+        """Write text under a tag."""
+        self.put(tag, *(part.encode("utf-8", "surrogatepass") for part in parts))
+
+    def value(self, value: Any) -> None:
+        """Write a value.
+
+        Raises:
+            Unhashable: it, or something in it, has no fingerprint.
+        """
+        write = _writer_of(type(value))
+        write(self, value)
+
+    def inside(self, place: str, value: Any) -> None:
+        """Write a part of a value; what has no fingerprint tells where it is."""
+        try:
+            _writer_of(type(value))(self, value)
+        except Unhashable as error:
+            raise error.inside(place) from None
+
+    def enter(self, value: Any) -> bool:
+        """Begin with a container; False: it holds itself, and that has been written."""
+        if id(value) in self._open:
+            self.put("itself")
+            return False
+        self._open.add(id(value))
+        return True
+
+    def leave(self, value: Any) -> None:
+        """The container is written."""
+        self._open.discard(id(value))
+
+    def first_time(self, thing: Any) -> bool:
+        """Whether a function or class comes for the first time; else its number has been written."""
+        number = self.seen.get(id(thing))
+        if number is not None:
+            self.put("again", b"%d" % number)
+            return False
+        self.seen[id(thing)] = len(self.seen)
+        self.alive.append(thing)  # so that its id stays its own
+        return True
+
+
+_writers: dict[type, Any] = {}
+_registered: dict[type, Callable[[Any], Any]] = {}
+
+
+def fingerprint(value: Any, *, secret_key: bytes | None = None) -> str:
+    """The fingerprint of a value: 32 hexadecimal digits.
+
+    >>> fingerprint([1, 2.0, "three"])
+    'c4322a85f2bc698d30946fbfaf3ce450'
+
+    Args:
+        value: anything; the module's text says what counts.
+        secret_key: with which a `Secret` is hashed.
+
+    Raises:
+        Unhashable: its content cannot be told; says why.
+    """
+    walk = Walk(secret_key=secret_key)
+    try:
+        walk.value(value)
+    except RecursionError:
+        raise Unhashable(f"{named(value)} is nested too deeply") from None
+    return walk.digest()
+
+
+def register(kind: type, content: Callable[[Any], Any]) -> None:
+    """Say how values of a type are fingerprinted: by what ``content(value)`` returns, which must tell all that counts.
+
+    A class may say it itself, with a method ``__fingerprint__(self)``.
+    """
+    _registered[kind] = content
+    _writers.clear()
+
+
+def _writer_of(kind: type) -> Any:
+    found = _writers.get(kind)
+    if found is None:
+        found = _writers[kind] = _find_writer(kind)
+    return found
+
+
+def _find_writer(kind: type) -> Any:
+    from notebook_flows.fingerprints import builtin, objects
+
+    for one in kind.__mro__:
+        if one in _registered:
+            return _by_content(_registered[one])
+    if hasattr(kind, "__fingerprint__"):
+        return _by_content(kind.__fingerprint__)
+    if kind in builtin.WRITERS:
+        return builtin.WRITERS[kind]
+    library = _library_writer(kind)
+    if library is not None:
+        return library
+    return objects.writer_for(kind)
+
+
+def _by_content(content: Callable[[Any], Any]) -> Any:
+    def write(walk: Walk, value: Any) -> None:
+        from notebook_flows.fingerprints.classes import write_class
+
+        walk.put("content")
+        write_class(walk, type(value))
+        walk.inside(f"what {named(value)} is told by", content(value))
+
+    return write
+
+
+def _library_writer(kind: type) -> Any:
+    for one in kind.__mro__[:-1]:
+        match one.__module__.partition(".")[0]:
+            case "numpy":
+                from notebook_flows.fingerprints import arrays
+
+                return arrays.writer_for(kind)
+            case "pandas":
+                from notebook_flows.fingerprints import frames
+
+                return frames.writer_for(kind)
+            case "pyarrow" | "polars":
+                from notebook_flows.fingerprints import columns
+
+                return columns.writer_for(kind)
+            case _:
+                pass
+    return None
+
+
+def named(value: Any) -> str:
+    """A value by its type, for a sentence: ``a 'sqlite3.Connection'``."""
+    kind = type(value)
+    module = kind.__module__
+    return f"a {kind.__qualname__ if module == 'builtins' else f'{module}.{kind.__qualname__}'!r}"

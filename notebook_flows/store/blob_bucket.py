@@ -1,0 +1,159 @@
+"""Blobs as objects of an S3 bucket: each is written in one conditional request, so it is whole or not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from notebook_flows.errors import StoreError, StoreUnavailable
+from notebook_flows.store.blobs import BlobInfo, NoSuchBlob, checked_name, is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 30
+ATTEMPTS = 3
+"""boto3's own defaults would wait five minutes for a server that hangs."""
+_MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
+_THERE = frozenset({"PreconditionFailed", "412"})
+_RACE = frozenset({"ConditionalRequestConflict", "409"})
+_DENIED = frozenset({"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"})
+
+
+class BlobBucket:
+    """Fits `store.blobs.Blobs`. Credentials and endpoint come from where boto3 looks for them.
+
+    Args:
+        address: ``s3://bucket/prefix``.
+        endpoint: another server than Amazon's; ``AWS_ENDPOINT_URL`` unless given.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        endpoint: str | None = None,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        read_timeout_s: float = READ_TIMEOUT_S,
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        parts = urlsplit(address)
+        if parts.scheme != "s3" or not parts.netloc:
+            raise StoreError(f"{address!r} is no place for results; an address is s3://BUCKET/PREFIX.")
+        self.bucket = parts.netloc
+        self.prefix = parts.path.strip("/")
+        self._endpoint = endpoint
+        self._connect_timeout_s = connect_timeout_s
+        self._read_timeout_s = read_timeout_s
+        self._attempts = attempts
+        self._made: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_made": None}
+
+    @property
+    def location(self) -> str:
+        """The address."""
+        return f"s3://{self.bucket}/{self.prefix}" if self.prefix else f"s3://{self.bucket}"
+
+    @property
+    def _client(self) -> Any:
+        if self._made is None:
+            try:
+                import boto3
+                from botocore.config import Config
+            except ImportError:
+                raise StoreError(
+                    f"Results are to go to {self.location}, which needs boto3: pip install 'notebook-flows[s3]'."
+                ) from None
+            session = boto3.session.Session()  # the default one is not for several threads
+            self._made = session.client(
+                "s3",
+                endpoint_url=self._endpoint,
+                config=Config(
+                    connect_timeout=self._connect_timeout_s,
+                    read_timeout=self._read_timeout_s,
+                    retries={"mode": "standard", "max_attempts": self._attempts},
+                ),
+            )
+        return self._made
+
+    def _key(self, name: str) -> str:
+        checked_name(name)
+        return "/".join(filter(None, (self.prefix, name[:2], name)))
+
+    def put(self, name: str, content: bytes) -> bool:
+        """Keep a blob."""
+        key = self._key(name)
+        for _ in range(ATTEMPTS):
+            try:
+                self._client.put_object(Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*")
+            except Exception as error:
+                code = _code_of(error)
+                if code in _THERE:
+                    return False
+                if code in _RACE:  # another writer of the same content; ask again how that has ended
+                    continue
+                raise self._told(error, "written") from error
+            return True
+        raise StoreUnavailable(f"Results in {self.location} cannot be written: others write the same one all the time.")
+
+    def get(self, name: str) -> bytes:
+        """The content."""
+        try:
+            found = self._client.get_object(Bucket=self.bucket, Key=self._key(name))
+            content: bytes = found["Body"].read()
+        except Exception as error:
+            if _code_of(error) in _MISSING:
+                raise NoSuchBlob(f"The content {name[:12]} of a result is not in {self.location} any more.") from None
+            raise self._told(error, "read") from error
+        return content
+
+    def remove(self, name: str) -> bool:
+        """Forget a blob."""
+        key = self._key(name)
+        try:
+            self._client.head_object(Bucket=self.bucket, Key=key)
+            self._client.delete_object(Bucket=self.bucket, Key=key)
+        except Exception as error:
+            if _code_of(error) in _MISSING:
+                return False
+            raise self._told(error, "removed") from error
+        return True
+
+    def all(self) -> Iterator[BlobInfo]:
+        """All blobs."""
+        start = f"{self.prefix}/" if self.prefix else ""
+        try:
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=start)
+            for page in pages:
+                for one in page.get("Contents", ()):
+                    name = one["Key"].rpartition("/")[2]
+                    if is_name(name) and one["Key"] == self._key(name):
+                        yield BlobInfo(name, one["Size"], int(one["LastModified"].timestamp() * 1e6))
+        except StoreError:
+            raise
+        except Exception as error:
+            raise self._told(error, "listed") from error
+
+    def _told(self, error: Exception, doing: str) -> StoreError:
+        code = _code_of(error)
+        if isinstance(error, StoreError):
+            return error
+        said = f"Results in {self.location} cannot be {doing}"
+        if code == "NoSuchBucket":
+            return StoreError(f"{said}: there is no bucket {self.bucket!r}.")
+        if code in _DENIED or type(error).__name__ == "NoCredentialsError":
+            return StoreError(f"{said}: access denied ({code or 'no credentials'}). Check the AWS_* settings.")
+        if code == "RequestTimeTooSkewed":
+            return StoreError(f"{said}: this machine's clock is wrong by more than 15 minutes.")
+        return StoreUnavailable(f"{said}: {type(error).__name__}: {error}")
+
+    def __repr__(self) -> str:
+        return f"BlobBucket({self.location!r})"
+
+
+def _code_of(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""

@@ -1,0 +1,107 @@
+"""Results that outlive their run: a value becomes a reference, which the history holds, and content, which is elsewhere.
+
+Content up to 64 KiB goes into the history itself, in the transaction that records how its task ended. Larger content goes
+to a folder or bucket, and is safe there before the history hears of it.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from notebook_flows.store.blobs import BlobDamaged, NoSuchBlob
+from notebook_flows.store.formats import Encoded, decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from notebook_flows.store.blobs import Blobs
+
+MOST_INLINE = 64 * 1024
+"""Bytes of content that go into the history."""
+
+
+class Kept(NamedTuple):
+    """A value that is kept.
+
+    Attributes:
+        reference: ``format``, ``size`` in bytes, ``sha256`` of the content, and ``in``: ``history`` or ``blobs``.
+        inline: the content that the history has to take over with the reference; None: it is in the blobs.
+    """
+
+    reference: dict[str, Any]
+    inline: bytes | None
+
+
+class ResultStore:
+    """Writes results, and reads them again after verifying them. It pickles.
+
+    Args:
+        blobs: for large content.
+        most_inline: bytes of content that go into the history.
+    """
+
+    def __init__(self, blobs: Blobs, *, most_inline: int = MOST_INLINE) -> None:
+        self.blobs = blobs
+        self.most_inline = most_inline
+
+    def keep(self, value: Any) -> Kept:
+        """Keep a value.
+
+        Raises:
+            CannotBeKept: it cannot be written as bytes; says why.
+            StoreError: large content cannot be written.
+        """
+        encoded = encode(value)
+        size = len(encoded.content)
+        name = sha256(encoded.content).hexdigest()
+        reference = {"format": encoded.format, "size": size, "sha256": name, "in": "history"}
+        if size <= self.most_inline:
+            return Kept(reference, encoded.content)
+        self.blobs.put(name, encoded.content)
+        reference["in"] = "blobs"
+        return Kept(reference, None)
+
+    def load(self, reference: Mapping[str, Any], inline: bytes | None = None, *, may_unpickle: bool = True) -> Any:
+        """The value behind a reference, made anew at each call.
+
+        Args:
+            reference: as `keep` has made it.
+            inline: the content, where the history has it.
+            may_unpickle: False: raise for a pickle.
+
+        Raises:
+            NoSuchBlob: its content is gone.
+            BlobDamaged: its content is not what was written.
+            StoreError: it cannot be read.
+        """
+        content = inline if reference["in"] == "history" else self.blobs.get(reference["sha256"])
+        if content is None:
+            raise NoSuchBlob(f"The content {reference['sha256'][:12]} of a result is not in the history any more.")
+        return decode(Encoded(reference["format"], verified(content, reference)), may_unpickle=may_unpickle)
+
+
+def verified(content: bytes, reference: Mapping[str, Any]) -> bytes:
+    """The content, if it is what the reference says.
+
+    Raises:
+        BlobDamaged: it is not.
+    """
+    if len(content) != reference["size"] or sha256(content).hexdigest() != reference["sha256"]:
+        raise BlobDamaged(
+            f"The content {reference['sha256'][:12]} of a result is damaged: {len(content)} bytes, of "
+            f"{reference['size']} that were written. Remove it with `notebook-flows cache gc`; its task runs again."
+        )
+    return content
+
+
+def blobs_at(place: str | Path) -> Blobs:
+    """Where large results go: a folder, or an address such as ``s3://bucket/prefix``."""
+    if isinstance(place, str) and place.startswith("s3:"):
+        from notebook_flows.store.blob_bucket import BlobBucket
+
+        return BlobBucket(place)
+    from notebook_flows.store.blob_folder import BlobFolder
+
+    return BlobFolder(place)

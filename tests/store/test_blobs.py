@@ -1,0 +1,311 @@
+"""What places for results promise: one suite for folders and buckets, which catches those that break a promise."""
+
+from __future__ import annotations
+
+import errno
+import inspect
+import os
+import pickle
+import socket
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from blob_places import BROKEN, BlobBucket, BlobFolder, name_of
+
+from notebook_flows.errors import StoreError, StoreUnavailable
+from notebook_flows.store.blobs import Blobs, NoSuchBlob
+from notebook_flows.store.keeping import blobs_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def aws(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return s3
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Blobs]:
+    if request.param == "folder":
+        yield blobs_at(tmp_path / "blobs")
+        return
+    import boto3
+
+    request.getfixturevalue("aws")
+    bucket = f"bucket-{name_of(str(tmp_path).encode())[:16]}"
+    boto3.client("s3").create_bucket(Bucket=bucket)
+    yield blobs_at(f"s3://{bucket}/some prefix/of é")
+
+
+# -- promises, for every place ------------------------------------------------------------------------------------------
+
+
+def gives_back_what_it_was_given(blobs: Blobs) -> None:
+    for content in (b"", b"x", bytes(range(256)) * 1000):
+        assert blobs.put(name_of(content), content)
+        assert blobs.get(name_of(content)) == content
+
+
+def says_whether_it_is_new(blobs: Blobs) -> None:
+    assert blobs.put(name_of(b"1"), b"1") is True
+    assert blobs.put(name_of(b"1"), b"1") is False
+
+
+def says_what_is_not_there(blobs: Blobs) -> None:
+    with pytest.raises(NoSuchBlob, match="any more"):
+        blobs.get(name_of(b"never"))
+    assert blobs.remove(name_of(b"never")) is False
+
+
+def forgets_what_is_removed(blobs: Blobs) -> None:
+    blobs.put(name_of(b"1"), b"1")
+
+    assert blobs.remove(name_of(b"1")) is True
+
+    with pytest.raises(NoSuchBlob):
+        blobs.get(name_of(b"1"))
+
+
+def lists_all_that_is_there(blobs: Blobs) -> None:
+    contents = [f"{number}".encode() * number for number in range(1, 30)]
+    for content in contents:
+        blobs.put(name_of(content), content)
+
+    found = {one.name: one.size_bytes for one in blobs.all()}
+
+    assert found == {name_of(content): len(content) for content in contents}
+    assert all(one.used_us > 1_600_000_000_000_000 for one in blobs.all())
+
+
+def lists_nothing_where_nothing_is(blobs: Blobs) -> None:
+    assert list(blobs.all()) == []
+
+
+def takes_no_other_names(blobs: Blobs) -> None:
+    for name in ("", "..", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "/", "a/../" + "b" * 59, "é" * 64):
+        with pytest.raises(StoreError, match="names no result"):
+            blobs.put(name, b"x")
+        with pytest.raises(StoreError, match="names no result"):
+            blobs.get(name)
+
+
+def travels_to_other_processes(blobs: Blobs) -> None:
+    blobs.put(name_of(b"1"), b"1")
+
+    assert pickle.loads(pickle.dumps(blobs)).get(name_of(b"1")) == b"1"
+
+
+def takes_many_writers_of_one_content(blobs: Blobs) -> None:
+    content = b"x" * 100_000
+    with ThreadPoolExecutor(8) as pool:
+        new = list(pool.map(lambda _: blobs.put(name_of(content), content), range(16)))
+
+    assert any(new)
+    assert blobs.get(name_of(content)) == content
+    assert [one.name for one in blobs.all()] == [name_of(content)]
+
+
+PROMISES: list[Callable[[Blobs], None]] = [
+    gives_back_what_it_was_given,
+    says_whether_it_is_new,
+    says_what_is_not_there,
+    forgets_what_is_removed,
+    lists_all_that_is_there,
+    lists_nothing_where_nothing_is,
+    takes_no_other_names,
+    travels_to_other_processes,
+    takes_many_writers_of_one_content,
+]
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda one: one.__name__)
+def test_every_place_keeps_the_promise(promise: Callable[[Blobs], None], blobs: Blobs) -> None:
+    promise(blobs)
+
+
+# -- folders ---------------------------------------------------------------------------------------------------------------
+
+
+def leaves_nothing_half_written(blobs: BlobFolder, patch: pytest.MonkeyPatch) -> None:
+    """Whichever of the calls to the system fails, the name has the whole content or does not exist."""
+    content = b"content" * 1000
+    for call in ("fsync", "replace", "fdopen"):
+        with patch.context() as inner:
+            inner.setattr(os, call, _fails_with(errno.ENOSPC))
+            with pytest.raises(StoreUnavailable, match="No space left"):
+                blobs.put(name_of(content), content)
+        assert list(blobs.all()) == []
+        with pytest.raises(NoSuchBlob):
+            blobs.get(name_of(content))
+
+
+def mends_what_was_cut_short(blobs: BlobFolder, patch: pytest.MonkeyPatch) -> None:
+    content = b"content" * 1000
+    blobs.put(name_of(content), content)
+    path = blobs.folder / name_of(content)[:2] / name_of(content)
+    path.write_bytes(content[:10])  # a power cut on a disk that lies
+
+    blobs.put(name_of(content), content)
+
+    assert blobs.get(name_of(content)) == content
+
+
+def clears_away_what_was_left_aside(blobs: BlobFolder, patch: pytest.MonkeyPatch) -> None:
+    blobs.put(name_of(b"1"), b"1")
+    old, new = (blobs.folder / name_of(b"1")[:2] / f".writing-{which}" for which in ("old", "new"))
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (1, 1))
+
+    assert [one.name for one in blobs.all()] == [name_of(b"1")]
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def is_for_its_owner_only(blobs: BlobFolder, patch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0)
+    try:
+        blobs.put(name_of(b"1"), b"1")
+    finally:
+        os.umask(before)
+
+    path = blobs.folder / name_of(b"1")[:2] / name_of(b"1")
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (path, path.parent, blobs.folder)] == [0o600, 0o700, 0o700]
+
+
+def is_used_again_when_it_is_written_again(blobs: BlobFolder, patch: pytest.MonkeyPatch) -> None:
+    blobs.put(name_of(b"1"), b"1")
+    os.utime(blobs.path_of(name_of(b"1")), (1, 1))
+
+    blobs.put(name_of(b"1"), b"1")
+
+    assert next(iter(blobs.all())).used_us > 1_000_000
+
+
+def _fails_with(number: int) -> Any:
+    def fail(*arguments: Any, **more: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+FOLDER_PROMISES: list[Callable[[BlobFolder, pytest.MonkeyPatch], None]] = [
+    leaves_nothing_half_written,
+    mends_what_was_cut_short,
+    clears_away_what_was_left_aside,
+    is_for_its_owner_only,
+    is_used_again_when_it_is_written_again,
+]
+
+
+@pytest.mark.parametrize("promise", FOLDER_PROMISES, ids=lambda one: one.__name__)
+def test_a_folder_keeps_the_promise(promise: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    promise(BlobFolder(tmp_path / "blobs"), monkeypatch)
+
+
+@pytest.mark.parametrize("kind", BROKEN, ids=lambda one: one.__name__)
+def test_a_folder_that_breaks_a_promise_is_caught(
+    kind: type[BlobFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken: list[str] = []
+    for number, promise in enumerate([*PROMISES, *FOLDER_PROMISES]):
+        place = kind(tmp_path / str(number))
+        try:
+            promise(*[place, monkeypatch][: len(inspect.signature(promise).parameters)])
+        except (AssertionError, pytest.fail.Exception, StoreError, OSError):
+            broken.append(promise.__name__)
+
+    assert broken
+
+
+# -- buckets that do not answer ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def server_that(answers: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server on loopback that treats each connection like this."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    open_ones: list[socket.socket] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            open_ones.append(connection)
+            answers(connection)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join()
+        for one in open_ones:
+            one.close()
+
+
+def hangs(connection: socket.socket) -> None:
+    """Say nothing."""
+
+
+def hangs_up(connection: socket.socket) -> None:
+    connection.close()
+
+
+def is_busy(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    connection.close()
+
+
+def sends_half(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\nhalf")
+    connection.close()
+
+
+@pytest.mark.parametrize("answers", [hangs, hangs_up, is_busy, sends_half], ids=lambda one: one.__name__)
+def test_a_bucket_that_does_not_answer_is_one_sentence(answers: Any, aws: str) -> None:
+    with server_that(answers) as endpoint:
+        blobs = BlobBucket("s3://bucket/x", endpoint=endpoint, read_timeout_s=0.2, connect_timeout_s=0.2, attempts=1)
+
+        with pytest.raises(StoreUnavailable, match=r"Results in s3://bucket/x cannot be read: "):
+            blobs.get(name_of(b"1"))
+        if answers is not sends_half:  # a PUT has no body in its answer that could be half
+            with pytest.raises(StoreUnavailable, match=r"Results in s3://bucket/x cannot be written: "):
+                blobs.put(name_of(b"1"), b"1")
+
+
+def test_a_bucket_that_is_not_there_is_named(aws: str) -> None:
+    with pytest.raises(StoreError, match="there is no bucket 'nowhere-at-all'"):
+        BlobBucket("s3://nowhere-at-all").put(name_of(b"1"), b"1")
+
+
+def test_an_address_that_is_none_is_refused() -> None:
+    with pytest.raises(StoreError, match="s3://BUCKET/PREFIX"):
+        blobs_at("s3:/bucket")
