@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from notebook_flows.session.notebookflow import NotebookFlow, Outlook
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.session import Session
+
+
+_OURS = re.compile(r"\s*(#.*|%(flow|nbflow|load_ext|reload_ext)\b.*)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +41,13 @@ class Here:
     def is_kernel(self) -> bool:
         """Whether a front end can show pictures."""
         return getattr(self.session.shell, "kernel", None) is not None
+
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The kernel's event loop; None in a terminal, whose loop stands still between two cells."""
+        try:
+            return asyncio.get_running_loop() if self.is_kernel else None
+        except RuntimeError:
+            return None
 
     def outlook(self) -> Outlook:
         """How the notebook stands now."""
@@ -73,6 +85,15 @@ class Here:
             display(value)  # type: ignore[no-untyped-call] # IPython's
         else:
             print(value)
+
+
+def only_asks(source: str) -> bool:
+    r"""Whether all that a cell does is to ask us: `%flow run` then runs what it is told to, and `%flow status` nothing.
+
+    >>> only_asks("# see\n%flow status"), only_asks("%flow run\nprint(x)")
+    (True, False)
+    """
+    return all(_OURS.fullmatch(line) for line in source.splitlines())
 
 
 def _listed(names: list[str]) -> str:

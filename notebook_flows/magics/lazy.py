@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import re
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.magics.here import Here
+from notebook_flows.magics.here import Here, only_asks
 from notebook_flows.magics.running import say, tell_report
 from notebook_flows.session.notebookflow import RunOptions, interactive_sink
 from notebook_flows.session.selection import Wish
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.session import Session
 
-_OURS = re.compile(r"\s*(#.*|%(flow|nbflow)\b.*)?")
 SETTLE = "_nbflow_settle"
 
 
@@ -77,7 +75,7 @@ class Settler:
     def _needed(self) -> tuple[str, ...]:
         """The keys of the tasks that the cell which begins needs."""
         record = self._session.hooks.now
-        if record is None or record.is_task or _only_asks(record.source):
+        if record is None or record.is_task or only_asks(record.source):
             return ()
         outlook = self._session.flow.outlook()
         pending = outlook.stale.keys() & outlook.tasks.keys()
@@ -102,12 +100,3 @@ class Settler:
         tell_report(report, outlook, sink, monotonic() - began_s, is_quiet=True)
         names = ", ".join(task.name for task in report.tasks.values())
         say(sink, f"{names}: run in {told_duration(monotonic() - began_s)}, for this cell needs them.\n", name="stderr")
-
-
-def _only_asks(source: str) -> bool:
-    r"""Whether all that a cell does is to ask us: `%flow run` then runs what it is told to, and `%flow status` nothing.
-
-    >>> _only_asks("# see\n%flow status"), _only_asks("%flow run\nprint(x)")
-    (True, False)
-    """
-    return all(_OURS.fullmatch(line) for line in source.splitlines())

@@ -14,12 +14,13 @@ from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.core.task import Task
 from notebook_flows.errors import did_you_mean
 from notebook_flows.magics.errors import SaidPlainly
+from notebook_flows.magics.here import only_asks
 from notebook_flows.magics.parameters import declared_here
 from notebook_flows.session.freshness import FAILED
 from notebook_flows.views.text import counted, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from notebook_flows.analysis import Connections
     from notebook_flows.magics.here import Here
@@ -110,7 +111,9 @@ def _picture(here: Here, name: str | None, *, all_cells: bool) -> Any:
             raise SaidPlainly(f"There is no Flow {name!r}.{did_you_mean(name, list(here.flows()))}")
         return flow.visualize()
     outlook = here.outlook()
-    records = outlook.records if all_cells else outlook.tasks
+    records = outlook.tasks
+    if all_cells:
+        records = {key: one for key, one in outlook.records.items() if not only_asks(one.source)}
     if not records:
         flows = list(here.flows().values())
         if len(flows) == 1:
@@ -208,12 +211,17 @@ def show_result(here: Here, name: str) -> None:
             f"{record.name!r} has not run in a flow in this kernel; what it showed by hand stands below its cell."
         )
     click.echo(f"{record.name}: {facts_of(state).word if state is not None else 'not in the last run'}")
-    for output in sink.outputs:
-        _replay(here, output)
+    replay(here, sink.outputs)
     names = here.session.shell.user_ns
     for bound in sorted(name for name in record.facts.binds if here.session.bindings.owner(name) == record.key):
         if bound in names and not ismodule(names[bound]):
             click.echo(f"{bound} = {_short(names[bound])}")
+
+
+def replay(here: Here, outputs: Iterable[Mapping[str, Any]]) -> None:
+    """Print and display what a task has put out."""
+    for output in outputs:
+        _replay(here, output)
 
 
 def _replay(here: Here, output: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -54,7 +53,9 @@ def run_notebook_flow(here: Here, wish: Wish, given: Sequence[str], options: Run
         return _awaited(here, run, outlook, sink, began_s)
     with suppress(KeyboardInterrupt):  # told below, when all has landed
         run.wait_blocking()
-    tell_report(here.flow.end(run), outlook, sink, monotonic() - began_s)
+    report = here.flow.end(run)
+    _show_outputs(here, report)
+    tell_report(report, outlook, sink, monotonic() - began_s)
     return None
 
 
@@ -76,18 +77,28 @@ async def _nothing() -> None:
 async def _awaited(here: Here, run: KernelRun, outlook: Outlook, sink: RecordingSink, began_s: float) -> None:
     with suppress(KeyboardInterrupt):  # told below, when all has landed
         await run.wait()
-    tell_report(here.flow.end(run), outlook, sink, monotonic() - began_s)
+    report = here.flow.end(run)
+    _show_outputs(here, report)
+    tell_report(report, outlook, sink, monotonic() - began_s)
+
+
+def _show_outputs(here: Here, report: Report) -> None:
+    """Where no page has a place for the outputs of a cell, as in a terminal, they come one after the other."""
+    from notebook_flows.magics.looking import replay
+
+    for key, task in () if here.is_kernel else report.tasks.items():
+        sink = here.flow.outputs.get(key)
+        if sink is not None and sink.outputs:
+            print(f"{printable(task.name)}:")
+            replay(here, sink.outputs)
 
 
 def _in_background(
     here: Here, outlook: Outlook, selection: Selection, wish: Wish, options: RunOptions, sink: RecordingSink
 ) -> Any:
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        raise SaidPlainly(
-            "A run in the background needs a kernel with an event loop; leave out --background."
-        ) from None
+    loop = here.loop()
+    if loop is None:
+        raise SaidPlainly("A run in the background needs a kernel, whose event loop goes on: leave out --background.")
     began_s = monotonic()
     run = here.flow.begin(
         outlook, selection, parameters=wish.parameters, options=options, sink=sink, is_background=True

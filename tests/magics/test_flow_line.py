@@ -1,0 +1,293 @@
+"""`%flow` in an IPython without a kernel, as in a terminal: what each line says, and each mistake."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from notebook_flows import load_ipython_extension, unload_ipython_extension
+from notebook_flows.magics.completion import completions
+from notebook_flows.magics.line import flow_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """IPython as in a terminal, without a history file."""
+    monkeypatch.setenv("NOTEBOOK_FLOWS_HISTORY", "off")
+    monkeypatch.setenv("COLUMNS", "100")
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "nocolor"
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=config)
+    load_ipython_extension(shell)
+    yield shell
+    unload_ipython_extension(shell)
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def say(shell: Any, capsys: pytest.CaptureFixture[str]) -> Callable[[str], str]:
+    """Runs a cell; gives all that a person sees of it."""
+
+    def run(source: str) -> str:
+        capsys.readouterr()
+        shell.run_cell(source, store_history=True)
+        seen = capsys.readouterr()
+        return COLOURS.sub("", seen.out + seen.err)
+
+    return run
+
+
+@pytest.fixture
+def notebook(say: Callable[[str], str]) -> Callable[[str], str]:
+    """Three cells, two of them tasks."""
+    say("# parameters\nn: int = 3  # how many")
+    say("%%task load\nrows = list(range(n))\nprint('loading', n)")
+    say("%%task 'the total'\ntotal = sum(rows)\ntotal")
+    return say
+
+
+# -- what is seen in a terminal ----------------------------------------------------------------------------------------
+
+
+def test_a_run_prints_what_its_tasks_print_and_draws_no_picture(notebook: Callable[[str], str], shell: Any) -> None:
+    seen = notebook("%flow run -p n=4")
+
+    assert "load:\nloading 4\nthe total:\n6\n" in seen
+    assert re.search(r"✓ 3 cells in .* \(run [0-9a-f]{8}\)\n", seen)
+    assert "<svg" not in seen
+    assert shell.user_ns["total"] == 6
+
+
+def test_a_failure_is_a_sentence_below_the_traceback_of_its_cell(notebook: Callable[[str], str]) -> None:
+    notebook("%%task bad\nquotient = total / (n - 3)")
+
+    seen = notebook("%flow run bad")
+
+    assert "ZeroDivisionError" in seen
+    assert "✗ 1 of 1 cell did not go well, in" in seen
+    assert "✗ bad: failed: ZeroDivisionError: division by zero" in seen
+    assert "notebook_flows/magics" not in seen
+
+
+@pytest.mark.parametrize("line", ["%flow", "%flow status", "%nbflow status"])
+def test_status_tells_what_is_up_to_date(notebook: Callable[[str], str], line: str) -> None:
+    seen = notebook(line)
+
+    assert seen == (
+        "✓ load       up to date\n✓ the total  up to date\nOrder of the cells: the first execution. Mode: eager.\n"
+    )
+
+
+def test_without_tasks_it_says_how_to_make_one(say: Callable[[str], str]) -> None:
+    assert say("%flow") == "No cell is a task yet: put `%%task` above one, and execute it.\n"
+    assert "This notebook has no task cell yet: put `%%task` above a cell, and execute it." in say("%flow run")
+
+
+def test_show_draws_a_tree(notebook: Callable[[str], str]) -> None:
+    assert "└─ ✓ the total" in notebook("%flow show")
+    assert "1 parameters" in notebook("%flow show --cells")
+
+
+def test_show_writes_a_file(notebook: Callable[[str], str], tmp_path: Any) -> None:
+    seen = notebook(f"%flow show -o {tmp_path / 'flow.dot'}")
+
+    assert seen.startswith("Written to ")
+    assert "the total" in (tmp_path / "flow.dot").read_text()
+
+
+def test_parameters_are_told_with_their_values(notebook: Callable[[str], str]) -> None:
+    assert notebook("%flow params") == "n: int = 3  # how many\n"
+
+
+def test_a_result_is_the_output_and_what_was_bound(notebook: Callable[[str], str]) -> None:
+    notebook("%flow run --all")
+
+    assert notebook('%flow result "the total"') == "the total: success\n3\ntotal = 3\n"
+    assert notebook("%flow result load").endswith("loading 3\nrows = [0, 1, 2]\n")
+
+
+def test_explain_tells_why_a_task_waits(notebook: Callable[[str], str]) -> None:
+    seen = notebook('%flow explain "the total"')
+
+    assert "reads     rows (from load)" in seen
+    assert "'the total' reads rows, which 'load' binds" in seen
+
+
+def test_what_is_wrong_with_the_notebook_is_told_at_once(notebook: Callable[[str], str]) -> None:
+    assert "All is well: 2 task cells" in notebook("%flow validate")
+    notebook("%%task lost --needs laod\nz = unknown_name")
+
+    seen = notebook("%flow validate")
+
+    assert "'lost' needs 'laod', which is no task of this notebook. Did you mean 'load'?" in seen
+    assert "unknown_name" in seen
+
+
+def test_clear_makes_tasks_run_again(notebook: Callable[[str], str]) -> None:
+    assert notebook("%flow clear load") == "load will run again.\n"
+    assert "✓ 2 cells in" in notebook("%flow run")
+
+
+def test_the_mode_is_told_and_set(notebook: Callable[[str], str]) -> None:
+    assert notebook("%flow mode").startswith("eager: ")
+    assert notebook("%flow mode lazy").startswith("lazy: ")
+    assert "Task 'load' is registered" in notebook("%%task load\nrows = [1]")
+
+
+# -- flows that cells have made ----------------------------------------------------------------------------------------
+
+ETL = """
+from notebook_flows import Flow, Parameter, task
+@task
+def increased(x):
+    return 10 // x
+with Flow("daily") as etl:
+    result = increased(Parameter("p", default=1))
+"""
+
+
+def test_a_flow_object_runs_by_its_variable_and_by_its_name(notebook: Callable[[str], str]) -> None:
+    notebook(ETL)
+
+    assert "✓ Flow 'daily': success in" in notebook("%flow run etl -p p=5")
+    assert "✓ Flow 'daily': success in" in notebook("%flow run daily")
+    assert "increased" in notebook("%flow show etl")
+    assert notebook("%flow validate etl") == "Flow 'daily' is well: 2 tasks.\n"
+    assert "etl: Flow 'daily' of 2 tasks" in notebook("%flow status")
+
+
+def test_a_flow_object_that_fails_says_where(notebook: Callable[[str], str]) -> None:
+    notebook(ETL)
+
+    seen = notebook("%flow run etl -p p=0")
+
+    assert "✗ Flow 'daily': failed in" in seen
+    assert "✗ increased: ZeroDivisionError" in seen
+
+
+# -- mistakes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("%flow rnu", "%flow rnu: There is no `%flow rnu`. Did you mean 'run'? `%flow --help` lists all."),
+        ("%flow run laod", "There is no task cell 'laod'. Did you mean 'load'?"),
+        ("%flow run --form load", "%flow run --form load: No such option '--form'. Did you mean '--from'?"),
+        ("%flow run --from nothing", "There is no task cell 'nothing'."),
+        ("%flow run --all load", "--all and names say different things about what to run: give one of them."),
+        ("%flow run --only load --from load", "--from and --only say different things about what to run"),
+        ('%flow run "load', '%flow run "load: it cannot be cut into words: no closing quotation.'),
+        ("%flow run -j 0", "%flow run -j 0: Invalid value for '-j' / '--workers': 0 is not in the range x>=1."),
+        ("%flow run -x treads", "'treads' is not one of 'threads', 'processes', 'main'."),
+        ("%flow result load", "'load' has not run in a flow in this kernel"),
+        ("%flow result nothing", "There is no task cell 'nothing'. Task cells: load, the total."),
+        ("%flow show nothing", "There is no Flow 'nothing'."),
+        ("%flow resume", "Nothing has run in this kernel yet: `%flow run` runs what is stale."),
+        (
+            "%flow run --background",
+            "A run in the background needs a kernel, whose event loop goes on: leave out --background.",
+        ),
+    ],
+)
+def test_a_mistake_is_one_sentence_without_a_traceback(
+    notebook: Callable[[str], str], line: str, sentence: str
+) -> None:
+    if "--background" in line:
+        notebook("%flow clear")
+
+    seen = notebook(line)
+
+    assert sentence in seen
+    assert "Traceback" not in seen
+    assert "File " not in seen
+
+
+def test_two_tasks_of_one_name_cannot_be_asked_for(notebook: Callable[[str], str]) -> None:
+    notebook("%%task\n# the total\na = 1")
+
+    seen = notebook('%flow run "the total"')
+
+    assert "2 task cells are called 'the total': give them names of their own." in seen
+
+
+# -- help, Tab, and others' magics -------------------------------------------------------------------------------------
+
+
+def test_help_lists_all_commands(say: Callable[[str], str]) -> None:
+    seen = say("%flow --help")
+
+    assert all(name in seen for name in flow_line.commands)
+    assert "--background" in say("%flow run --help")
+    assert "--background" in say("%flow help run")
+
+
+class Typed:
+    """What stands before the cursor."""
+
+    def __init__(self, line: str) -> None:
+        self.line = line
+        self.symbol = "" if line.endswith(" ") else line.rsplit(maxsplit=1)[-1]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("%flow r", {"run", "result", "runs", "resume"}),
+        ("%nbflow expl", {"explain"}),
+        ("%flow run l", {"load"}),
+        ("%flow run --from ", {"load", '"the total"'}),
+        ("%flow run --exec", {"--executor"}),
+        ("%flow run --executor p", {"processes"}),
+        ("%flow run -p ", {"n="}),
+        ("%flow mode ", {"eager", "lazy"}),
+    ],
+)
+def test_tab_knows_what_may_come(notebook: Callable[[str], str], shell: Any, line: str, expected: set[str]) -> None:
+    found = set(completions(shell, Typed(line)))
+
+    assert expected <= found
+    assert all(one.startswith(Typed(line).symbol) for one in found)
+
+
+def test_where_another_flow_is_loaded_only_the_long_name_is_ours(shell: Any, say: Callable[[str], str]) -> None:
+    unload_ipython_extension(shell)
+    shell.register_magic_function(lambda line: print("theirs", line), "line", "flow")
+
+    with pytest.warns(UserWarning, match="Another extension has `%flow`"):
+        load_ipython_extension(shell)
+
+    assert say("%flow status") == "theirs status\n"
+    assert "No cell is a task yet" in say("%nbflow status")
+    unload_ipython_extension(shell)
+    assert say("%flow status") == "theirs status\n"
+
+
+def test_nothing_is_left_when_it_is_unloaded(shell: Any, say: Callable[[str], str]) -> None:
+    before = set(shell.magics_manager.magics["line"])
+
+    unload_ipython_extension(shell)
+
+    gone = before - set(shell.magics_manager.magics["line"])
+    assert gone >= {"flow", "nbflow"}
+    assert not any("nbflow" in name for name in shell.magics_manager.magics["line"])
+    assert not any(one.__module__.startswith("notebook_flows") for one in shell.input_transformers_post)
+    load_ipython_extension(shell)
+    assert "No cell is a task yet" in say("%flow")
+
+
+def test_loading_twice_is_loading_once(shell: Any, say: Callable[[str], str]) -> None:
+    load_ipython_extension(shell)
+
+    assert "✓ 1 cell in" in (say("%%task one\nx = 1") + say("%flow run --all"))
