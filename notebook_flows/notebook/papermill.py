@@ -98,8 +98,9 @@ class Bridge:
         """
         if run is None or not self._is_exception(run):
             self._marked = list(self.document.notebook.cells)
-        if run is not None and run.state is S.SUCCESS:
-            self._manager.complete_pbar()  # it counts the cells that are text as well
+        bar = self._manager.pbar
+        if bar is not None and run is not None and run.state is S.SUCCESS:
+            bar.update(bar.total - bar.n)  # it counts the cells that are text as well
         self._unmark()  # papermill knows no cells without its metadata; an exception it marks itself
         self._truth = self.statuses()
 
