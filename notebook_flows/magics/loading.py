@@ -100,12 +100,23 @@ def _give_help() -> None:
 def awaited_runs(lines: list[str]) -> list[str]:
     """Let lines that run something be awaited, so that the kernel's event loop is free while they do; an input transformer.
 
-    Lines inside functions stay as they are: there the thread waits.
+    Lines inside functions stay as they are: there the thread waits. So do those that another magic runs, as below
+    ``%%time``: few of them can await.
     """
+    if _is_within_a_cell():
+        return lines
     changed = [_awaited(line) for line in lines]
     if changed == lines or not _compiles("".join(changed)):
         return lines
     return changed
+
+
+def _is_within_a_cell() -> bool:
+    """Whether a cell is being executed already, so that what is to be changed is not the cell itself."""
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    return shell is not None and session_of(shell).hooks.now is not None
 
 
 def _awaited(line: str) -> str:

@@ -23,22 +23,26 @@ def values_for_notebook(here: Here, given: Sequence[str]) -> dict[str, Any]:
         SaidPlainly: there is no such cell.
         NotebookParameterError: unknown names, or values that do not fit.
     """
-    import nbformat
-
     record = here.session.book.parameters_cell
     if record is None:
         raise SaidPlainly(
             "No cell of this notebook declares parameters: tag the cell that sets them `parameters` and save, or begin "
             "it with the line `# parameters`."
         )
-    cell = nbformat.v4.new_code_cell(record.source, metadata={"tags": [TAG]})
-    notebook = nbformat.v4.new_notebook(cells=[cell])
+    cell = _Node(cell_type="code", source=record.source, metadata=_Node(tags=[TAG]))
+    notebook: Any = _Node(cells=[cell], metadata=_Node())
     texts = {one.name: from_json(one.text) if one.is_json else Text(one.text) for one in given_from(given)}
     missing = {one.name: None for one in declared_by(record.source) if one.is_required and one.name not in texts}
     values = given_values(notebook, {**texts}, here.session.saved.name) if not missing else {}
     if missing:
         raise SaidPlainly(f"These parameters are required: {', '.join(missing)}.")
     return values
+
+
+class _Node(dict[str, Any]):
+    """A part of a notebook, as nbformat has it, whose import may take seconds where JupyterLab is."""
+
+    __getattr__ = dict.__getitem__
 
 
 def declared_here(here: Here) -> list[NotebookParameter]:

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from nbformat import NotebookNode
-
 TEXT_LIMIT = 10_000_000
 """Characters that a cell may print into the notebook."""
 TAIL = 20_000
@@ -32,11 +30,14 @@ class Streams:
     Args:
         outputs: of the cell; changed in place.
         file: where everything goes when it is too much for the notebook; None: nowhere.
-        file_name: how the note in the notebook names that file.
+        node: makes an output; None: `nbformat.NotebookNode`, whose import may take seconds where JupyterLab is.
     """
 
-    def __init__(self, outputs: list[Any], file: Path | None) -> None:
+    def __init__(
+        self, outputs: list[Any], file: Path | None, *, node: Callable[..., dict[str, Any]] | None = None
+    ) -> None:
         self._outputs = outputs
+        self._node = node
         self._path = file
         self._kept = 0
         self._open: _Growing | None = None
@@ -58,9 +59,12 @@ class Streams:
 
     def _begin(self, name: str) -> _Growing:
         self.settle()
-        import nbformat
+        node = self._node
+        if node is None:
+            import nbformat
 
-        output = nbformat.NotebookNode(output_type="stream", name=name, text="")
+            node = nbformat.NotebookNode
+        output = node(output_type="stream", name=name, text="")
         self._outputs.append(output)
         self._open = _Growing(output)
         return self._open
@@ -90,7 +94,7 @@ class Streams:
         if self._overflow is None or self._open is None:
             return ""
         note = self._overflow.end()
-        self._open.output.text += note
+        self._open.output["text"] += note
         return note
 
     def forget(self) -> None:
@@ -102,9 +106,9 @@ class Streams:
 class _Growing:
     """A stream output to which more is added; joined now and then, so that a long one costs no square of its length."""
 
-    def __init__(self, output: NotebookNode) -> None:
+    def __init__(self, output: dict[str, Any]) -> None:
         self.output = output
-        self.name: str = output.name
+        self.name: str = output["name"]
         self._more: list[str] = []
 
     def is_last_of(self, outputs: list[Any]) -> bool:
@@ -115,7 +119,7 @@ class _Growing:
 
     def settle(self) -> None:
         if self._more:
-            self.output.text += "".join(self._more)
+            self.output["text"] += "".join(self._more)
             self._more.clear()
 
 

@@ -26,7 +26,7 @@ class KeptOutputs:
 
     def __init__(self, file: Path | None) -> None:
         self._outputs: list[dict[str, Any]] = []
-        self._streams = Streams(self._outputs, file)
+        self._streams = Streams(self._outputs, file, node=dict)
         self._by_display_id: dict[str, list[dict[str, Any]]] = {}
         self._clears_next = False
         self._has_ended = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.analysis import connect
@@ -311,9 +312,10 @@ def _is_kernel(shell: Any) -> bool:
 
 
 def interactive_sink(session: Session) -> RecordingSink:
-    """Where what the calling cell shows goes: below that cell, also when it has ended."""
+    """Where what the calling cell shows goes: below that cell, also when it has ended; or to who captures it."""
     shell = session.shell
-    if _is_kernel(shell):
+    is_captured = isinstance(sys.stdout, StringIO)  # by `%%capture`, or `redirect_stdout`
+    if _is_kernel(shell) and not is_captured:
         return CellSink(shell.get_parent())
     return _Terminal()
 

@@ -510,3 +510,13 @@ def test_cells_that_ran_before_the_extension_was_loaded_have_run(notebook: OpenN
     said = notebook.run("status", "%flow status").said
 
     assert "✓ use  up to date" in said
+
+
+@pytest.mark.parametrize("around", ["%%time\n", "%time ", "%%capture said\n"])
+def test_a_run_within_another_magic_waits(notebook: OpenNotebook, around: str) -> None:
+    notebook.run("a", "%%task a\nx = 1")
+
+    answer = notebook.run("run", f"{around}%flow run --all")
+
+    assert answer.status == "ok", answer.said
+    assert ("✓ 1 cell in" in answer.said) != (around == "%%capture said\n")
