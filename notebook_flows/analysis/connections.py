@@ -136,6 +136,12 @@ class Connections:
         tasks = self.tasks
         return tuple(edge for edge in self.order if edge.upstream_key in tasks and edge.downstream_key in tasks)
 
+    def read_from(self, key: str) -> frozenset[str]:
+        """The names that other cells take from this one."""
+        return frozenset(
+            name for links in self.cells.values() for name, definers in links.inputs.items() if key in definers
+        )
+
     def why(self, upstream_key: str, downstream_key: str) -> tuple[Edge, ...]:
         """All reasons for which the second comes right after the first."""
         return tuple(

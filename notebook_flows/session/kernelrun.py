@@ -179,7 +179,7 @@ class KernelRun:
             lane=lane_of(record, borrows=borrows, executor=self.order.executor),
             shell=self._shell,
             hands_back=links.mutates,
-            needed=self._read_by_others(record.key),
+            needed=self.order.connections.read_from(record.key),
             predicted=links.outputs | links.may_outputs | links.deletes,
             unsettled=self._unsettled,
             alone=lambda make: self._turns.alone(record.key, make),
@@ -189,15 +189,6 @@ class KernelRun:
             retry_delay=options.retry_delay_s if options.retries else None,
             timeout=options.timeout_s,
             tags=set(options.tags),
-        )
-
-    def _read_by_others(self, key: str) -> frozenset[str]:
-        """The names that other cells take from this one."""
-        return frozenset(
-            name
-            for links in self.order.connections.cells.values()
-            for name, definers in links.inputs.items()
-            if key in definers
         )
 
     def _begun(self, key: str) -> dict[str, Any]:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from notebook_flows.analysis import CellFacts
 
 HISTORY = re.compile(
-    r"_+|_i+|_i?\d+|_[iod]h|In|Out|exit|quit|get_ipython|__builtins__|__builtin__|__annotations__|__annotate__"
+    r"_+|_i+|_i?\d+|_[iod]h|In|Out|exit|quit|get_ipython|__builtins__|__builtin__|__annotations__|__annotate__|__warningregistry__"
 )
-"""Names that IPython itself binds; they are nobody's values."""
+"""Names that IPython, and Python's own machinery, bind; they are nobody's values."""
 
 
 class TaskNames(dict[str, Any]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,6 +46,22 @@ class RunValues:
         """A cell of this run has ended well."""
         with self._changed:
             self._made[key] = values
+
+    def keep_for(self, waiting: Collection[str]) -> None:
+        """All has landed: hold only the versions that these cells, which may yet run, take from this run."""
+        cells = self._connections.cells
+        names = {name for key in waiting for name in cells[key].inputs}
+        last_alone = max((self._place[key] for key in waiting if cells[key].alone), default=-1)
+        with self._changed:
+            for key, values in tuple(self._made.items()):
+                if self._place[key] < last_alone:
+                    continue  # a cell that cannot be seen through may read anything
+                bound = {name: value for name, value in values.bound.items() if name in names}
+                back = {name: value for name, value in values.handed_back.items() if name in names}
+                if bound or back:
+                    self._made[key] = replace(values, bound=bound, handed_back=back, settling=None)
+                else:
+                    del self._made[key]
 
     def forget(self) -> None:
         """The run is over: hold no values of it."""

@@ -57,6 +57,7 @@ class Server:
         self._values = RunValues(self._connections, tasks, kept={}, bound_by=session.bindings.owner)
         self._made: dict[str, CellValues] = {}
         self._over: dict[str, bool] = {}  # key -> whether it ended well; in the order of the ends
+        self._waiting = set(tasks)  # for their first end that is a good one
         self._latest: dict[str, int] = {}
         self._attempts: dict[tuple[str, int], ServedAttempt] = {}
         self._held: ServedAttempt | None = None
@@ -123,6 +124,7 @@ class Server:
         land(done.values(), session.shell.user_ns)
         for key, values in done.items():
             session.bindings.landed(key, values.bound, values.deleted)
+        self._values.keep_for(tuple(self._waiting))
         records = {one.key: one for one in session.book.records()} if over else {}
         for key in (key for key in over if key in records):
             session.flow.ran_by_hand(records[key], has_succeeded=over[key])
@@ -171,6 +173,7 @@ class Server:
             lane=_lane(code.awaits, borrows, order.get("executor")),
             shell=session.shell,
             hands_back=links.mutates,
+            needed=self._connections.read_from(key),
             predicted=links.outputs | links.may_outputs | links.deletes,
             absent=self._absent_at(key),
             alone=lambda make: self._floor.alone(who, make),
@@ -241,6 +244,7 @@ class Server:
             if counts and result is not None:
                 self._made[key] = result
                 self._values.made(key, result)
+                self._waiting.discard(key)
             if counts:
                 self._over.pop(key, None)
                 self._over[key] = attempt.error is None

@@ -283,3 +283,12 @@ def test_a_name_that_the_user_has_bound_meanwhile_is_left_alone() -> None:
 
     assert (user_ns["x"], user_ns["y"], user_ns["z"]) == ("mine", 2, "mine")
     assert landed.kept == {"x", "z"}
+
+
+def test_what_pythons_warnings_keep_in_the_globals_is_nobodys_value() -> None:
+    body = "import warnings\nwith warnings.catch_warnings(record=True):\n    warnings.warn('careful')"
+
+    made = run_of(body, a_notebook(""))
+
+    assert set(made.bound) == {"warnings"}
+    assert not made.unpredicted
