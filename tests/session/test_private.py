@@ -286,7 +286,7 @@ def test_a_name_that_the_user_has_bound_meanwhile_is_left_alone() -> None:
 
 
 def test_what_pythons_warnings_keep_in_the_globals_is_nobodys_value() -> None:
-    body = "import warnings\nwith warnings.catch_warnings(record=True):\n    warnings.warn('careful')"
+    body = "import warnings\nwith warnings.catch_warnings(record=True, action='once'):\n    warnings.warn('careful')"
 
     made = run_of(body, a_notebook(""))
 
