@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,18 @@ from notebook_flows.analysis import analyse, connect
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "example_notebooks").glob("*.ipynb"))
+
+def _sources(path: Path) -> list[str]:
+    cells = json.loads(path.read_text())["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+_NEEDS_A_KERNEL = re.compile(r"await |^%%(?!task)|^!|\bnotebook_flows\b", re.MULTILINE)
+EXAMPLES = [
+    path
+    for path in sorted((Path(__file__).parents[2] / "example_notebooks").glob("*.ipynb"))
+    if not any(_NEEDS_A_KERNEL.search(source.replace("%load_ext notebook_flows", "")) for source in _sources(path))
+]
 _TIMES = float(os.environ.get("NOTEBOOK_FLOWS_EXAMPLES", "1"))
 _LAW = settings(
     max_examples=max(1, round(100 * _TIMES)),
@@ -47,10 +59,7 @@ def test_example_notebooks_read_and_bind_what_was_foreseen(
 ) -> None:
     monkeypatch.setenv("MPLBACKEND", "agg")
     monkeypatch.chdir(path.parent)
-    cells = json.loads(path.read_text())["cells"]
-    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    if any("await " in source or "%%" in source.replace("%%task", "") or "\n!" in source for source in sources):
-        pytest.skip("it needs a kernel: magics or await")
+    sources = _sources(path)
     links = connect(cells_of([(source, False) for source in sources])).cells
     names: dict[str, Any] = {"get_ipython": _QuietShell, "display": lambda *_, **__: None}
     plain = [source.replace("%%task", "# %%task") for source in sources]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """IPython as in a terminal, without a history file."""
     monkeypatch.setenv("NOTEBOOK_FLOWS_HISTORY", "off")
+    monkeypatch.delattr(builtins, "_", raising=False)  # doctests leave it there, and IPython respects it
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
