@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -24,7 +25,6 @@ from notebook_flows.outputname import is_template, output_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from typing import Any
 
     from notebook_flows.cli.flow_run import Wishes
@@ -65,7 +65,7 @@ def _run_once(target: Target, wishes: Wishes, more: NotebookWishes, parameters: 
     path = target.path
     run_id = uuid.uuid4().hex
     output_path = output_path_for(shown(path), output_file(more.output, shown(path), parameters, run_id))
-    report = None if more.report is None else output_file(more.report, shown(path), parameters, run_id)
+    report = _report_file(more.report, shown(path), parameters, run_id)
     watch = Watch()
     view = view_for(watch, path.name, is_quiet=wishes.is_quiet)
     watch.views.append(view)
@@ -95,16 +95,26 @@ def _run_once(target: Target, wishes: Wishes, more: NotebookWishes, parameters: 
 
 
 def output_file(template: str | None, notebook: str, parameters: Mapping[str, Any], run_id: str) -> Path | None:
-    """The file that ``--output`` or ``--html`` means; folders that a template names are made."""
+    """The file that ``--output`` or ``--html`` means, or the folder, if a slash is its end.
+
+    That folder is made, and so are those that a template names.
+    """
     if template is None:
         return None
     from notebook_flows.notebook.parameters import defaults_of
 
     known = {**defaults_of(notebook), **parameters} if is_template(template) else parameters
     named = output_named(template, notebook, known, run_id)
-    if is_template(template):
+    if template.endswith("/"):
+        named.mkdir(parents=True, exist_ok=True)
+    elif is_template(template):
         named.parent.mkdir(parents=True, exist_ok=True)
     return named
+
+
+def _report_file(template: str | None, notebook: str, parameters: Mapping[str, Any], run_id: str) -> Path | None:
+    named = output_file(template, notebook, parameters, run_id)
+    return named / f"{Path(notebook).stem}.html" if named is not None and named.is_dir() else named
 
 
 def _tell(path: Path, output_path: Path, watch: Watch, run_id: str, wishes: Wishes, report: Mapping[str, str]) -> None:

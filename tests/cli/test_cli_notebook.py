@@ -109,3 +109,11 @@ def test_the_place_of_an_error_is_found_in_ipythons_traceback() -> None:
     )
 
     assert place_of(text) == ("In [1], line 9, in f(x)", "g(x)")
+
+
+def test_a_slash_at_the_end_means_a_folder_which_is_made(nf: Command, notebook: Path, tmp_path: Path) -> None:
+    result = nf("run", notebook, "-o", f"{tmp_path}/out/new/", "--html", f"{tmp_path}/pages/")
+
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "out" / "new" / "report-output.ipynb").is_file()
+    assert "<html" in (tmp_path / "pages" / "report.html").read_text()
