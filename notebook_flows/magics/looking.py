@@ -48,6 +48,8 @@ def tell_status(here: Here) -> None:
     for name, flow in here.flows().items():
         click.echo(f"  {printable(name)}: Flow {printable(flow.name)!r} of {counted(len(flow.tasks), 'task')}")
     for record in here.session.book.edited_not_executed():
+        if only_asks(record.source):
+            continue
         click.echo(f"  {printable(record.name)!r} was edited and not executed since.")
     for record in here.session.book.never_executed():
         if record.is_task:
