@@ -22,7 +22,7 @@ from notebook_flows.notebook.reading import read_notebook
 from notebook_flows.notebook.redaction import Redactor
 from notebook_flows.notebook.secrets import secrets_among
 from notebook_flows.settings import settings_from
-from notebook_flows.workspace import _run_once
+from notebook_flows.workspace import run_once
 from notebook_flows.workspace.one_run import PARENT_RUN
 
 if TYPE_CHECKING:
@@ -282,7 +282,7 @@ def run_document(
     try:
         if document.nodes:
             executor.prepare()
-        state = _run_once(
+        state = run_once(
             flow,
             dict(parameters),
             now,

@@ -10,5 +10,3 @@ from notebook_flows.workspace.one_run import run_once
 from notebook_flows.workspace.pictures import draw_flow
 
 __all__ = ["diagnose", "draw_flow", "environment", "event_log", "git_commit", "run_flow", "run_once", "surroundings"]
-
-_run_once = run_once  # the name by which `running` knows it
