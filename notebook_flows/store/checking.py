@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from notebook_flows.core.events import Event
+    from notebook_flows.store.place import Connection
 
 _PIECE = 10_000
 _RUN_PART = "SELECT state, message, started_us, ended_us FROM run WHERE run_no = ?"
@@ -22,11 +23,11 @@ FROM task_run WHERE run_no = ?
 """
 
 
-def rebuild(connection: sqlite3.Connection, run_no: int) -> None:
+def rebuild(connection: Connection, run_no: int) -> None:
     """Derive the run's row and its task runs from its events anew, within the caller's transaction."""
     connection.execute("DELETE FROM task_run WHERE run_no = ?", (run_no,))
     connection.execute(
-        "UPDATE run SET state = ?, message = '', started_us = NULL, ended_us = NULL, counts = NULL, "
+        "UPDATE run SET state = ?1, message = '', started_us = NULL, ended_us = NULL, counts = NULL, "
         "last_seq = (SELECT coalesce(max(seq), 0) FROM event WHERE run_no = ?2) WHERE run_no = ?2",
         (int(S.PENDING), run_no),
     )
@@ -34,7 +35,7 @@ def rebuild(connection: sqlite3.Connection, run_no: int) -> None:
         write_projections(connection, run_no, encode(events))
 
 
-def pieces(connection: sqlite3.Connection, run_no: int) -> Iterator[list[Event]]:
+def pieces(connection: Connection, run_no: int) -> Iterator[list[Event]]:
     """The run's events, some thousands at a time."""
     after = 0
     while True:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from typing import TYPE_CHECKING
 
-from notebook_flows.errors import StoreCorrupt, StoreError, StoreUnavailable, StoreVersionError
-from notebook_flows.store.connection import as_store_error, is_really_damaged, primary_code
-from notebook_flows.store.filesystem import RESERVE_BYTES, make_reserve, release_reserve
+from notebook_flows.store.place import is_final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from notebook_flows.engine.ports import Clock
-    from notebook_flows.store.runlog import SqliteRunLog
+    from notebook_flows.errors import StoreError
+    from notebook_flows.store.place import Place
+    from notebook_flows.store.runlog import StoredRunLog
 
 PATIENCE_S = 60.0
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class Outage:
@@ -30,10 +26,10 @@ class Outage:
         is_over_patience: it has lasted longer than `PATIENCE_S`.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, place: Place, clock: Clock) -> None:
         self.error: StoreError | None = None
         self.is_low = False
-        self._path = path
+        self._place = place
         self._clock = clock
         self._since_s: float | None = None
         self._tries = 0
@@ -43,7 +39,7 @@ class Outage:
         """Whether it has lasted too long."""
         return self._since_s is not None and self._clock.monotonic_s() - self._since_s >= PATIENCE_S
 
-    def met(self, error: Exception, logs: Sequence[SqliteRunLog]) -> float | None:
+    def met(self, error: Exception, logs: Sequence[StoredRunLog]) -> float | None:
         """A commit failed.
 
         Returns:
@@ -52,25 +48,18 @@ class Outage:
         if self._since_s is None:
             self._since_s = self._clock.monotonic_s()
         self._tries += 1
-        code = primary_code(error)
-        if code in _DAMAGED and not is_really_damaged(self._path):
-            error = StoreUnavailable(f"The disk with the history {self._path} fails at times: {error}.")
-        reason = as_store_error(error, self._path, doing="written")
+        reason = self._place.judged(error)
         self.error = reason
-        if code == sqlite3.SQLITE_FULL and release_reserve(self._path):
+        if self._place.make_room(error):
             self.is_low = True
             return 0.0
         where = self._spool(logs)
-        if (
-            isinstance(error, (StoreCorrupt, StoreVersionError))
-            or isinstance(reason, StoreCorrupt)
-            or self.is_over_patience
-        ):
+        if is_final(reason) or self.is_over_patience:
             self.error = type(reason)(f"{reason} {where}")
             return None
         return float(min(2.0, 0.1 * 2 ** min(self._tries, 6)))
 
-    def _spool(self, logs: Sequence[SqliteRunLog]) -> str:
+    def _spool(self, logs: Sequence[StoredRunLog]) -> str:
         """Bring the logs' queues to a safe place; returns the sentence that says where."""
         files = []
         try:
@@ -81,7 +70,7 @@ class Outage:
             return f"What was not yet recorded could not be kept either ({error}), and will run again."
         return f"What was not yet recorded waits in {', '.join(files)} and is read at the next start."
 
-    def committed(self, logs: Sequence[SqliteRunLog]) -> None:
+    def committed(self, logs: Sequence[StoredRunLog]) -> None:
         """A commit succeeded: the outage is over, unless it took the reserve."""
         for log in logs:
             if log.spool.file is not None and not log.has_queued():
@@ -93,11 +82,7 @@ class Outage:
 
     def look_for_room(self) -> None:
         """End the outage if the disk has room for the reserve again, and some more."""
-        try:
-            room = os.statvfs(self._path.parent)
-        except OSError:
-            return
-        if room.f_bavail * room.f_frsize >= 2 * RESERVE_BYTES and make_reserve(self._path):
+        if self._place.has_room():
             self.is_low = False
             self._end()
 

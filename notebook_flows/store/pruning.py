@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from notebook_flows.core.lifecycle import IS_FINAL, S
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from notebook_flows.engine.ports import Clock
+    from notebook_flows.store.place import Connection
     from notebook_flows.store.writer import Writer
 
 PIECE = 10_000
@@ -19,7 +18,7 @@ _OLD = f"""
 SELECT run_no, run_id FROM (
     SELECT run_no, run_id, state, coalesce(ended_us, created_us) AS at_us,
            row_number() OVER (ORDER BY created_us DESC, run_no DESC) AS place
-    FROM run)
+    FROM run) AS placed
 WHERE state IN ({_FINAL}) AND (at_us < ?1 OR place > ?2) ORDER BY place DESC
 """  # noqa: S608 - numbers of our own
 _PIECES = [
@@ -50,15 +49,15 @@ def prune(writer: Writer, clock: Clock, *, keep_days: float | None, keep_runs: i
     return forgotten
 
 
-def _leave(connection: sqlite3.Connection, before_us: int | None, keep_runs: int | None) -> list[str]:
+def _leave(connection: Connection, before_us: int | None, keep_runs: int | None) -> list[str]:
     old = connection.execute(_OLD, (before_us, keep_runs)).fetchall()
     for run_no, _ in old:
-        connection.execute("INSERT INTO leaving VALUES (?)", (run_no,))
+        connection.execute("INSERT INTO leaving (run_no) VALUES (?)", (run_no,))
         connection.execute("DELETE FROM run WHERE run_no = ?", (run_no,))
     return [run_id for _, run_id in old]
 
 
-def _delete_a_piece(connection: sqlite3.Connection) -> bool:
+def _delete_a_piece(connection: Connection) -> bool:
     row = connection.execute("SELECT run_no FROM leaving LIMIT 1").fetchone()
     if row is None:
         return False

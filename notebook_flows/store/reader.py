@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from notebook_flows.core.events import Event
     from notebook_flows.core.lifecycle import S
+    from notebook_flows.store.place import Connection
 
 _RUN = """
 SELECT run_no, run_id, flow, name, parent_run_id, state, message, created_us, started_us, ended_us, scheduled_us,
@@ -29,6 +30,13 @@ SELECT run_no, run_id, flow, name, parent_run_id, state, message, created_us, st
        task_count, counts
 FROM run
 """
+_LINES = """
+SELECT number, at_us, level, logger, message, node, map_index, attempt FROM log
+WHERE run_no = ? AND number > ? ORDER BY number LIMIT ?
+"""
+_LINES_OF_TASK = _LINES.replace("ORDER", "AND node = ? ORDER")
+_ALL = 1 << 62
+"""A limit that is none, in every SQL."""
 
 
 class Reader:
@@ -36,6 +44,7 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.name = str(path)
         self._guard = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._pid = os.getpid()
@@ -51,7 +60,7 @@ class Reader:
             connection.close()
 
     @contextmanager
-    def _snapshot(self) -> Iterator[sqlite3.Connection | None]:
+    def _snapshot(self) -> Iterator[Connection | None]:
         """A connection that sees one moment of the history; None while there is no history."""
         if self._pid != os.getpid():
             self._adopt_in_child()
@@ -89,7 +98,7 @@ class Reader:
             assert connection is not None
             rows = connection.execute(
                 "SELECT seq, body FROM event WHERE run_no = ? AND seq > ? ORDER BY seq LIMIT ?",
-                (run_no, after, -1 if limit is None else limit),
+                (run_no, after, _ALL if limit is None else limit),
             ).fetchall()
         return decode(rows)
 
@@ -117,7 +126,7 @@ class Reader:
                 return []
             rows = connection.execute(
                 f"{_RUN} {where} ORDER BY created_us DESC, run_no DESC LIMIT ?",
-                (*values, -1 if limit is None else limit),
+                (*values, _ALL if limit is None else limit),
             ).fetchall()
             return [_run_row(connection, row) for row in rows]
 
@@ -164,10 +173,9 @@ class Reader:
             assert connection is not None
             slugs = _slugs(connection, run_no)
             node = None if task is None else _node_of(slugs, task, run_id)
+            asked = (run_no, after) if node is None else (run_no, after, node)
             rows = connection.execute(
-                "SELECT number, at_us, level, logger, message, node, map_index, attempt FROM log "
-                "WHERE run_no = ?1 AND number > ?2 AND (?3 IS NULL OR node = ?3) ORDER BY number LIMIT ?4",
-                (run_no, after, node, -1 if limit is None else limit),
+                _LINES if node is None else _LINES_OF_TASK, (*asked, _ALL if limit is None else limit)
             ).fetchall()
         return [
             LogRow(
@@ -216,16 +224,16 @@ class Reader:
         with self._snapshot() as connection:
             return self._run_no(connection, run_id)
 
-    def _run_no(self, connection: sqlite3.Connection | None, run_id: str) -> int:
+    def _run_no(self, connection: Connection | None, run_id: str) -> int:
         if connection is None:
-            raise NoSuchRun(f"There is no run {run_id!r}: the history {self._path} has not been begun.")
+            raise NoSuchRun(f"There is no run {run_id!r}: the history {self.name} has not been begun.")
         return find_run(connection, run_id)
 
 
 _parked: list[object] = []
 
 
-def find_run(connection: sqlite3.Connection, run_id: str) -> int:
+def find_run(connection: Connection, run_id: str) -> int:
     """The number of the run with this id or unique prefix.
 
     Raises:
@@ -235,8 +243,8 @@ def find_run(connection: sqlite3.Connection, run_id: str) -> int:
     if row is not None:
         return int(row[0])
     rows = connection.execute(
-        "SELECT run_no, run_id, flow FROM run WHERE run_id >= ?1 AND run_id < ?1 || 'g' ORDER BY created_us DESC LIMIT 6",
-        (run_id.lower(),),
+        "SELECT run_no, run_id, flow FROM run WHERE run_id >= ? AND run_id < ? ORDER BY created_us DESC LIMIT 6",
+        (run_id.lower(), f"{run_id.lower()}g"),
     ).fetchall()
     if run_id and len(rows) == 1:
         return int(rows[0][0])
@@ -250,7 +258,7 @@ def find_run(connection: sqlite3.Connection, run_id: str) -> int:
     raise NoSuchRun(f"There is no run {run_id!r}.{hint}")
 
 
-def _run_row(connection: sqlite3.Connection, row: tuple[Any, ...], slugs: Sequence[str] = ()) -> RunRow:
+def _run_row(connection: Connection, row: tuple[Any, ...], slugs: Sequence[str] = ()) -> RunRow:
     (run_no, run_id, flow, name, parent, state, message, created, started, ended, scheduled) = row[:11]
     (executor, parameters, environment, last_seq, host, boot_id, pid, process_started, epoch, tasks, counts) = row[11:]
     told = connection.execute(COUNTS, (run_no,)).fetchall() if counts is None else json.loads(counts).items()
@@ -277,7 +285,7 @@ def _run_row(connection: sqlite3.Connection, row: tuple[Any, ...], slugs: Sequen
     )
 
 
-def _slugs(connection: sqlite3.Connection, run_no: int) -> list[str]:
+def _slugs(connection: Connection, run_no: int) -> list[str]:
     row = connection.execute("SELECT slugs FROM slugs WHERE run_no = ?", (run_no,)).fetchone()
     return [] if row is None else [str(slug) for slug in json.loads(row[0])]
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from notebook_flows.engine.call import LogLine
 from notebook_flows.errors import StaleOwnerError, StoreError, StoreUnavailable
 from notebook_flows.store.encoding import Batch, PlainEvent, encode, lightened, whole
-from notebook_flows.store.reader import Reader
 from notebook_flows.store.spool import Spool
 from notebook_flows.store.writing import AlreadyTold, same_events, stored_bodies, write_batch, write_lines
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Sequence
 
     from notebook_flows.core.events import Event
     from notebook_flows.engine.ports import Clock, Request
     from notebook_flows.store.locks import FileLock
+    from notebook_flows.store.place import Connection
+    from notebook_flows.store.reader import Reader
     from notebook_flows.store.writer import Writer
 
 QUEUE_LIMIT = 50_000
@@ -27,20 +27,22 @@ BATCH_LIMIT = 10_000
 LOOK_EVERY_S = 0.5
 
 
-class SqliteRunLog:
+class StoredRunLog:
     """Fits `engine.ports.RunLog`. The writer's thread takes from the two queues, everybody else only adds.
 
     Lists grow and shrink under the interpreter's lock in one step each, so the queues need none of their own.
     """
 
-    def __init__(self, *, run_id: str, owner_epoch: int, lock: FileLock, writer: Writer, clock: Clock) -> None:
+    def __init__(
+        self, *, run_id: str, owner_epoch: int, lock: FileLock, writer: Writer, reader: Reader, clock: Clock
+    ) -> None:
         self.run_id = run_id
         self.run_no = 0
         self.owner_epoch = owner_epoch
         self.spool = Spool(writer.path, run_id, owner_epoch)
         self._lock = lock
         self._writer = writer
-        self._reader = Reader(writer.path)  # its own: no view's long reading holds the engine up
+        self._reader = reader  # its own: no view's long reading holds the engine up
         self._clock = clock
         self._error: StoreError | None = None
         self._closed = False
@@ -139,7 +141,7 @@ class SqliteRunLog:
             raise self._error
         if not is_done:
             raise StoreUnavailable(
-                f"The history {self._writer.path} is slow or locked: the end of run {self.run_id} is written as soon "
+                f"The history {self._writer.place.name} is slow or locked: the end of run {self.run_id} is written as soon "
                 "as it can be."
             )
 
@@ -176,6 +178,7 @@ class SqliteRunLog:
                 self._give_up()
 
     def _give_up(self) -> None:
+        self._writer.place.disown(self.run_id)
         self._writer.abandon(self)
         self._lock.release(remove=self._ended)  # a free lock that is still there means: dead, take it over
 
@@ -210,7 +213,7 @@ class SqliteRunLog:
         message = f"{count} lines are missing here: the history could not be written."
         return LogLine(self._clock.now_us(), 30, "notebook_flows", message, -1, -1, 0)
 
-    def write(self, connection: sqlite3.Connection) -> None:
+    def write(self, connection: Connection) -> None:
         """Write what was prepared, within the transaction of all runs.
 
         A run that was taken over writes nothing and fails; the other runs' events are committed.

@@ -9,6 +9,8 @@ from notebook_flows.errors import StoreCorrupt, StoreVersionError
 if TYPE_CHECKING:
     import sqlite3
 
+    from notebook_flows.store.place import Connection
+
 APPLICATION_ID = 0x4E42464C
 """``NBFL`` in the file's header: whose file this is."""
 
@@ -135,11 +137,37 @@ def verify(connection: sqlite3.Connection, path: str) -> None:
             f"{path} is no history of notebook_flows, or was emptied: move it and its -wal file aside "
             "(a new history is then begun), or name another file."
         )
-    row = connection.execute("SELECT value FROM about WHERE key = 'schema_version'").fetchone()
-    if row is None or not row[0].isdecimal() or int(row[0]) < 1:
-        raise StoreCorrupt(f"{path} does not say its version: move it and its -wal file aside, a new history is begun.")
-    if int(row[0]) > VERSION:
+    verify_version(connection, path)
+
+
+def verify_version(connection: Connection, name: str) -> None:
+    """Make sure that the history has the version that this one writes.
+
+    Raises:
+        StoreCorrupt: it does not say.
+        StoreVersionError: an older or newer notebook_flows wrote it.
+    """
+    version = version_of(connection)
+    if version is None:
+        raise StoreCorrupt(f"{name} does not say its version: move it and its -wal file aside, a new history is begun.")
+    if version > VERSION:
+        raise newer(name, version)
+    if version < VERSION:
         raise StoreVersionError(
-            f"{path} was written by a newer notebook_flows (history version {row[0]}, this one knows {VERSION}): "
-            "upgrade with `pip install -U notebook-flows`, or name another file."
+            f"{name} was written by an older notebook_flows (history version {version}, this one writes {VERSION}): "
+            "bring it up with `notebook-flows store upgrade`."
         )
+
+
+def newer(name: str, version: int) -> StoreVersionError:
+    """What to tell whose notebook_flows is too old for a history."""
+    return StoreVersionError(
+        f"{name} was written by a newer notebook_flows (history version {version}, this one knows {VERSION}): "
+        "upgrade with `pip install -U notebook-flows`, or name another history."
+    )
+
+
+def version_of(connection: Connection) -> int | None:
+    """The version that a history says it has; None if it says none."""
+    row = connection.execute("SELECT value FROM about WHERE key = 'schema_version'").fetchone()
+    return int(row[0]) if row is not None and row[0].isdecimal() and int(row[0]) >= 1 else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,28 +11,22 @@ from notebook_flows.engine.crash import crash_point
 from notebook_flows.errors import StoreError
 from notebook_flows.store.checking import pieces
 from notebook_flows.store.encoding import encode
-from notebook_flows.store.filesystem import network_filesystem
-from notebook_flows.store.locks import is_alive, lock_of_run, this_process
+from notebook_flows.store.locks import lock_of_run, this_process
 from notebook_flows.store.rows import Owner
 from notebook_flows.store.spool import Spooled, read_spools
-from notebook_flows.store.writing import same_events, stored_bodies, write_batch
+from notebook_flows.store.writing import LOCK, same_events, stored_bodies, write_batch
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator
 
     from notebook_flows.engine.ports import Clock
+    from notebook_flows.store.place import Connection, Place
     from notebook_flows.store.writer import Writer
 
 _BATCH = 10_000
-_OPEN = """
-SELECT run_no, run_id, ended_us IS NOT NULL, owner_epoch, owner_host, owner_boot_id, owner_pid, owner_started FROM run
-WHERE ended_us IS NULL AND state != ?1
-UNION
-SELECT run_no, run_id, ended_us IS NOT NULL, owner_epoch, owner_host, owner_boot_id, owner_pid, owner_started FROM run
-WHERE run_id IN (SELECT value FROM json_each(?2))
-"""
+_COLUMNS = "SELECT run_no, run_id, ended_us IS NOT NULL, owner_epoch, owner_host, owner_boot_id, owner_pid, owner_started FROM run"
+_OPEN = f"{_COLUMNS} WHERE ended_us IS NULL AND state != ? ORDER BY run_no"
+_NAMED = f"{_COLUMNS} WHERE run_id = ? AND (ended_us IS NOT NULL OR state = ?)"
 
 
 class _Open(NamedTuple):
@@ -44,8 +37,9 @@ class _Open(NamedTuple):
     owner: Owner
 
 
-def sweep(path: Path, writer: Writer, clock: Clock) -> list[str]:
+def sweep(place: Place, writer: Writer, clock: Clock) -> list[str]:
     """Read the spools, then tell crashed what is dead; returns the ids of the dead."""
+    path = place.path
     spools = {spooled.run_id: spooled for spooled in read_spools(path)}
     dead = []
     for run in writer.call(lambda connection: _open_runs(connection, tuple(spools))):
@@ -53,15 +47,15 @@ def sweep(path: Path, writer: Writer, clock: Clock) -> list[str]:
             lock = lock_of_run(path, run.run_id)
         except StoreError:  # an id that nobody of ours has written; nothing can be locked for it
             continue
-        if not run.has_ended and not _may_take(path, run.owner, has_lock_file=lock.path.exists()):
-            continue
-        if not lock.acquire():
+        spooled = spools.get(run.run_id)
+        is_proved = run.has_ended or place.may_take(run.owner, has_lock_file=lock.path.exists())
+        if not (lock.acquire() if is_proved else place.asks_server):
             continue
         try:
-            spooled = spools.get(run.run_id)
-            if writer.call(lambda connection, run=run, spooled=spooled: _settle(connection, run, spooled, clock)):  # type: ignore[misc]
+            found = writer.call(_settling(place, run, spooled, clock, is_proved=is_proved))
+            if found is True:
                 dead.append(run.run_id)
-            if spooled is not None:
+            if spooled is not None and found is not None:
                 _put_away(spooled, refused=run.owner_epoch != spooled.owner_epoch)
         finally:
             lock.release(remove=True)
@@ -76,20 +70,23 @@ def _put_away(spooled: Spooled, *, refused: bool) -> None:
         spooled.file.unlink(missing_ok=True)
 
 
-def _may_take(path: Path, owner: Owner, *, has_lock_file: bool) -> bool:
-    """Whether a free lock proves that the owner is gone.
+def _settling(
+    place: Place, run: _Open, spooled: Spooled | None, clock: Clock, *, is_proved: bool
+) -> Callable[[Connection], bool | None]:
+    """What settles a run in one transaction; its answer is None where the owner may live."""
 
-    Locks reach as far as one kernel: on a network file system, the word of another machine's process stands. Where
-    somebody has removed the lock's file, the process itself is looked for.
-    """
-    me = this_process()
-    if owner.boot_id != me.boot_id and owner.host != me.host and network_filesystem(path) is not None:
-        return False
-    return has_lock_file or not is_alive(owner)
+    def settle(connection: Connection) -> bool | None:
+        if not place.take(connection, run.run_id, run.owner, is_proved=is_proved):
+            return None
+        return _settle(connection, run, spooled, clock)
+
+    return settle
 
 
-def _open_runs(connection: sqlite3.Connection, spooled: tuple[str, ...]) -> list[_Open]:
-    rows = connection.execute(_OPEN, (int(S.PAUSED), json.dumps(spooled))).fetchall()
+def _open_runs(connection: Connection, spooled: tuple[str, ...]) -> list[_Open]:
+    rows = connection.execute(_OPEN, (int(S.PAUSED),)).fetchall()
+    for run_id in spooled:
+        rows += connection.execute(_NAMED, (run_id, int(S.PAUSED))).fetchall()
     return [
         _Open(
             run_no, run_id, bool(has_ended), epoch, Owner(host=host, boot_id=boot_id, pid=pid, process_started=started)
@@ -98,11 +95,12 @@ def _open_runs(connection: sqlite3.Connection, spooled: tuple[str, ...]) -> list
     ]
 
 
-def _settle(connection: sqlite3.Connection, run: _Open, spooled: Spooled | None, clock: Clock) -> bool:
+def _settle(connection: Connection, run: _Open, spooled: Spooled | None, clock: Clock) -> bool:
     """Add what was spooled; if the run still has no end, take it over and write one. True if it was dead."""
-    epoch, last_seq = connection.execute(
-        "SELECT owner_epoch, last_seq FROM run WHERE run_no = ?", (run.run_no,)
-    ).fetchone()
+    row = connection.execute(LOCK, (run.run_no,)).fetchone()
+    if row is None:  # pruned meanwhile
+        return False
+    epoch, last_seq = row
     if spooled is not None and spooled.owner_epoch == epoch:
         last_seq = _add_spooled(connection, run.run_no, epoch, last_seq, spooled)
     state, ended_us = connection.execute("SELECT state, ended_us FROM run WHERE run_no = ?", (run.run_no,)).fetchone()
@@ -123,7 +121,7 @@ def _settle(connection: sqlite3.Connection, run: _Open, spooled: Spooled | None,
     return True
 
 
-def _add_spooled(connection: sqlite3.Connection, run_no: int, epoch: int, last_seq: int, spooled: Spooled) -> int:
+def _add_spooled(connection: Connection, run_no: int, epoch: int, last_seq: int, spooled: Spooled) -> int:
     told = [event for event in spooled.events if event.seq <= last_seq]
     new = [event for event in spooled.events if event.seq > last_seq]
     if told and not same_events(stored_bodies(connection, run_no, told[0].seq, told[-1].seq), told):

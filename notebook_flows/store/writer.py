@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import atexit
 import os
-import sqlite3
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from notebook_flows.errors import StoreError, StoreUnavailable
-from notebook_flows.store.checkpoint import checkpoint_if_due
-from notebook_flows.store.connection import as_store_error, identity_of, open_for_writing, transaction
 from notebook_flows.store.outage import Outage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from notebook_flows.engine.ports import Clock
-    from notebook_flows.store.runlog import SqliteRunLog
+    from notebook_flows.store.place import Place
+    from notebook_flows.store.runlog import StoredRunLog
 
 T = TypeVar("T")
 
@@ -40,7 +37,7 @@ _parked: list[object] = []
 
 
 class _Job:
-    def __init__(self, function: Callable[[sqlite3.Connection], Any], *, is_durable: bool = True) -> None:
+    def __init__(self, function: Callable[[Any], Any], *, is_durable: bool = True) -> None:
         self.function = function
         self.is_durable = is_durable
         self.done = threading.Event()
@@ -65,25 +62,25 @@ class Writer:
         outage: what is wrong, if the history cannot be written.
     """
 
-    def __init__(self, path: Path, clock: Clock, rest: Callable[[float], None] | None = None) -> None:
-        self.path = path
+    def __init__(self, place: Place, clock: Clock, rest: Callable[[float], None] | None = None) -> None:
+        self.place = place
+        self.path = place.path
         self.asleep = False
         self.progress = threading.Condition()  # re-entrant: waiting and waking go together
-        self.outage = Outage(path, clock)
+        self.outage = Outage(place, clock)
         self.commits = 0
         self._clock = clock
         self._commit_began_s: float | None = None
         self._rest = rest or self._rest_unless_closing
-        self._logs: list[SqliteRunLog] = []
+        self._logs: list[StoredRunLog] = []
         self._jobs: list[_Job] = []
         self._wake = threading.Event()
         self._hurry = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._connection: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
+        self._connection: Any = None
 
-    def call(self, function: Callable[[sqlite3.Connection], T], *, is_durable: bool = True) -> T:
+    def call(self, function: Callable[[Any], T], *, is_durable: bool = True) -> T:
         """Run the function in a transaction of the writer's connection, and wait for its answer.
 
         Args:
@@ -100,7 +97,7 @@ class Writer:
             raise job.error
         return job.result  # type: ignore[no-any-return]  # T, by way of the job
 
-    def later(self, function: Callable[[sqlite3.Connection], Any]) -> _Job:
+    def later(self, function: Callable[[Any], Any]) -> _Job:
         """Run the function in a transaction soon, after those that were asked for before; nobody waits."""
         return self._asked(_Job(function))
 
@@ -110,12 +107,12 @@ class Writer:
         self.hurry()
         return job
 
-    def adopt(self, log: SqliteRunLog) -> None:
+    def adopt(self, log: StoredRunLog) -> None:
         """From now on look into the queues of this run."""
         with self.progress:
             self._logs.append(log)
 
-    def abandon(self, log: SqliteRunLog) -> None:
+    def abandon(self, log: StoredRunLog) -> None:
         """Look no more into the queues of this run."""
         with self.progress:
             if log in self._logs:
@@ -141,7 +138,7 @@ class Writer:
                     thread.start()
                 except RuntimeError as error:  # no more threads for this process
                     jobs, self._jobs = self._jobs, []
-                    refusal = StoreUnavailable(f"The history {self.path} cannot be written: {error}.")
+                    refusal = StoreUnavailable(f"The history {self.place.name} cannot be written: {error}.")
                     for job in jobs:
                         job.finish(error=refusal)
                     for log in self._logs:
@@ -171,7 +168,7 @@ class Writer:
                 self._commit_all()
                 self._tidy()
         except BaseException as error:  # a mistake of ours: nobody may wait for ever
-            told = StoreError(f"The writer of the history {self.path} stopped: {error!r}.")
+            told = StoreError(f"The writer of the history {self.place.name} stopped: {error!r}.")
             told.__cause__ = error
             self._give_up(told)
             with self.progress:
@@ -203,7 +200,7 @@ class Writer:
             return 0.0
         if self.outage.is_low:
             return 1.0
-        return None if self._logs else LINGER_S
+        return self.place.look_every_s if self._logs else LINGER_S
 
     def _has_work(self) -> bool:
         return bool(self._jobs) or any(log.has_queued() for log in self._logs)
@@ -216,28 +213,23 @@ class Writer:
                 job.finish(self._in_transaction(job))
             except StoreError as error:
                 job.finish(error=error)
-            except (sqlite3.Error, OSError) as error:
+            except self.place.errors as error:
                 self._disconnect()
-                job.finish(error=as_store_error(error, self.path, doing="written"))
+                job.finish(error=self.place.told(error))
             except BaseException as error:  # told to the caller, whose thread it concerns
-                told = StoreError(f"The history {self.path} could not do this: {error!r}.")
+                told = StoreError(f"The history {self.place.name} could not do this: {error!r}.")
                 told.__cause__ = error
                 job.finish(error=told)
 
     def _in_transaction(self, job: _Job) -> Any:
         connection = self._connected()
-        if job.is_durable:
-            with transaction(connection):
-                return job.function(connection)
-        connection.execute("PRAGMA synchronous = NORMAL")
         try:
-            with transaction(connection):
-                result = job.function(connection)
-            connection.execute("PRAGMA synchronous = FULL")
+            with self.place.transaction(connection, is_durable=job.is_durable):
+                return job.function(connection)
         except BaseException:
-            self._disconnect()  # so that nothing is written with less than full durability
+            if not job.is_durable:
+                self._disconnect()  # so that nothing is written with less than full durability
             raise
-        return result
 
     def _commit_all(self) -> None:
         """Commit until the queues are empty, or the history is given up."""
@@ -247,19 +239,19 @@ class Writer:
                 return
             try:
                 self._commit(logs)
-            except (sqlite3.Error, OSError, StoreError) as error:
+            except (*self.place.errors, StoreError) as error:
                 self._met(error, logs)
             else:
                 self.outage.committed(logs)
                 self._announce()
 
-    def _commit(self, logs: list[SqliteRunLog]) -> None:
+    def _commit(self, logs: list[StoredRunLog]) -> None:
         self._commit_began_s = self._clock.monotonic_s()
         try:
             connection = self._connected()
             for log in logs:
                 log.prepare()
-            with transaction(connection):
+            with self.place.transaction(connection):
                 for log in logs:
                     log.write(connection)
             with self.progress:
@@ -268,9 +260,9 @@ class Writer:
             self.commits += 1
         finally:
             self._commit_began_s = None
-        checkpoint_if_due(connection, self.path)
+        self.place.tidy(connection, is_idle=False)
 
-    def _met(self, error: Exception, logs: list[SqliteRunLog]) -> None:
+    def _met(self, error: Exception, logs: list[StoredRunLog]) -> None:
         """Go on after an error: keep what is queued safe, and rest before the next try; or give up."""
         self._disconnect()
         rest_s = self.outage.met(error, logs)
@@ -302,24 +294,30 @@ class Writer:
     def _tidy(self) -> None:
         if self.outage.is_low:
             self.outage.look_for_room()
-        if not self._logs and self._connection is not None:
-            checkpoint_if_due(self._connection, self.path)
+        if self._logs and self.place.look_every_s is None:
+            return
+        try:
+            if self._logs:
+                self._connected()  # a server that was away is to know again who lives
+            if self._connection is not None:
+                self.place.tidy(self._connection, is_idle=True)
+        except (*self.place.errors, StoreError):
+            self._disconnect()  # the next commit meets the same trouble, and tells it
 
     def _rest_unless_closing(self, seconds: float) -> None:
         self._closing.wait(seconds)
 
-    def _connected(self) -> sqlite3.Connection:
-        if self._connection is not None and identity_of(self.path) != self._identity:
-            self._disconnect()  # moved aside or deleted by somebody: writing on would be into the void
+    def _connected(self) -> Any:
+        if self._connection is not None and not self.place.is_current():
+            self._disconnect()
         if self._connection is None:
-            self._connection = open_for_writing(self.path)
-            self._identity = identity_of(self.path)
+            self._connection = self.place.connect()
         return self._connection
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(sqlite3.Error):  # what it had to say was said by the commit
+            with suppress(*self.place.errors):  # what it had to say was said by the commit
                 connection.close()
 
     def _forget_in_child(self) -> None:
@@ -331,13 +329,13 @@ class Writer:
             log.fail(error)
 
 
-def writer_of(path: Path, clock: Clock, rest: Callable[[float], None] | None = None) -> Writer:
+def writer_of(place: Place, clock: Clock, rest: Callable[[float], None] | None = None) -> Writer:
     """The one writer of this history in this process."""
-    key = os.path.realpath(path)
+    key = place.key
     with _writers_guard:
         writer = _writers.get(key)
         if writer is None:
-            _writers[key] = writer = Writer(path, clock, rest)
+            _writers[key] = writer = Writer(place, clock, rest)
         return writer
 
 

@@ -7,6 +7,7 @@ interpreter's lock for every row, and while the main thread is busy each taking 
 from __future__ import annotations
 
 import json
+import sqlite3
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -15,16 +16,16 @@ from notebook_flows.errors import StaleOwnerError, StoreError
 from notebook_flows.store.encoding import clean_text, compact, decode, encode_body, to_json
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
 
     from notebook_flows.core.events import Event
     from notebook_flows.engine.call import LogLine
     from notebook_flows.engine.ports import RunInfo
     from notebook_flows.store.encoding import Batch, PlainRow
+    from notebook_flows.store.place import Connection
     from notebook_flows.store.rows import Owner
 
-_EVENTS = "INSERT INTO event SELECT ?1, ?2 + key, value FROM json_each(?3)"
+_EVENTS = "INSERT INTO event (run_no, seq, body) SELECT ?1, ?2 + key, value FROM json_each(?3)"
 
 _GROUP = 160
 """Rows in one statement: five values of each, and one for all, are fewer than the 999 that any SQLite takes."""
@@ -74,11 +75,15 @@ SQLite takes the bare column from the row that has the maximum.
 """
 
 
+LOCK = "SELECT owner_epoch, last_seq FROM run WHERE run_no = ?"
+"""Looks at a run, and keeps it from others until the transaction ends. SQLite's transactions do so from their begin."""
+
+
 class AlreadyTold(Exception):  # noqa: N818 - caught one floor up; not an error
     """These events are in the history as they are here: an acknowledgement was lost."""
 
 
-def insert_run(connection: sqlite3.Connection, info: RunInfo, owner: Owner, created_us: int) -> int:
+def insert_run(connection: Connection, info: RunInfo, owner: Owner, created_us: int) -> int:
     """Write the row of a new run; returns its number.
 
     Raises:
@@ -86,7 +91,7 @@ def insert_run(connection: sqlite3.Connection, info: RunInfo, owner: Owner, crea
     """
     if connection.execute("SELECT 1 FROM run WHERE run_id = ?", (info.run_id,)).fetchone():
         raise StoreError(f"Run {info.run_id} is in the history already.")
-    cursor = connection.execute(
+    connection.execute(
         "INSERT INTO run (run_id, flow, name, parent_run_id, state, created_us, scheduled_us, executor, task_count, "
         "owner_host, owner_boot_id, owner_pid, owner_started, parameters, environment) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -108,13 +113,24 @@ def insert_run(connection: sqlite3.Connection, info: RunInfo, owner: Owner, crea
             to_json(info.environment),
         ),
     )
-    run_no = cursor.lastrowid
-    assert run_no is not None
-    connection.execute("INSERT INTO slugs VALUES (?, ?)", (run_no, json.dumps(list(info.slugs))))
-    return run_no
+    (run_no,) = connection.execute("SELECT run_no FROM run WHERE run_id = ?", (info.run_id,)).fetchone()
+    connection.execute("INSERT INTO slugs (run_no, slugs) VALUES (?, ?)", (run_no, json.dumps(list(info.slugs))))
+    return int(run_no)
 
 
-def forget_unbegun(connection: sqlite3.Connection, run_id: str) -> None:
+def insert_request(connection: Connection, run_no: int, values: tuple[int, str, str]) -> int:
+    """Write what is asked of a run: (at_us, verb, payload as JSON); returns the request's number.
+
+    Others' numbers may come in between, but those of one run are committed in their order: who reads on from the last
+    number that it saw misses none.
+    """
+    connection.execute(LOCK, (run_no,))
+    connection.execute("INSERT INTO request (run_no, at_us, verb, payload) VALUES (?, ?, ?, ?)", (run_no, *values))
+    (number,) = connection.execute("SELECT max(number) FROM request WHERE run_no = ?", (run_no,)).fetchone()
+    return int(number)
+
+
+def forget_unbegun(connection: Connection, run_id: str) -> None:
     """Take the row of a run away whose first event never came."""
     row = connection.execute("SELECT run_no FROM run WHERE run_id = ? AND last_seq = 0", (run_id,)).fetchone()
     if row is not None:
@@ -122,7 +138,7 @@ def forget_unbegun(connection: sqlite3.Connection, run_id: str) -> None:
         connection.execute("DELETE FROM run WHERE run_no = ?", row)
 
 
-def write_batch(connection: sqlite3.Connection, run_no: int, owner_epoch: int, batch: Batch) -> None:
+def write_batch(connection: Connection, run_no: int, owner_epoch: int, batch: Batch) -> None:
     """Write a batch that goes on where the run's history ends, within the caller's transaction.
 
     Raises:
@@ -135,7 +151,7 @@ def write_batch(connection: sqlite3.Connection, run_no: int, owner_epoch: int, b
     write_projections(connection, run_no, batch)
 
 
-def _advance(connection: sqlite3.Connection, run_no: int, owner_epoch: int, batch: Batch) -> bool:
+def _advance(connection: Connection, run_no: int, owner_epoch: int, batch: Batch) -> bool:
     where = (run_no, owner_epoch, batch.first_seq - 1)
     return (
         connection.execute(
@@ -146,7 +162,7 @@ def _advance(connection: sqlite3.Connection, run_no: int, owner_epoch: int, batc
     )
 
 
-def _explain(connection: sqlite3.Connection, run_no: int, owner_epoch: int, batch: Batch) -> None:
+def _explain(connection: Connection, run_no: int, owner_epoch: int, batch: Batch) -> None:
     row = connection.execute("SELECT owner_epoch, last_seq FROM run WHERE run_no = ?", (run_no,)).fetchone()
     if row is None:
         raise StaleOwnerError("The run was removed from the history while it ran; its new events are refused.")
@@ -164,7 +180,7 @@ def _explain(connection: sqlite3.Connection, run_no: int, owner_epoch: int, batc
     )
 
 
-def stored_bodies(connection: sqlite3.Connection, run_no: int, first_seq: int, last_seq: int) -> list[tuple[int, str]]:
+def stored_bodies(connection: Connection, run_no: int, first_seq: int, last_seq: int) -> list[tuple[int, str]]:
     """Seq and body of some events, both ends included."""
     rows = connection.execute(
         "SELECT seq, body FROM event WHERE run_no = ? AND seq BETWEEN ? AND ? ORDER BY seq",
@@ -187,15 +203,15 @@ def same_events(stored: Sequence[tuple[int, str]], events: Sequence[Event]) -> b
     return list(stored) == [(event.seq, encode_body(event)) for event in events]
 
 
-def write_events(connection: sqlite3.Connection, run_no: int, batch: Batch) -> None:
+def write_events(connection: Connection, run_no: int, batch: Batch) -> None:
     """Insert the events themselves."""
     for first_seq, text in batch.chunks:
         connection.execute(_EVENTS, (run_no, first_seq, text))
     for seq, body in batch.large:
-        connection.execute("INSERT INTO event VALUES (?, ?, ?)", (run_no, seq, body))
+        connection.execute("INSERT INTO event (run_no, seq, body) VALUES (?, ?, ?)", (run_no, seq, body))
 
 
-def write_projections(connection: sqlite3.Connection, run_no: int, batch: Batch) -> None:
+def write_projections(connection: Connection, run_no: int, batch: Batch) -> None:
     """Bring `task_run` and `run` to where the batch leads."""
     if batch.other:
         rows = [[*key, *row[:5], None if row[5] is None else to_json(row[5])] for key, row in batch.other.items()]
@@ -221,16 +237,16 @@ def write_projections(connection: sqlite3.Connection, run_no: int, batch: Batch)
         )
 
 
-def _write_plain(connection: sqlite3.Connection, run_no: int, rows: list[PlainRow]) -> None:
+def _write_plain(connection: Connection, run_no: int, rows: list[PlainRow]) -> None:
     """Write the rows of plain tasks: in groups as values, for that is less than half the work; what is left as JSON."""
-    whole = len(rows) // _GROUP * _GROUP
+    whole = len(rows) // _GROUP * _GROUP if isinstance(connection, sqlite3.Connection) else 0
     for start in range(0, whole, _GROUP):
         connection.execute(_PLAIN_GROUP, [run_no, *chain.from_iterable(rows[start : start + _GROUP])])
     if whole < len(rows):
         connection.execute(_PLAIN, (run_no, compact(rows[whole:])))
 
 
-def write_lines(connection: sqlite3.Connection, run_no: int, first_number: int, lines: Sequence[LogLine]) -> None:
+def write_lines(connection: Connection, run_no: int, first_number: int, lines: Sequence[LogLine]) -> None:
     """Insert log lines; those whose number is there already are there already."""
     rows = [
         (at_us, level, clean_text(logger), clean_text(message), node, index, attempt)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def acknowledges_before_the_commit(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(runlog.SqliteRunLog, "flush", lambda *_: None)
+    patch.setattr(runlog.StoredRunLog, "flush", lambda *_: None)
     patch.setattr("notebook_flows.store.writer.GATHER_S", 1.0)
 
 
@@ -27,7 +27,7 @@ def loses_what_is_queued_at_close(patch: pytest.MonkeyPatch) -> None:
         self._events.clear()
         self._writer.abandon(self)
 
-    patch.setattr(runlog.SqliteRunLog, "close", close)
+    patch.setattr(runlog.StoredRunLog, "close", close)
 
 
 def has_no_unique_key(patch: pytest.MonkeyPatch) -> None:

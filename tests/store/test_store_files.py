@@ -143,7 +143,7 @@ def test_another_machines_run_is_not_judged_across_a_network(tmp_path: Path, mon
             lambda connection: connection.execute("UPDATE run SET owner_host = 'far', owner_boot_id = 'away'")
         )
         kind = ["nfs4"]
-        monkeypatch.setattr("notebook_flows.store.sweeping.network_filesystem", lambda _: kind[0])
+        monkeypatch.setattr("notebook_flows.store.place.network_filesystem", lambda _: kind[0])
 
         on_nfs = bench.log.sweep()
         kind[0] = None

@@ -14,7 +14,7 @@ from store_benches import SqliteBench, bench_of
 from notebook_flows.core.events import Event, Kind
 from notebook_flows.core.lifecycle import S
 from notebook_flows.errors import StaleOwnerError, StoreCorrupt, StoreError, StoreUnavailable
-from notebook_flows.store import checkpoint, runlog, writer
+from notebook_flows.store import checkpoint, place, runlog
 from notebook_flows.store.sqlite import SqliteEventLog
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def test_a_new_run_is_refused_during_an_outage(bench: SqliteBench, faults: Fault
 
 def test_a_lost_acknowledgement_is_no_second_telling(bench: SqliteBench, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id, run_log = begun(bench)
-    honest = writer.transaction
+    honest = place.transaction
     lost = []
 
     class Losing:
@@ -224,7 +224,7 @@ def test_a_lost_acknowledgement_is_no_second_telling(bench: SqliteBench, monkeyp
                 raised.sqlite_errorcode = sqlite3.SQLITE_IOERR
                 raise raised
 
-    monkeypatch.setattr(writer, "transaction", Losing)
+    monkeypatch.setattr(place, "transaction", Losing)
     large = Event(6, 1, Kind.TASK, 1, -1, 1, 1, S.SUCCESS, {"x": "é" * 5000})
     told = [Event(5, 1, Kind.TASK, 1, 0, 1, 1, S.FAILED, {"message": "ü", "n": 1.5}), large, task_is(S.SUCCESS, 7, 2)]
     run_log.add_log_lines([line("once")])
@@ -263,7 +263,7 @@ def test_a_history_that_is_moved_aside_while_it_is_written_is_noticed(bench: Sql
 
 def test_a_damaged_file_is_not_waited_for(bench: SqliteBench, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
     _, run_log = begun(bench)
-    monkeypatch.setattr("notebook_flows.store.outage.is_really_damaged", lambda _: True)
+    monkeypatch.setattr("notebook_flows.store.place.is_really_damaged", lambda _: True)
     started_s = bench.clock.monotonic_s()
     faults.code = sqlite3.SQLITE_CORRUPT
     run_log.append([task_is(S.SUCCESS, 5, 1)])
@@ -294,13 +294,13 @@ def test_who_holds_the_lock_too_long_keeps_new_tasks_from_starting(
 ) -> None:
     run_id, run_log = begun(bench)
     waiting = threading.Event()
-    honest = runlog.SqliteRunLog.prepare
+    honest = runlog.StoredRunLog.prepare
 
     def prepare(self: Any) -> None:
         honest(self)
         waiting.set()
 
-    monkeypatch.setattr(runlog.SqliteRunLog, "prepare", prepare)
+    monkeypatch.setattr(runlog.StoredRunLog, "prepare", prepare)
     other = sqlite3.connect(bench.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     run_log.append([task_is(S.SUCCESS, 5, 1)])
