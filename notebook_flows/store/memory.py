@@ -227,7 +227,7 @@ class MemoryEventLog:
         """All attempts of all task runs that have an event, by node, index, loop and attempt."""
         with self._guard:
             kept = self._find(run_id)
-            return _task_rows(kept.info.slugs, _batch(kept))
+            return task_rows(kept.info.slugs, _batch(kept))
 
     def log_lines(self, run_id: str, task: str | None = None, after: int = 0, limit: int | None = None) -> list[LogRow]:
         """What a run, or one task (by slug) of it, has logged."""
@@ -260,7 +260,7 @@ def _run_row(kept: _Kept, *, slugs: bool = True) -> RunRow:
     info, batch = kept.info, _batch(kept)
     change = batch.run
     latest: dict[tuple[int, int], TaskRunRow] = {}
-    for row in sorted(_task_rows(info.slugs, batch), key=lambda row: row.seq):
+    for row in sorted(task_rows(info.slugs, batch), key=lambda row: row.seq):
         latest[row.node, row.index] = row
     return RunRow(
         run_id=info.run_id,
@@ -295,7 +295,8 @@ def _counts(change: RunChange | None, latest: Collection[TaskRunRow]) -> dict[S,
     )
 
 
-def _task_rows(slugs: Sequence[str], batch: Batch) -> list[TaskRunRow]:
+def task_rows(slugs: Sequence[str], batch: Batch) -> list[TaskRunRow]:
+    """The rows that all events of a run, as one batch, make."""
     rows = {key: list(row) for key, row in batch.other.items()}
     for node, seq, state, started_us, ended_us in batch.plain.values():
         row = rows.setdefault((node, -1, 1, 1), [seq, state, None, None, None, None])

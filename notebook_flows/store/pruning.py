@@ -52,7 +52,7 @@ def prune(writer: Writer, clock: Clock, *, keep_days: float | None, keep_runs: i
 def _leave(connection: Connection, before_us: int | None, keep_runs: int | None) -> list[str]:
     old = connection.execute(_OLD, (before_us, keep_runs)).fetchall()
     for run_no, _ in old:
-        connection.execute("INSERT INTO leaving (run_no) VALUES (?)", (run_no,))
+        connection.execute("INSERT INTO leaving (run_no) VALUES (?) ON CONFLICT DO NOTHING", (run_no,))
         connection.execute("DELETE FROM run WHERE run_no = ?", (run_no,))
     return [run_id for _, run_id in old]
 

@@ -143,13 +143,16 @@ class Reader:
         with self._snapshot() as connection:
             run_no = self._run_no(connection, run_id)
             assert connection is not None
-            slugs = _slugs(connection, run_no)
-            rows = connection.execute(
-                "SELECT node, map_index, attempt, loop, state, started_us, ended_us, message, result, seq "
-                "FROM task_run WHERE run_no = ? ORDER BY node, map_index, loop, attempt",
-                (run_no,),
-            ).fetchall()
-        return [
+            return self._task_rows(connection, run_no)[1]
+
+    def _task_rows(self, connection: Connection, run_no: int) -> tuple[list[str], list[TaskRunRow]]:
+        slugs = _slugs(connection, run_no)
+        rows = connection.execute(
+            "SELECT node, map_index, attempt, loop, state, started_us, ended_us, message, result, seq "
+            "FROM task_run WHERE run_no = ? ORDER BY node, map_index, loop, attempt",
+            (run_no,),
+        ).fetchall()
+        return slugs, [
             TaskRunRow(
                 slug=_slug(slugs, node) or f"#{node}",
                 node=node,

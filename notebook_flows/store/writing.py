@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from notebook_flows.store.place import Connection
     from notebook_flows.store.rows import Owner
 
-_EVENTS = "INSERT INTO event (run_no, seq, body) SELECT ?1, ?2 + key, value FROM json_each(?3)"
+EVENTS = "INSERT INTO event (run_no, seq, body) SELECT ?1, ?2 + key, value FROM json_each(?3)"
 
 _GROUP = 160
 """Rows in one statement: five values of each, and one for all, are fewer than the 999 that any SQLite takes."""
@@ -36,13 +36,13 @@ ON CONFLICT DO UPDATE SET state = excluded.state, seq = excluded.seq,
        started_us = coalesce(excluded.started_us, started_us), ended_us = excluded.ended_us
 """
 _PLAIN_GROUP = f"{_PLAIN_COLUMNS} VALUES {', '.join(['(?1, -1, 1, 1, ?, ?, ?, ?, ?)'] * _GROUP)} {_PLAIN_AGAIN}"
-_PLAIN = f"""{_PLAIN_COLUMNS}
+PLAIN = f"""{_PLAIN_COLUMNS}
 SELECT ?1, -1, 1, 1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
        json_extract(value, '$[3]'), json_extract(value, '$[4]')
 FROM json_each(?2) WHERE true
 {_PLAIN_AGAIN}"""  # noqa: S608 - of constants
 
-_OTHER = """
+OTHER = """
 INSERT INTO task_run (run_no, node, map_index, loop, attempt, seq, state, started_us, ended_us, message, result)
 SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
        json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
@@ -53,7 +53,7 @@ ON CONFLICT DO UPDATE SET state = excluded.state, seq = excluded.seq,
        message = coalesce(excluded.message, message), result = coalesce(excluded.result, result)
 """
 
-_LINES = """
+LINES = """
 INSERT OR IGNORE INTO log (run_no, number, at_us, level, logger, message, node, map_index, attempt)
 SELECT ?1, ?2 + key, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
        json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]')
@@ -206,7 +206,7 @@ def same_events(stored: Sequence[tuple[int, str]], events: Sequence[Event]) -> b
 def write_events(connection: Connection, run_no: int, batch: Batch) -> None:
     """Insert the events themselves."""
     for first_seq, text in batch.chunks:
-        connection.execute(_EVENTS, (run_no, first_seq, text))
+        connection.execute(EVENTS, (run_no, first_seq, text))
     for seq, body in batch.large:
         connection.execute("INSERT INTO event (run_no, seq, body) VALUES (?, ?, ?)", (run_no, seq, body))
 
@@ -215,7 +215,7 @@ def write_projections(connection: Connection, run_no: int, batch: Batch) -> None
     """Bring `task_run` and `run` to where the batch leads."""
     if batch.other:
         rows = [[*key, *row[:5], None if row[5] is None else to_json(row[5])] for key, row in batch.other.items()]
-        connection.execute(_OTHER, (run_no, compact(rows)))
+        connection.execute(OTHER, (run_no, compact(rows)))
     if batch.plain:
         _write_plain(connection, run_no, list(batch.plain.values()))
     change = batch.run
@@ -243,7 +243,7 @@ def _write_plain(connection: Connection, run_no: int, rows: list[PlainRow]) -> N
     for start in range(0, whole, _GROUP):
         connection.execute(_PLAIN_GROUP, [run_no, *chain.from_iterable(rows[start : start + _GROUP])])
     if whole < len(rows):
-        connection.execute(_PLAIN, (run_no, compact(rows[whole:])))
+        connection.execute(PLAIN, (run_no, compact(rows[whole:])))
 
 
 def write_lines(connection: Connection, run_no: int, first_number: int, lines: Sequence[LogLine]) -> None:
@@ -252,4 +252,4 @@ def write_lines(connection: Connection, run_no: int, first_number: int, lines: S
         (at_us, level, clean_text(logger), clean_text(message), node, index, attempt)
         for at_us, level, logger, message, node, index, attempt in lines
     ]
-    connection.execute(_LINES, (run_no, first_number, compact(rows)))
+    connection.execute(LINES, (run_no, first_number, compact(rows)))

@@ -48,7 +48,7 @@ def does_not_look_at_the_owner(patch: pytest.MonkeyPatch) -> None:
         return True
 
     patch.setattr(writing, "_advance", advance)
-    patch.setattr(writing, "_EVENTS", writing._EVENTS.replace("INSERT", "INSERT OR REPLACE"))
+    patch.setattr(writing, "EVENTS", writing.EVENTS.replace("INSERT", "INSERT OR REPLACE"))
 
 
 def takes_the_live_for_dead(patch: pytest.MonkeyPatch) -> None:

@@ -6,18 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from store_bench import PROMISES
-from store_benches import MemoryBench, SqliteBench, bench_of
+from store_benches import FarPostgresBench, MemoryBench, PostgresBench, SqliteBench, bench_of
 from store_broken import BROKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from store_server import Server
+
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
 @pytest.mark.parametrize("kind", [SqliteBench, MemoryBench], ids=["sqlite", "memory"])
 def test_a_store_keeps(kind: Any, promise: Callable[[Any], None], tmp_path: Path) -> None:
     with bench_of(kind, tmp_path) as bench:
+        promise(bench)
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+@pytest.mark.parametrize("kind", [PostgresBench, FarPostgresBench], ids=["postgres", "postgres_from_afar"])
+def test_a_server_keeps(kind: Any, promise: Callable[[Any], None], tmp_path: Path, server: Server) -> None:
+    with bench_of(kind, tmp_path, server) as bench:
         promise(bench)
 
 

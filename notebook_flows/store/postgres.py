@@ -1,0 +1,101 @@
+"""The history in PostgreSQL."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core.lifecycle import S
+from notebook_flows.engine.clock import SystemClock
+from notebook_flows.store.checking import pieces
+from notebook_flows.store.encoding import Batch, encode
+from notebook_flows.store.eventlog import StoredEventLog
+from notebook_flows.store.memory import task_rows
+from notebook_flows.store.reader import Reader
+from notebook_flows.store.serverplace import PostgresPlace
+from notebook_flows.store.serverurl import address_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from notebook_flows.engine.ports import Clock
+    from notebook_flows.store.phrases import PostgresConnection
+
+
+class PostgresReader(Reader):
+    """Reads by the connections that its place keeps for that; any thread may use it."""
+
+    def __init__(self, place: PostgresPlace) -> None:
+        super().__init__(place.path)
+        self.name = place.name
+        self._place = place
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Any]:
+        with self._place.reading() as connection:
+            yield connection
+
+    def differences(self) -> list[str]:
+        """One sentence for each run whose rows do not say what its events say."""
+        with self._snapshot() as connection:
+            if connection is None:
+                return []
+            found = connection.execute("SELECT run_no, run_id, last_seq FROM run ORDER BY run_no").fetchall()
+            return [told for row in found if (told := self._difference(connection, *row))]
+
+    def _difference(self, connection: PostgresConnection, run_no: int, run_id: str, last_seq: int) -> str:
+        count, last = connection.execute(
+            "SELECT count(*), coalesce(max(seq), 0) FROM event WHERE run_no = ?", (run_no,)
+        ).one()
+        if not count == last == last_seq:
+            return f"Run {run_id} says that it has {last_seq} events, and has {count}, the last numbered {last}."
+        events = [event for piece in pieces(connection, run_no) for event in piece]
+        batch = encode(events) if events else Batch(1, 0)
+        change = batch.run
+        should = (
+            (int(S.PENDING), "", None, None)
+            if change is None
+            else (int(change.state), change.message, change.started_us, change.ended_us)
+        )
+        stands = connection.execute(
+            "SELECT state, message, started_us, ended_us FROM run WHERE run_no = ?", (run_no,)
+        ).one()
+        slugs, rows = self._task_rows(connection, run_no)
+        if tuple(stands) == should and rows == task_rows(slugs, batch):
+            return ""
+        return f"Run {run_id}: its rows do not say what its events say; rebuild_projections({run_id!r}) puts it right."
+
+
+class PostgresEventLog(StoredEventLog):
+    """A history on a server, shared by everybody who may use it.
+
+    Args:
+        url: ``postgresql://user:password@host/database``; ``?schema=name`` if not ``notebook_flows``.
+        home: a folder of this user on this machine: locks and spools are kept there.
+        clock: the time; the machine's own if not given.
+        rest: how to wait between two tries while the history cannot be written; for tests.
+    Raises:
+        StoreUnavailable: the URL cannot be understood, or psycopg is not installed.
+    """
+
+    place: PostgresPlace
+    _reader: PostgresReader
+
+    def __init__(
+        self, url: str, home: Path, *, clock: Clock | None = None, rest: Callable[[float], None] | None = None
+    ) -> None:
+        place = PostgresPlace(address_of(url), home)
+        super().__init__(place, lambda: PostgresReader(place), clock or SystemClock(), rest)
+
+    def check(self) -> list[str]:
+        """What is wrong with the history: one sentence for each problem, none if all is well.
+
+        Reads everything: seconds for a large history.
+        """
+        return self._reader.differences()
+
+    def close(self) -> None:
+        """Close what this process has open; a later use opens it again."""
+        super().close()
+        self.place.close()
