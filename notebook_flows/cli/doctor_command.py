@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from notebook_flows.settings import Settings
+    from notebook_flows.store.eventlog import StoredEventLog
 
 _PACKAGES = ("click", "rich", "papermill", "nbclient", "nbconvert", "nbformat", "ipykernel", "graphviz", "pygraphviz")
-_EXTRAS = ("jupyterlab", "distributed", "boto3", "psycopg")
+_EXTRAS = ("sqlalchemy", "alembic", "jupyterlab", "distributed", "boto3", "psycopg")
 _MIB = 2**20
 _LOW_DISK = 500 * _MIB
 
@@ -114,28 +115,67 @@ def _version(name: str) -> str | None:
 
 
 def _settings_and_history() -> Iterator[Finding]:
-    from notebook_flows.settings import PREFIX, settings_from
+    from notebook_flows.settings import settings_from
 
     try:
         settings = settings_from()
     except FlowError as error:
         yield Finding("Settings", "broken", str(error))
         return
-    told = {
-        "HISTORY": settings.history,
-        "STORE": str(settings.store),
-        "RESULTS": str(settings.results),
-        "KEEP_DAYS": f"{settings.keep_days:g}",
-    }
-    for name, value in told.items():
-        origin = "from the environment" if os.environ.get(f"{PREFIX}{name}") else "default"
-        yield Finding(f"{PREFIX}{name}", "ok", f"{value} ({origin})")
-    yield from _history(settings)
+    yield from _settings(settings)
+    if settings.history == "on":
+        yield from _server(settings) if isinstance(settings.store, str) else _file(settings.store)
+    else:
+        yield Finding("History", "note", f"{settings.history}: runs are not kept after their process")
     yield _writable("Results", settings.results)
 
 
-def _history(settings: Settings) -> Iterator[Finding]:
-    path = settings.store
+def _settings(settings: Settings) -> Iterator[Finding]:
+    from notebook_flows.settings import PREFIX, is_stray, setting_files
+
+    for file in setting_files():
+        yield Finding("Settings", "ok", f"read from {file}")
+    told = {
+        "history": settings.history,
+        "store": settings.store_name,
+        "results": str(settings.results),
+        "keep_days": f"{settings.keep_days:g}",
+    }
+    for name, value in told.items():
+        yield Finding(f"{PREFIX}{name.upper()}", "ok", f"{value} ({_origin(settings.origins.get(name))})")
+    for variable in sorted(os.environ):
+        if variable.startswith(PREFIX) and is_stray(variable):
+            yield Finding("Settings", "note", f"the variable {variable} is no setting, and changes nothing")
+    origin = settings.origins.get("store", "")
+    if settings.store_name != str(settings.store) and " in " in origin and not origin.startswith(PREFIX):
+        yield Finding(
+            "Settings",
+            "note",
+            f"{origin} holds a password, and whoever reads the file reads it: put it into ~/.pgpass, or the whole URL "
+            f"into {PREFIX}STORE",
+        )
+
+
+def _origin(origin: str | None) -> str:
+    from notebook_flows.settings import PREFIX
+
+    if origin is None:
+        return "default"
+    return "from the environment" if origin.startswith(PREFIX) else f"from {origin.partition(' in ')[2]}"
+
+
+def _server(settings: Settings) -> Iterator[Finding]:
+    from notebook_flows.workspace import stored_log
+
+    try:
+        log = stored_log(settings.store)
+        yield Finding("History", "ok", log.describe())
+        yield from _soundness(log)
+    except FlowError as error:
+        yield Finding("History", "broken", str(error))
+
+
+def _file(path: Path) -> Iterator[Finding]:
     if not path.exists():
         yield _writable("History", path.parent, f"{path} is begun with the first run")
         return
@@ -149,19 +189,23 @@ def _history(settings: Settings) -> Iterator[Finding]:
 
     log = SqliteEventLog(path)
     try:
-        problems = log.check()
-        for problem in problems:
-            yield Finding("History", "broken", problem)
-        if problems:
-            return
-        dead = log.sweep()
-        yield Finding("History", "ok", f"sound, {len(log.runs(limit=None)):,} runs")
-        if dead:
-            yield Finding("History", "note", f"{len(dead)} runs had lost their process and are crashed now")
+        yield from _soundness(log)
     except FlowError as error:
         yield Finding("History", "broken", str(error))
     finally:
         log.close()
+
+
+def _soundness(log: StoredEventLog) -> Iterator[Finding]:
+    problems = log.check()
+    for problem in problems:
+        yield Finding("History", "broken", problem)
+    if problems:
+        return
+    dead = log.sweep()
+    yield Finding("History", "ok", f"sound, {len(log.runs(limit=None)):,} runs")
+    if dead:
+        yield Finding("History", "note", f"{len(dead)} runs had lost their process and are crashed now")
 
 
 def _writable(what: str, folder: Path, told: str = "") -> Finding:

@@ -144,7 +144,7 @@ def kept_in_history(run_id: str, history: bool | None) -> dict[str, str]:
     if not _has_history(history):
         why = "switched off" if history is False or settings.history == "off" else "kept in memory only"
         return {"History": f"none, {why}"}
-    return {"History": str(settings.store), "Run": run_id}
+    return {"History": settings.store_name, "Run": run_id}
 
 
 def drawn(watch: Watch, path: Path | None, diagram: Callable[[Mapping[int, int]], Diagram]) -> dict[str, str]:
@@ -177,9 +177,9 @@ def cancel_asked(run_id: str, history: bool | None) -> Callable[[], bool] | None
     settings = settings_from()
     if history is False or settings.history != "on":
         return None
-    from notebook_flows.store.reader import Reader
+    from notebook_flows.workspace import stored_log
 
-    reader = Reader(settings.store)
+    reader = stored_log(settings.store).new_reader()
 
     def is_asked() -> bool:
         try:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from notebook_flows.core.run import Run
+    from notebook_flows.store.eventlog import StoredEventLog
     from notebook_flows.store.memory import MemoryEventLog
     from notebook_flows.store.rows import RunRow, TaskRunRow
-    from notebook_flows.store.sqlite import SqliteEventLog
 
-    AnyLog = SqliteEventLog | MemoryEventLog
+    AnyLog = StoredEventLog | MemoryEventLog
 
 LATEST = "latest"
 MOST_COMPLETED = 30

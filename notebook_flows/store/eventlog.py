@@ -34,6 +34,10 @@ class StoredEventLog:
 
     The history is made when the first run begins. At the first use in a process, dead runs are told crashed.
 
+    Attributes:
+        name: where it lies, for people; without a password.
+        new_reader: makes a reader that shares nothing with this log's own.
+
     Args:
         place: where it lies.
         reader: makes one that reads it.
@@ -47,7 +51,7 @@ class StoredEventLog:
         self.path = place.path
         self.name = place.name
         self.place = place
-        self._new_reader = reader
+        self.new_reader = reader
         self._clock = clock
         self._rest = rest
         self._reader = reader()
@@ -79,7 +83,7 @@ class StoredEventLog:
             owner_epoch=1,
             lock=lock,
             writer=writer,
-            reader=self._new_reader(),
+            reader=self.new_reader(),
             clock=self._clock,
         )
         writer.adopt(log)
@@ -154,6 +158,21 @@ class StoredEventLog:
         if not self.place.is_begun():
             return []
         return pruning.prune(self._writer, self._clock, keep_days=keep_days, keep_runs=keep_runs)
+
+    def describe(self) -> str:
+        """What it is and how large, in a few words.
+
+        Raises:
+            StoreError: it cannot be looked at.
+        """
+        raise NotImplementedError
+
+    def check(self) -> list[str]:
+        """What is wrong with the history: one sentence for each problem, none if all is well.
+
+        Reads everything: seconds for a large history.
+        """
+        raise NotImplementedError
 
     def rebuild_projections(self, run_id: str) -> None:
         """Derive the run's row and its task runs from its events anew."""

@@ -14,7 +14,7 @@ from notebook_flows.store import writing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection as SqlConnection, CursorResult, RootTransaction
+    from sqlalchemy import Connection as SqlConnection, RootTransaction
 
 _EVENTS = """
 INSERT INTO event (run_no, seq, body)
@@ -92,15 +92,17 @@ def said_to_postgres(sql: str) -> str:
 class PostgresConnection:
     """Fits `place.Connection`: says the history's statements to a server.
 
-    Attributes:
+    Args:
         inner: SQLAlchemy's connection.
+        own: psycopg's, where it is to be closed too: SQLAlchemy only forgets a detached one when the server goes away.
     """
 
-    def __init__(self, inner: SqlConnection) -> None:
+    def __init__(self, inner: SqlConnection, own: Any = None) -> None:
         self.inner = inner
+        self._raw = own
 
-    def execute(self, sql: str, values: Sequence[Any] = (), /) -> CursorResult[Any]:
-        """Say one statement."""
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Any:
+        """Say one statement; the answer is SQLAlchemy's `CursorResult`."""
         named = {f"v{number}": value for number, value in enumerate(values, 1)}
         return self.inner.exec_driver_sql(said_to_postgres(sql), named or None)
 
@@ -111,3 +113,5 @@ class PostgresConnection:
     def close(self) -> None:
         """End the session, and with it all that it holds."""
         self.inner.close()
+        if self._raw is not None:
+            self._raw.close()

@@ -141,8 +141,8 @@ class Place(Protocol):
 class SqlitePlace:
     """A file."""
 
-    errors = (sqlite3.Error, OSError)
-    look_every_s = None
+    errors: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
+    look_every_s: float | None = None
     asks_server = False
 
     def __init__(self, path: Path) -> None:

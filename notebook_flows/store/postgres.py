@@ -88,11 +88,21 @@ class PostgresEventLog(StoredEventLog):
         place = PostgresPlace(address_of(url), home)
         super().__init__(place, lambda: PostgresReader(place), clock or SystemClock(), rest)
 
-    def check(self) -> list[str]:
-        """What is wrong with the history: one sentence for each problem, none if all is well.
+    def describe(self) -> str:
+        """The server, its version, and the size of the tables."""
+        with self.place.reading() as connection:
+            if connection is None:
+                return f"{self.name}, begun with the first run"
+            version = connection.execute("SHOW server_version").scalar()
+            size_bytes = connection.execute(
+                "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c "
+                "JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relkind = 'r'",
+                (self.place.schema,),
+            ).scalar()
+        return f"{self.name}, PostgreSQL {version}, {(size_bytes or 0) / 2**20:.1f} MiB"
 
-        Reads everything: seconds for a large history.
-        """
+    def check(self) -> list[str]:
+        """One sentence for each run whose rows do not say what its events say."""
         return self._reader.differences()
 
     def close(self) -> None:

@@ -109,9 +109,9 @@ def as_server_error(error: BaseException, name: str, *, doing: str) -> StoreErro
 
 
 def reason_of(error: BaseException) -> str:
-    """The first thing that is said, without a full stop.
+    r"""The first thing that is said, without a full stop.
 
-    >>> reason_of(OSError('connection failed: connection to "db" failed: FATAL:  no such thing\\nIs it there?'))
+    >>> reason_of(OSError('connection failed: connection to "db" failed: FATAL:  no such thing\nIs it there?'))
     'no such thing'
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

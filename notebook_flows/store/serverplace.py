@@ -21,7 +21,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from notebook_flows.engine.crash import crash_point
-from notebook_flows.errors import StoreCorrupt, StoreError, StoreUnavailable
+from notebook_flows.errors import StoreError, StoreUnavailable
 from notebook_flows.store import schema
 from notebook_flows.store.locks import this_process
 from notebook_flows.store.outage import PATIENCE_S
@@ -29,7 +29,7 @@ from notebook_flows.store.phrases import PostgresConnection
 from notebook_flows.store.servererrors import LOCK_TIMEOUT_S, as_server_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from sqlalchemy import Connection as SqlConnection
@@ -42,10 +42,10 @@ SILENCE_S = PATIENCE_S + 3 * BEAT_S
 """After so long without a word a process has given its runs up, even if it lives and only the way to the server is cut."""
 
 _NOW_US = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-_BEAT = (
-    f"INSERT INTO presence (owner, seen_us) VALUES (?, {_NOW_US}) "
-    "ON CONFLICT (owner) DO UPDATE SET seen_us = excluded.seen_us"
-)
+_BEAT = f"""
+INSERT INTO presence (owner, seen_us) VALUES (?, {_NOW_US})
+ON CONFLICT (owner) DO UPDATE SET seen_us = excluded.seen_us
+"""  # noqa: S608 - no values
 _FORGET = f"DELETE FROM presence WHERE seen_us < {_NOW_US} - 30 * 86400 * 1000000::bigint"  # noqa: S608 - no values
 _HEARD = f"""
 SELECT coalesce((SELECT seen_us FROM presence WHERE owner = ?), 0),
@@ -93,7 +93,8 @@ class PostgresPlace:
                 **{key: value for key, value in address.url.query.items() if key in _OURS},
             },
         )
-        event.listen(self._engine, "connect", self._prepare)
+        event.listen(self._engine, "connect", _preparing(self.schema))
+        weakref.finalize(self, self._engine.dispose)  # at the end of the process at the latest
         _places.add(self)
 
     @property
@@ -101,29 +102,18 @@ class PostgresPlace:
         """The same for two names of one place."""
         return str(self.path)
 
-    def _prepare(self, raw: Any, _: object) -> None:
-        raw.autocommit = True
-        with raw.cursor() as cursor:
-            cursor.execute(f'SET search_path TO "{self.schema}"')
-            cursor.execute(f"SET lock_timeout TO '{LOCK_TIMEOUT_S}s'")
-            cursor.execute("SET tcp_keepalives_idle TO 30")  # a machine that is cut off lets its locks go in a minute
-            cursor.execute("SET tcp_keepalives_interval TO 10")
-            cursor.execute("SET tcp_keepalives_count TO 3")
-            cursor.execute("SHOW synchronous_commit")
-            if cursor.fetchone()[0] in {"off", "local"}:
-                cursor.execute("SET synchronous_commit TO on")
-        raw.autocommit = False
-
     # Connections
 
     def connect(self) -> PostgresConnection:
         """A session of its own for the writer; the history is made if it is not there."""
         try:
             inner = self._engine.connect()
+            raw: Any = inner.connection.driver_connection
+            raw.read_only = None  # as the server has it, not as a reader has left it
             inner.detach()  # closing it ends the session, and lets its locks go
         except self.errors as error:
             raise self.told(error) from error
-        connection = PostgresConnection(inner)
+        connection = PostgresConnection(inner, raw)
         try:
             with connection.begin():
                 is_made = _is_made(inner)
@@ -294,6 +284,25 @@ class PostgresPlace:
 _OURS = ("connect_timeout", "application_name", "keepalives_idle", "keepalives_interval", "keepalives_count",
          "tcp_user_timeout")  # fmt: skip
 _places: weakref.WeakSet[PostgresPlace] = weakref.WeakSet()
+
+
+def _preparing(schema_name: str) -> Callable[[Any, Any], None]:
+    """What is said at the beginning of each session."""
+
+    def prepare(raw: Any, _: object) -> None:
+        raw.autocommit = True
+        with raw.cursor() as cursor:
+            cursor.execute(f'SET search_path TO "{schema_name}"')
+            cursor.execute(f"SET lock_timeout TO '{LOCK_TIMEOUT_S}s'")
+            cursor.execute("SET tcp_keepalives_idle TO 30")  # a machine that is cut off lets its locks go in a minute
+            cursor.execute("SET tcp_keepalives_interval TO 10")
+            cursor.execute("SET tcp_keepalives_count TO 3")
+            cursor.execute("SHOW synchronous_commit")
+            if cursor.fetchone()[0] in {"off", "local"}:
+                cursor.execute("SET synchronous_commit TO on")
+        raw.autocommit = False
+
+    return prepare
 
 
 def _key_of(owner: Owner) -> str:

@@ -58,7 +58,7 @@ def address_of(text: str) -> Address:
     except ImportError:
         raise _not_installed("psycopg") from None
     url = url.set(drivername="postgresql+psycopg").difference_update_query(["schema"])
-    shown = url.set(drivername="postgresql", password=None).difference_update_query(_SECRETS)
+    shown = url._replace(drivername="postgresql", password=None).difference_update_query(_SECRETS)
     if schema != SCHEMA:
         shown = shown.update_query_dict({"schema": schema})
     assert port is None or isinstance(port, int)

@@ -33,9 +33,11 @@ class SqliteEventLog(StoredEventLog):
         place = SqlitePlace(Path(path).expanduser().absolute())
         super().__init__(place, lambda: Reader(place.path), clock or SystemClock(), rest)
 
-    def check(self) -> list[str]:
-        """What is wrong with the history: one sentence for each problem, none if all is well.
+    def describe(self) -> str:
+        """The file and its size."""
+        size_bytes = sum(one.stat().st_size for one in self.path.parent.glob(f"{self.path.name}*"))
+        return f"{self.path}, {size_bytes / 2**20:.1f} MiB"
 
-        Reads everything: seconds for a large history.
-        """
+    def check(self) -> list[str]:
+        """One sentence for each page that is damaged, and each run whose rows do not say what its events say."""
         return self._reader.problems(problems_of)

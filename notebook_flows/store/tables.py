@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Column, Identity, Index, Integer, MetaData, SmallInteger, String, Table, text
 
 _ID = String().with_variant(String(collation="C"), "postgresql")
@@ -15,20 +17,21 @@ _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 METADATA = MetaData()
 
 
-def _table(name: str, *columns: Column[object] | Index, **more: object) -> Table:
-    return Table(name, METADATA, *columns, **more)
+def _table(name: str, *columns: Column[Any] | Index, **more: Any) -> Table:
+    made: Table = Table(name, METADATA, *columns, **more)
+    return made
 
 
-def _us(name: str) -> Column[object]:
+def _us(name: str) -> Column[Any]:
     """A moment: microseconds since 1970, UTC; null: not yet."""
     return Column(name, _NUMBER)
 
 
-def _text(name: str, *, default: str | None = None) -> Column[object]:
+def _text(name: str, *, default: str | None = None) -> Column[Any]:
     return Column(name, String, nullable=False, server_default=default)
 
 
-def _integer(name: str, *, key: bool = False, default: str | None = None) -> Column[object]:
+def _integer(name: str, *, key: bool = False, default: str | None = None) -> Column[Any]:
     return Column(
         name, _NUMBER, primary_key=key, nullable=False, server_default=None if default is None else text(default)
     )
@@ -73,9 +76,7 @@ RUN = _table(
 
 SLUGS = _table("slugs", Column("run_no", _NUMBER, primary_key=True, autoincrement=False), _text("slugs"))
 
-EVENT = _table(
-    "event", _integer("run_no", key=True), _integer("seq", key=True), _text("body"), sqlite_with_rowid=False
-)
+EVENT = _table("event", _integer("run_no", key=True), _integer("seq", key=True), _text("body"), sqlite_with_rowid=False)
 
 TASK_RUN = _table(
     "task_run",

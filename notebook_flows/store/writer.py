@@ -64,6 +64,7 @@ class Writer:
 
     def __init__(self, place: Place, clock: Clock, rest: Callable[[float], None] | None = None) -> None:
         self.place = place
+        self._troubles: tuple[type[Exception], ...] = (*place.errors, StoreError)
         self.path = place.path
         self.asleep = False
         self.progress = threading.Condition()  # re-entrant: waiting and waking go together
@@ -239,7 +240,7 @@ class Writer:
                 return
             try:
                 self._commit(logs)
-            except (*self.place.errors, StoreError) as error:
+            except self._troubles as error:
                 self._met(error, logs)
             else:
                 self.outage.committed(logs)
@@ -301,7 +302,7 @@ class Writer:
                 self._connected()  # a server that was away is to know again who lives
             if self._connection is not None:
                 self.place.tidy(self._connection, is_idle=True)
-        except (*self.place.errors, StoreError):
+        except self._troubles:
             self._disconnect()  # the next commit meets the same trouble, and tells it
 
     def _rest_unless_closing(self, seconds: float) -> None:

@@ -10,24 +10,33 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows.errors import StoreError
-from notebook_flows.settings import settings_from
+from notebook_flows.settings import data_folder, settings_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from notebook_flows.engine.ports import EventLog, WaitingClock
+    from notebook_flows.store.eventlog import StoredEventLog
     from notebook_flows.store.memory import MemoryEventLog
-    from notebook_flows.store.sqlite import SqliteEventLog
 
 DAY_S = 86_400
 
 
 @cache
-def _sqlite_log(path: Path) -> SqliteEventLog:
+def stored_log(store: Path | str) -> StoredEventLog:
+    """The history in a file, or on the server that a URL names.
+
+    Raises:
+        StoreError: the URL cannot be understood, or its driver is not installed.
+    """
+    if isinstance(store, str):
+        from notebook_flows.store.postgres import PostgresEventLog
+
+        return PostgresEventLog(store, data_folder() / "servers")
     from notebook_flows.store.sqlite import SqliteEventLog
 
-    return SqliteEventLog(path)
+    return SqliteEventLog(store)
 
 
 @cache
@@ -37,10 +46,10 @@ def _memory_log() -> MemoryEventLog:
     return MemoryEventLog()
 
 
-def event_log() -> SqliteEventLog | MemoryEventLog:
+def event_log() -> StoredEventLog | MemoryEventLog:
     """The history that the settings name."""
     settings = settings_from()
-    return _memory_log() if settings.history == "memory" else _sqlite_log(settings.store)
+    return _memory_log() if settings.history == "memory" else stored_log(settings.store)
 
 
 class _Surroundings(NamedTuple):
@@ -90,10 +99,18 @@ def default_results() -> Any:
 
 
 def forget_old_runs(histories: EventLog, clock: WaitingClock) -> None:
-    """Once a day: let the history forget what is older than the settings want."""
-    keep_days = settings_from().keep_days
+    """Once a day: let the history forget what is older than the settings want.
+
+    On a server, which others use too, only if somebody has set it.
+    """
+    settings = settings_from()
+    keep_days = settings.keep_days
     path = getattr(histories, "path", None)
-    if path is None or keep_days <= 0 or not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for some paths
+    if path is None or keep_days <= 0:
+        return
+    is_file = os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for some paths
+    is_wanted_of_server = os.path.isdir(path.parent) and "keep_days" in settings.origins  # noqa: PTH112 - as above
+    if not (is_wanted_of_server if histories.place.asks_server else is_file):  # type: ignore[attr-defined] # as below
         return
     marker = path.with_name(f"{path.name}.pruned")
     if marker.exists() and clock.now_us() / 1e6 - marker.stat().st_mtime < DAY_S:

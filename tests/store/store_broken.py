@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from store_benches import MemoryBench, SqliteBench
+from store_benches import FarPostgresBench, MemoryBench, PostgresBench, SqliteBench
 
 from notebook_flows.core.lifecycle import S
-from notebook_flows.store import memory, runlog, sweeping, writing
+from notebook_flows.store import memory, phrases, runlog, serverplace, sweeping, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,6 +107,22 @@ def prunes_what_still_runs(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(memory, "IS_FINAL", (True,) * 40)
 
 
+def says_no_lock_to_the_server(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(serverplace.PostgresPlace, "take", lambda *_, **__: True)
+
+
+def forgets_what_an_attempt_said(patch: pytest.MonkeyPatch) -> None:
+    said = phrases._SAID_AGAIN[writing.OTHER].replace("coalesce(excluded.started_us, old.started_us)", "NULL")
+    patch.setitem(phrases._SAID_AGAIN, writing.OTHER, said)
+    phrases.said_to_postgres.cache_clear()
+
+
+def counts_every_attempt(patch: pytest.MonkeyPatch) -> None:
+    said = phrases._SAID_AGAIN[writing.COUNTS].replace("DISTINCT ON (node, map_index)", "")
+    patch.setitem(phrases._SAID_AGAIN, writing.COUNTS, said)
+    phrases.said_to_postgres.cache_clear()
+
+
 BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], type]] = [
     (acknowledges_before_the_commit, SqliteBench),
     (loses_what_is_queued_at_close, SqliteBench),
@@ -121,4 +137,13 @@ BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], type]] = [
     (reads_one_too_many, MemoryBench),
     (hands_requests_out_again, MemoryBench),
     (prunes_what_still_runs, MemoryBench),
+]
+
+BROKEN_SERVERS: list[tuple[Callable[[pytest.MonkeyPatch], None], type]] = [
+    (acknowledges_before_the_commit, PostgresBench),
+    (does_not_look_at_the_owner, PostgresBench),
+    (forgets_large_events, PostgresBench),
+    (forgets_what_an_attempt_said, PostgresBench),
+    (counts_every_attempt, PostgresBench),
+    (says_no_lock_to_the_server, FarPostgresBench),
 ]

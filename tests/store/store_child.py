@@ -19,11 +19,20 @@ from notebook_flows.store import checkpoint, runlog
 from notebook_flows.store.sqlite import SqliteEventLog
 
 
+def history(where: str) -> Any:
+    """The history in a file, or on a server."""
+    if "://" not in where:
+        return SqliteEventLog(where)
+    from notebook_flows.store.postgres import PostgresEventLog
+
+    return PostgresEventLog(where, Path(os.environ["TEST_HOME"]))
+
+
 def say(**facts: Any) -> None:
     os.write(1, (json.dumps(facts) + "\n").encode())
 
 
-def begin(log: SqliteEventLog, tasks: int) -> Any:
+def begin(log: Any, tasks: int) -> Any:
     run_id = uuid.uuid4().hex
     slugs = [f"t{number}" for number in range(tasks)]
     run_log = log.begin(RunInfo(run_id=run_id, flow_name="child", run_name="c", slugs=slugs, executor="none"))
@@ -41,7 +50,7 @@ def one_task(node: int) -> list[Event]:
 
 def run(path: str, tasks: str, flush_every: str = "3") -> None:
     """A whole run, acknowledged every few tasks."""
-    log = SqliteEventLog(path)
+    log = history(path)
     run_log = begin(log, int(tasks))
     say(run_id=run_log.run_id)
     for node in range(int(tasks)):
@@ -79,7 +88,7 @@ def run_without_store(path: str, tasks: str) -> None:
 
 def hold(path: str) -> None:
     """A run that is under way until the process is killed; a forked child outlives it."""
-    run_log = begin(SqliteEventLog(path), 2)
+    run_log = begin(history(path), 2)
     run_log.append(one_task(0)[:1])
     run_log.flush()
     hear, tell = os.pipe()
@@ -94,7 +103,7 @@ def hold(path: str) -> None:
 
 def sweep(path: str) -> None:
     """Look for dead runs."""
-    say(dead=SqliteEventLog(path).sweep())
+    say(dead=history(path).sweep())
 
 
 def disk_full(folder: str) -> None:

@@ -269,3 +269,31 @@ def test_only_the_beginning_of_a_run_does_not_wait_for_the_disk(tmp_path: Path, 
         after = writer.call(synchronous)
 
     assert (during, after) == (1, 2)
+
+
+def test_a_history_in_a_file_loads_nothing_but_the_standard_library(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from notebook_flows import Flow, task\n"
+        "@task\n"
+        "def one():\n"
+        "    return 1\n"
+        "with Flow('f') as flow:\n"
+        "    one()\n"
+        "assert flow.run().is_successful()\n"
+        "from notebook_flows.workspace import event_log\n"
+        "assert len(event_log().runs()) == 1\n"
+        "heavy = {'sqlalchemy', 'alembic', 'psycopg', 'notebook_flows.store.tables'}\n"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "NOTEBOOK_FLOWS_STORE": str(tmp_path / "h.sqlite")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")

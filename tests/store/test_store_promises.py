@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from store_bench import PROMISES
 from store_benches import FarPostgresBench, MemoryBench, PostgresBench, SqliteBench, bench_of
-from store_broken import BROKEN
+from store_broken import BROKEN, BROKEN_SERVERS
+
+from notebook_flows.store import phrases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,10 +43,28 @@ def test_the_promises_catch_a_store_that(
     assert is_caught
 
 
-def _is_broken(promise: Callable[[Any], None], kind: Any, folder: Path) -> bool:
+@pytest.mark.parametrize(
+    ("breaking", "kind"), BROKEN_SERVERS, ids=[breaking.__name__ for breaking, _ in BROKEN_SERVERS]
+)
+def test_the_promises_catch_a_history_on_a_server_that(
+    breaking: Callable[[pytest.MonkeyPatch], None],
+    kind: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    server: Server,
+) -> None:
+    breaking(monkeypatch)
+
+    is_caught = any(_is_broken(promise, kind, tmp_path / promise.__name__, server) for promise in PROMISES)
+
+    phrases.said_to_postgres.cache_clear()
+    assert is_caught
+
+
+def _is_broken(promise: Callable[[Any], None], kind: Any, folder: Path, *more: Any) -> bool:
     folder.mkdir()
     try:
-        with bench_of(kind, folder) as bench:
+        with bench_of(kind, folder, *more) as bench:
             promise(bench)
     except (Exception, pytest.fail.Exception):
         return True
