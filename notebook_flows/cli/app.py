@@ -18,6 +18,7 @@ _COMMANDS = {
     "runs": "List the runs in the history, newest first.",
     "logs": "Print what a run, or one task of it, has logged.",
     "cancel": "Stop a run that another process is running.",
+    "store": "Look at the history itself: info, upgrade, check, prune, export.",
     "doctor": "Check this installation, the history and the settings.",
     "version": "Print the versions.",
 }

@@ -70,7 +70,8 @@ def open_for_writing(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> s
             raise read_only(path)
         connection = _connect(path, "rw", busy_timeout_s)
         try:
-            schema.verify(connection, str(path))
+            schema.verify(connection, str(path), allow_older=True)
+            _bring_up(connection, path)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             _choose_journal(connection, path)
@@ -80,6 +81,22 @@ def open_for_writing(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> s
     except (sqlite3.Error, OSError) as error:
         raise as_store_error(error, path, doing="written") from error
     return connection
+
+
+def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
+    """Upgrade a history that an older notebook_flows has written."""
+    version = schema.version_of(connection)
+    if version is not None and version < schema.VERSION:
+        from notebook_flows.store.migrating import upgrade_file
+
+        try:
+            upgrade_file(path)
+        except Exception as error:  # SQLAlchemy has wrapped what SQLite said
+            said = getattr(error, "orig", None)
+            if isinstance(said, sqlite3.Error):
+                raise said from error
+            raise
+        schema.verify_version(connection, str(path))
 
 
 def _connect(path: Path, mode: str, busy_timeout_s: float) -> sqlite3.Connection:
@@ -183,7 +200,8 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
             return None
         connection = _connect_to_read(path)
         try:
-            schema.verify(connection, str(path))
+            schema.verify(connection, str(path), allow_older=is_writable(path))
+            _bring_up(connection, path)
         except BaseException:
             connection.close()
             raise

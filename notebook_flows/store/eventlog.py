@@ -12,6 +12,7 @@ from notebook_flows.store.filesystem import make_private_folder
 from notebook_flows.store.locks import lock_of_run, this_process
 from notebook_flows.store.reader import find_run
 from notebook_flows.store.runlog import StoredRunLog
+from notebook_flows.store.spool import Spooled, read_spools
 from notebook_flows.store.writer import Writer, writer_of
 from notebook_flows.store.writing import forget_unbegun, insert_request, insert_run
 
@@ -158,6 +159,10 @@ class StoredEventLog:
         if not self.place.is_begun():
             return []
         return pruning.prune(self._writer, self._clock, keep_days=keep_days, keep_runs=keep_runs)
+
+    def spools(self) -> list[Spooled]:
+        """What waits on this machine to be added to the history, at the next start."""
+        return read_spools(self.path)
 
     def describe(self) -> str:
         """What it is and how large, in a few words.

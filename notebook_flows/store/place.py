@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from notebook_flows.errors import StoreCorrupt, StoreUnavailable, StoreVersionError
@@ -17,6 +17,7 @@ from notebook_flows.store.connection import (
     is_writable,
     open_for_writing,
     primary_code,
+    read_only,
     refuse_special,
     transaction,
 )
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from notebook_flows.errors import StoreError
+    from notebook_flows.store.migrating import Upgrade
     from notebook_flows.store.rows import Owner
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -111,6 +113,12 @@ class Place(Protocol):
 
     def is_begun(self) -> bool:
         """Whether there is a history yet."""
+
+    def version(self) -> int | None:
+        """The version that the history says it has, whatever it is; None: there is none yet, or it does not say."""
+
+    def upgrade(self) -> Upgrade | None:
+        """Bring an older history up to this version; None: there is none yet."""
 
     def may_write(self) -> bool:
         """Whether writing is worth a try; cheap."""
@@ -215,6 +223,32 @@ class SqlitePlace:
         """
         refuse_special(self.path, doing="written")
         return self.path.exists()
+
+    def version(self) -> int | None:
+        """The version that the file says it has."""
+        if not self.is_begun():
+            return None
+        try:
+            with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)) as connection:
+                return schema.version_of(connection)
+        except sqlite3.Error as error:
+            raise self.told(error, doing="read") from error
+
+    def upgrade(self) -> Upgrade | None:
+        """Bring the file up, after a copy was made beside it."""
+        from notebook_flows.store.migrating import Upgrade, upgrade_file
+
+        version = self.version()
+        if version is None:
+            return None
+        if version == schema.VERSION:
+            return Upgrade(was=version, now=version)
+        if not is_writable(self.path):
+            raise read_only(self.path)
+        try:
+            return upgrade_file(self.path)
+        except Exception as error:  # SQLAlchemy has wrapped what SQLite said
+            raise self.told(getattr(error, "orig", None) or error) from error
 
     def may_write(self) -> bool:
         """Whether the file and its folder may be written."""

@@ -120,7 +120,7 @@ def create(connection: sqlite3.Connection) -> None:
     connection.executescript(_CREATE)
 
 
-def verify(connection: sqlite3.Connection, path: str) -> None:
+def verify(connection: sqlite3.Connection, path: str, *, allow_older: bool = False) -> None:
     """Make sure that the file is a history that this version understands.
 
     Raises:
@@ -137,10 +137,10 @@ def verify(connection: sqlite3.Connection, path: str) -> None:
             f"{path} is no history of notebook_flows, or was emptied: move it and its -wal file aside "
             "(a new history is then begun), or name another file."
         )
-    verify_version(connection, path)
+    verify_version(connection, path, allow_older=allow_older)
 
 
-def verify_version(connection: Connection, name: str) -> None:
+def verify_version(connection: Connection, name: str, *, allow_older: bool = False) -> None:
     """Make sure that the history has the version that this one writes.
 
     Raises:
@@ -152,7 +152,7 @@ def verify_version(connection: Connection, name: str) -> None:
         raise StoreCorrupt(f"{name} does not say its version: move it and its -wal file aside, a new history is begun.")
     if version > VERSION:
         raise newer(name, version)
-    if version < VERSION:
+    if version < VERSION and not allow_older:
         raise StoreVersionError(
             f"{name} was written by an older notebook_flows (history version {version}, this one writes {VERSION}): "
             "bring it up with `notebook-flows store upgrade`."

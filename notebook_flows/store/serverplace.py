@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection as SqlConnection
 
+    from notebook_flows.store.migrating import Upgrade
     from notebook_flows.store.rows import Owner
     from notebook_flows.store.serverurl import Address
 
@@ -266,6 +267,26 @@ class PostgresPlace:
         """Whether the tables are there."""
         with self.reading() as connection:
             return connection is not None
+
+    def version(self) -> int | None:
+        """The version that the tables say they have."""
+        try:
+            with self._engine.connect() as inner:
+                return schema.version_of(PostgresConnection(inner)) if _is_made(inner) else None
+        except self.errors as error:
+            raise self.told(error, doing="read") from error
+
+    def upgrade(self) -> Upgrade | None:
+        """Bring the tables up, in one transaction."""
+        from notebook_flows.store.migrating import upgrade_schema
+
+        if self.version() is None:
+            return None
+        try:
+            with self._engine.connect() as inner, inner.begin():
+                return upgrade_schema(inner, self.name, _MAKING)
+        except self.errors as error:
+            raise self.told(error) from error
 
     def may_write(self) -> bool:
         """The server will say."""

@@ -1,0 +1,243 @@
+"""``notebook-flows store``: what the history is, and what can be done about it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from notebook_flows.cli.exits import Exit
+from notebook_flows.cli.guard import command
+from notebook_flows.cli.history import as_json, complete_run, echo_json, run_named
+from notebook_flows.core.lifecycle import IS_FINAL, facts_of
+from notebook_flows.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from notebook_flows.store.eventlog import StoredEventLog
+
+PIECE = 5_000
+"""Events, or log lines, that are read at once."""
+
+
+@click.group("store")
+def command_line() -> None:
+    """Look at the history itself: what it is, whether it is sound; bring it up, shorten it, take it elsewhere.
+
+    Which history that is, is said by the settings; see `notebook-flows doctor`.
+    """
+
+
+def _log() -> StoredEventLog:
+    """The history that the settings name."""
+    from notebook_flows.settings import settings_from
+    from notebook_flows.workspace import stored_log
+
+    settings = settings_from()
+    if settings.history != "on":
+        origin = settings.origins.get("history", "the default")
+        raise StoreError(f"There is no history to look at: it is {settings.history}, by {origin}.")
+    return stored_log(settings.store)
+
+
+@command("info")
+@click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
+def info(wants_json: bool) -> None:
+    """Tell where the history is, its version, its size, and how many runs are in it."""
+    from notebook_flows.store import schema
+
+    log = _log()
+    version = log.place.version()
+    told: dict[str, Any] = {"store": log.name, "version": version, "version_of_this": schema.VERSION}
+    if version == schema.VERSION:
+        rows = log.runs(limit=None)
+        states: dict[str, int] = {}
+        for row in rows:
+            states[facts_of(row.state).word] = states.get(facts_of(row.state).word, 0) + 1
+        told |= {
+            "what": log.describe(),
+            "runs": len(rows),
+            "states": states,
+            "open": sum(not IS_FINAL[row.state] for row in rows),
+            "newest": as_json(rows[0])["created"] if rows else None,
+            "oldest": as_json(rows[-1])["created"] if rows else None,
+            "spools": [str(spool.file) for spool in log.spools()],
+        }
+    if wants_json:
+        echo_json(told)
+        return
+    _tell(told)
+
+
+def _tell(told: dict[str, Any]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from notebook_flows.cli import screen
+
+    console = screen.stdout()
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    rows = {"History": told.get("what", told["store"])}
+    if told["version"] is None:
+        rows["Version"] = "none: it is begun with the first run"
+    elif told["version"] < told["version_of_this"]:
+        rows["Version"] = f"{told['version']}, older than {told['version_of_this']}: notebook-flows store upgrade"
+    elif told["version"] > told["version_of_this"]:
+        rows["Version"] = f"{told['version']}, newer than this notebook_flows: pip install -U notebook-flows"
+    else:
+        rows["Version"] = str(told["version"])
+        listed = ", ".join(f"{count:,} {word}" for word, count in told["states"].items())
+        rows["Runs"] = f"{told['runs']:,}{f' ({listed})' if listed else ''}"
+    if told.get("newest"):
+        rows["From"] = f"{told['oldest']} to {told['newest']}"
+    for spool in told.get("spools", ()):
+        rows["Spool"] = f"{spool} waits to be read"
+    for name, value in rows.items():
+        table.add_row(name, Text(screen.carried(value, console.encoding)))
+    screen.print_table(console, table)
+
+
+@command("upgrade")
+@click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
+def upgrade(wants_json: bool) -> None:
+    """Bring a history that an older notebook_flows wrote up to this version.
+
+    A file is brought up by itself, at its first use; before that a copy is made beside it. On a server, others may still
+    work with the older version, so somebody has to say when; have a backup of your own.
+    """
+    log = _log()
+    done = log.place.upgrade()
+    if wants_json:
+        echo_json(
+            {
+                "store": log.name,
+                "was": done.was if done else None,
+                "now": done.now if done else None,
+                "backup": str(done.backup) if done and done.backup else None,
+            }
+        )
+    elif done is None:
+        click.echo("There is no history yet; it is begun with the first run, in this version.", err=True)
+    elif done.was == done.now:
+        click.echo(f"{log.name} is of version {done.now} already.", err=True)
+    else:
+        kept = f" What was before is kept as {done.backup}." if done.backup else ""
+        click.echo(f"{log.name} is of version {done.now} now; it was of {done.was}.{kept}", err=True)
+
+
+@command("check")
+@click.option("--repair", is_flag=True, help="Derive rows that do not say what their events say anew.")
+@click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def check(ctx: click.Context, repair: bool, wants_json: bool) -> None:
+    """Read everything, and tell what is wrong. The exit code is 1 if something is."""
+    log = _log()
+    problems = log.check()
+    repaired: list[str] = []
+    if problems and repair:
+        for row in log.runs(limit=None):
+            if any(row.run_id in problem and "rebuild_projections" in problem for problem in problems):
+                log.rebuild_projections(row.run_id)
+                repaired.append(row.run_id)
+        problems = log.check()
+    if wants_json:
+        echo_json({"store": log.name, "problems": problems, "repaired": repaired})
+    else:
+        for problem in problems:
+            click.echo(problem)
+        if repaired:
+            click.echo(f"{_runs(len(repaired))} put right.", err=True)
+        if not problems:
+            click.echo(f"{log.name} is sound.", err=True)
+    if problems:
+        ctx.exit(Exit.FAILED)
+
+
+@command("prune")
+@click.option("--keep-days", type=click.FloatRange(min=0), metavar="DAYS", help="Forget what ended longer ago.")
+@click.option("--keep-runs", type=click.IntRange(min=0), metavar="N", help="Forget all but the newest N.")
+@click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
+def prune(keep_days: float | None, keep_runs: int | None, wants_json: bool) -> None:
+    """Forget old runs that have ended; those under way, or paused, stay."""
+    if keep_days is None and keep_runs is None:
+        raise click.UsageError("Say what is to be kept: --keep-days, --keep-runs, or both.")
+    gone = _log().prune(keep_days=keep_days, keep_runs=keep_runs)
+    if wants_json:
+        echo_json({"forgotten": gone})
+    else:
+        click.echo(f"{_runs(len(gone))} forgotten.", err=True)
+
+
+def _runs(count: int) -> str:
+    return "1 run is" if count == 1 else f"{count:,} runs are"
+
+
+@command("export")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete_run)
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="The file; stdout unless given.")
+def export(runs: tuple[str, ...], output: str | None) -> None:
+    """Write runs as JSON, one object a line: a run, then its events, then its log lines.
+
+    RUN is a run's id, the beginning of one, or `latest`; all runs unless given, the oldest first.
+    """
+    log = _log()
+    ids = [run_named(log, run).run_id for run in runs]
+    if not runs:
+        ids = [row.run_id for row in reversed(log.runs(limit=None))]
+    if output is None:
+        for line in _lines(log, ids):
+            sys.stdout.write(line)
+        return
+    from pathlib import Path
+
+    _write(Path(output), _lines(log, ids))
+    click.echo(f"{len(ids):,} {'run' if len(ids) == 1 else 'runs'} written to {output}.", err=True)
+
+
+def _lines(log: StoredEventLog, ids: list[str]) -> Iterator[str]:
+    for run_id in ids:
+        row = log.run(run_id)
+        yield _line("run", {**as_json(row), "tasks": list(row.slugs), "last_seq": row.last_seq})
+        after = 0
+        while events := log.read(run_id, after=after, limit=PIECE):
+            for event in events:
+                told = {**event._asdict(), "kind": event.kind.value, "state": event.state.name.lower()}
+                yield _line("event", {"run_id": run_id, **told})
+            after = events[-1].seq
+        after = 0
+        while lines := log.log_lines(run_id, after=after, limit=PIECE):
+            for line in lines:
+                told = {name: getattr(line, name) for name in line.__slots__}
+                yield _line("log", {"run_id": run_id, **told})
+            after = lines[-1].number
+
+
+def _line(kind: str, told: dict[str, Any]) -> str:
+    return json.dumps({"type": kind, **told}) + "\n"
+
+
+def _write(path: Path, lines: Iterator[str]) -> None:
+    """Write a file whole, or not at all."""
+    import os
+    import tempfile
+
+    descriptor, aside = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)  # noqa: PTH105 - as the other two here
+    except BaseException:
+        os.unlink(aside)  # noqa: PTH108
+        raise
+
+
+for _one in (info, upgrade, check, prune, export):
+    command_line.add_command(_one)
