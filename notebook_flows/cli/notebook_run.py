@@ -21,6 +21,7 @@ from notebook_flows.cli.report import write_report
 from notebook_flows.cli.stopping import Stops
 from notebook_flows.cli.summary import ending_of, tell_ending
 from notebook_flows.cli.watch import Watch
+from notebook_flows.errors import FlowError
 from notebook_flows.outputname import is_template, output_named
 
 if TYPE_CHECKING:
@@ -175,14 +176,32 @@ def told_notebook(path: Path) -> str:
     """That a notebook can run, and what is in it.
 
     Raises:
-        FlowError: it cannot be read, its parameters are no Python, or its kernel is not installed.
+        FlowError: it cannot be read, or anything is wrong with its cells, its parameters or its kernel: all of it.
     """
+    from notebook_flows.notebook.errors import NotebookError
     from notebook_flows.notebook.kernel import chosen_kernel
+    from notebook_flows.notebook.problems import problems_in
     from notebook_flows.notebook.reading import read_notebook
     from notebook_flows.views.text import counted
 
+    notebook = read_notebook(shown(path))
+    parameters: list[str] = []
+    kernel = ""
+    others: list[FlowError] = []
+    try:
+        parameters = [row.name for row in parameters_of(path)]
+    except FlowError as error:
+        others.append(error)
+    try:
+        kernel = chosen_kernel(None, notebook, shown(path))
+    except FlowError as error:
+        others.append(error)
+    problems = problems_in(notebook, parameters)
+    if len(others) == 1 and not problems:
+        raise others[0]
+    if problems or others:
+        listed = "\n".join(f"  {one}" for one in [*others, *problems])
+        raise NotebookError(shown(path), f"has {counted(len(problems) + len(others), 'problem')}:\n{listed}")
     cells = len(_flow_of(path))
-    parameters = [row.name for row in parameters_of(path)]
-    kernel = chosen_kernel(None, read_notebook(shown(path)), shown(path))
     named = f", parameters: {', '.join(parameters)}" if parameters else ""
     return f"Notebook {shown(path)!r} is valid: {counted(cells, 'cell')} to run, kernel {kernel}{named}."

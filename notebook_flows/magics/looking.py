@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from notebook_flows.analysis import connect
+from notebook_flows.analysis.problems import may_raise, problems_of
 from notebook_flows.core import state as api
 from notebook_flows.core.flow import Flow
 from notebook_flows.core.lifecycle import S, facts_of
@@ -160,35 +161,19 @@ def tell_problems(here: Here, name: str | None) -> None:
         flow.validate()
         click.echo(f"Flow {flow.name!r} is well: {counted(len(flow.tasks), 'task')}.")
         return
-    records = {one.key: one for one in here.session.book.records()}
-    connections = connect([one.as_cell() for one in records.values()])
-    problems = _problems(here, records, connections)
+    records = [one for one in here.session.book.records() if not only_asks(one.source)]
+    cells = [one.as_cell() for one in records]
+    problems = problems_of(
+        cells,
+        connect(cells),
+        mistakes={one.key: str(one.mistake) for one in records if one.mistake is not None},
+        held=here.session.shell.user_ns,
+        forgiven=[one.key for one in records if may_raise(one.source, one.tags)],
+    )
     if problems:
         raise SaidPlainly("\n".join(problems))
-    tasks = [one for one in records.values() if one.is_task]
+    tasks = [one for one in records if one.is_task]
     click.echo(f"All is well: {counted(len(tasks), 'task cell')} among {counted(len(records), 'cell')}.")
-
-
-def _problems(here: Here, records: Mapping[str, CellRecord], connections: Connections) -> list[str]:
-    names = here.session.shell.user_ns
-    found = [f"{records[one.key].name!r}: {one.text}" for one in connections.unresolved if one.name not in names]
-    found += [f"{one.name!r}: {one.mistake}" for one in records.values() if one.mistake is not None]
-    tasks = [one for one in records.values() if one.is_task]
-    known = {one.name for one in tasks}
-    for one in tasks:
-        for needed in sorted(one.options.needs - known):
-            found.append(
-                f"{one.name!r} needs {needed!r}, which is no task of this notebook.{did_you_mean(needed, known)}"
-            )
-    doubled = {one.name for one in tasks if sum(other.name == one.name for other in tasks) > 1}
-    found += [f"Several task cells are called {name!r}: give them names of their own." for name in sorted(doubled)]
-    for one in tasks:
-        if one.facts.history:
-            read = ", ".join(sorted(one.facts.history))
-            found.append(f"{one.name!r} reads {read}, which IPython binds anew at each cell: give the value a name.")
-        if "syntax" in one.facts.opaque:
-            found.append(f"{one.name!r} is no Python that could be read.")
-    return found
 
 
 def tell_explanation(here: Here, names: Sequence[str]) -> None:

@@ -117,3 +117,33 @@ def test_a_slash_at_the_end_means_a_folder_which_is_made(nf: Command, notebook: 
     assert result.exit_code == 0, result.stderr
     assert (tmp_path / "out" / "new" / "report-output.ipynb").is_file()
     assert "<html" in (tmp_path / "pages" / "report.html").read_text()
+
+
+def test_validate_tells_all_that_is_wrong_with_the_cells_and_exits_with_2(nf: Command, notebook: Path) -> None:
+    written = nbformat.read(notebook, as_version=4)
+    written.cells += [
+        nbformat.v4.new_code_cell(source)
+        for source in ("%%task load\nrows = [1] * count", "%%task add --needs laod\ntotal = sum(rwos)", "print(totl)")
+    ]
+    written.metadata.kernelspec.name = "pyton3"
+    nbformat.write(written, notebook)
+
+    result = nf("validate", notebook)
+
+    assert result.exit_code == 2
+    assert "Notebook 'report.ipynb' has 4 problems:\n" in result.stderr
+    for words in (
+        "Did you mean 'python3'?",
+        "  Cell 'add' reads rwos, which no cell above binds. Did you mean rows?",
+        "  Task 'add' waits for 'laod', which is no task above it. Did you mean 'load'?",
+        "  Cell 'cell-7' reads totl, which no cell above binds. Did you mean total?",
+    ):
+        assert words in result.stderr
+
+
+def test_a_required_parameter_is_no_missing_name(nf: Command, notebook: Path) -> None:
+    written = nbformat.read(notebook, as_version=4)
+    written.cells[0].source = "count: int\nname: str"
+    nbformat.write(written, notebook)
+
+    assert nf("validate", notebook).exit_code == 0

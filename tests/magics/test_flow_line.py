@@ -130,8 +130,19 @@ def test_what_is_wrong_with_the_notebook_is_told_at_once(notebook: Callable[[str
 
     seen = notebook("%flow validate")
 
-    assert "'lost' needs 'laod', which is no task of this notebook. Did you mean 'load'?" in seen
-    assert "unknown_name" in seen
+    assert "Task 'lost' waits for 'laod', which is no task above it. Did you mean 'load'?" in seen
+    assert "Cell 'lost' reads unknown_name, which no cell above binds." in seen
+
+
+def test_a_name_that_only_a_cell_below_binds_is_a_problem_though_the_kernel_has_it(
+    notebook: Callable[[str], str],
+) -> None:
+    notebook("%%task early\nearly = late")
+    notebook("late = 1")
+
+    seen = notebook("%flow validate")
+
+    assert "Cell 'early' reads late, which no cell above binds. Cell '5 late = 1', below, does: move it up." in seen
 
 
 def test_clear_makes_tasks_run_again(notebook: Callable[[str], str]) -> None:
