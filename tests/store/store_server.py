@@ -41,14 +41,11 @@ class Server:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="nbflows-pg-"))
         self._programs = programs()
-        self._as_user = self._other_user()
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         secret = self.folder / "secret"
         secret.write_text(PASSWORD)
-        if self._as_user:
-            for path in (self.folder, secret):
-                shutil.chown(path, self._as_user)
+        self._as_user, self._prefix = self._who(secret)
         self._run("initdb", "-D", str(self.data), "-U", "keeper", f"--pwfile={secret}", "-A", "scram-sha-256", "-E", "UTF8",
                   "--locale=C", "--no-sync")  # fmt: skip
         self.start()
@@ -57,17 +54,31 @@ class Server:
     def data(self) -> Path:
         return self.folder / "data"
 
-    @staticmethod
-    def _other_user() -> str | None:
-        """PostgreSQL refuses to run as root."""
-        return "nobody" if os.getuid() == 0 else None
+    def _who(self, secret: Path) -> tuple[str | None, list[str]]:
+        """PostgreSQL refuses to run as root: as whom it does, or by what command its own user looks like another."""
+        if os.getuid() != 0:
+            return None, []
+        for path in (self.folder, secret):
+            shutil.chown(path, "nobody")
+        probe = ["/bin/sh", "-c", f"test -w '{self.folder}' && exec '{self._programs}/postgres' --version"]
+        if subprocess.run(probe, user="nobody", cwd="/", capture_output=True, check=False).returncode == 0:
+            return "nobody", []
+        for path in (self.folder, secret):
+            shutil.chown(path, "root")
+        return None, ["unshare", "-U"]  # the programs lie where only root may read: a namespace without users
 
     def _command(self, name: str, *args: str) -> list[str]:
-        return [str(self._programs / name), *args]
+        return [*self._prefix, str(self._programs / name), *args]
 
     def _run(self, name: str, *args: str) -> None:
         done = subprocess.run(
-            self._command(name, *args), user=self._as_user, capture_output=True, text=True, check=False, timeout=60
+            self._command(name, *args),
+            user=self._as_user,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
         if done.returncode:
             pytest.skip(f"this machine does not run PostgreSQL's {name}: {done.stderr.strip()[-300:]}")
@@ -85,7 +96,11 @@ class Server:
         }
         settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
         self._process = subprocess.Popen(
-            self._command("postgres", "-D", str(self.data), *settings), user=self._as_user, stdout=log, stderr=log
+            self._command("postgres", "-D", str(self.data), *settings),
+            user=self._as_user,
+            cwd="/",
+            stdout=log,
+            stderr=log,
         )
         log.close()
         deadline_s = time.monotonic() + 30

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -414,3 +415,23 @@ def test_a_history_describes_itself_without_its_password(bench: PostgresBench) -
     assert before.endswith("begun with the first run")
     assert "PostgreSQL 1" in after
     assert "p%40ss" not in before + after
+
+
+def test_an_idle_run_is_known_to_live_also_after_a_restart(
+    server: Server, far: FarPostgresBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serverplace, "BEAT_S", 0.0)
+    far.log.place.look_every_s = 0.02
+    run_id, run_log = begun(far)
+    server.kill()
+    server.start()
+    statement(far, "UPDATE presence SET seen_us = 0")
+
+    deadline_s = time.monotonic() + 30
+    while statement(far, "SELECT max(seen_us) FROM presence") == [(0,)] and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+
+    assert statement(far, "SELECT max(seen_us) > 0 FROM presence") == [(True,)]
+    assert far.far.sweep() == []
+    assert far.log.run(run_id).state is S.RUNNING
+    run_log.close()
