@@ -37,6 +37,8 @@ SILENCE_S = 10.0
 ALLOWED_TAG = "raises-exception"
 TOLD = "notebook_flows_task"
 """The type of the message by which a kernel tells that a task cell has ended."""
+TEXT = "notebook_flows_text"
+"""The type of the message with text that several task cells may have written, past Python."""
 
 
 class CellAttempt:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.call import LogLine, Outcome
 from notebook_flows.engine.logs import sink_of
-from notebook_flows.notebook.attempts import TOLD, CellAttempt
+from notebook_flows.notebook.attempts import TEXT, TOLD, CellAttempt
 from notebook_flows.notebook.document import SKIP_TAG, CellEnd
 from notebook_flows.notebook.ears import first_of
 from notebook_flows.notebook.kernel import SHUTDOWN_S, Kernel, KernelStartError
 from notebook_flows.notebook.outputs import CellOutputs, OutputClient
-from notebook_flows.notebook.redaction import Redactor
+from notebook_flows.notebook.redaction import Redactor, StreamRedactor
 from notebook_flows.notebook.room import Room
+from notebook_flows.notebook.streams import Lines
 from notebook_flows.notebook.turns import Turns
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ FEWEST_WORKERS = 4
 """How many task cells may run side by side at least: many of them wait for disks and networks."""
 STRAY_S = 1.0
 """How long a kernel may take to end while threads go on in it that nobody can stop."""
+TOO_MUCH = "Tasks that run side by side print more past Python than is kept here."
 NOT_CHOSEN = "Not chosen for this run."
 
 
@@ -106,6 +108,8 @@ class KernelExecutor:
         self._client = OutputClient(
             document, flood_file=flood_file, on_output=on_output, on_idle=self._idle, redactor=self._redactor
         )
+        self._nobodys: Lines | None = None
+        self._nobodys_redactor = StreamRedactor(self._redactor)
         self._inbox: Inbox | None = None
         self._facts: RunFacts | None = None
         self._loop = asyncio.SelectorEventLoop()  # on Windows too: ZeroMQ's sockets want it
@@ -142,6 +146,8 @@ class KernelExecutor:
         """Be ready for calls."""
         self._inbox, self._facts = inbox, facts
         sink = sink_of(facts.run_id)
+        if sink is not None:
+            self._nobodys = Lines(sink, -1, 0, too_much=TOO_MUCH)
         if self._note and sink is not None:
             sink([LogLine(time_ns() // 1000, 20, "notebook_flows", self._note, -1, -1, 0)])
         self.prepare()
@@ -222,6 +228,7 @@ class KernelExecutor:
             if room.kernel is not None:
                 at_once = room.is_ending_at_once or bool(room.broken)
                 await room.kernel.close(at_once=at_once, patience_s=STRAY_S if room.strays else SHUTDOWN_S)
+            self._end_nobodys_text()
 
     async def _serve(self, call: Call, starting: asyncio.Task[None]) -> None:
         await self._until_started(starting)
@@ -320,12 +327,26 @@ class KernelExecutor:
         one = self._room.inside.get(message["parent_header"].get("msg_id", ""))
         if one is not None:
             one.heard()
+        if message["msg_type"] == TEXT:
+            self._take_nobodys_text(message["content"]["name"], message["content"]["text"])
+            return
         if self._redactor:
             message = self._redacted(message)
         if message["msg_type"] != TOLD:
             self._client.take(message)
         elif one is not None:  # else it was given up: its end comes too late
             one.told(message)
+
+    def _take_nobodys_text(self, name: str, text: str) -> None:
+        """Several task cells may have written it: it is in the run's log, below none of them."""
+        if self._nobodys is not None:
+            self._nobodys.add(name, self._nobodys_redactor.feed(name, text))
+
+    def _end_nobodys_text(self) -> None:
+        if self._nobodys is not None:
+            for name, text in self._nobodys_redactor.end().items():
+                self._nobodys.add(name, text)
+            self._nobodys.end()
 
     def _redacted(self, message: dict[str, Any]) -> dict[str, Any]:
         """A message without the values of secrets; printed text is left to the cell, for it comes in pieces."""

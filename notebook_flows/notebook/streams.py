@@ -200,12 +200,21 @@ class Lines:
         send: takes them.
         node: the task's number.
         attempt: which try.
+        too_much: is said once there is more than is kept.
     """
 
-    def __init__(self, send: Callable[[Sequence[LogLine]], None], node: int, attempt: int) -> None:
+    def __init__(
+        self,
+        send: Callable[[Sequence[LogLine]], None],
+        node: int,
+        attempt: int,
+        *,
+        too_much: str = "The cell prints more than is kept here; the output notebook has more.",
+    ) -> None:
         self._send = send
         self._node = node
         self._attempt = attempt
+        self._too_much = too_much
         self._rest = {"stdout": "", "stderr": ""}
         self._sent = 0
 
@@ -223,7 +232,7 @@ class Lines:
         self._tell(name, lines)
         if self._sent > HISTORY_LIMIT:
             self.end()
-            self.say(30, "notebook_flows", "The cell prints more than is kept here; the output notebook has more.")
+            self.say(30, "notebook_flows", self._too_much)
 
     def end(self) -> None:
         """That was all."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from contextvars import copy_context
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import perform, perform_async
 from notebook_flows.engine.open_calls import OpenCalls, ended_without, stopped
 from notebook_flows.executors import ProcessExecutor, ThreadExecutor
+from notebook_flows.session.nobodys import nobodys_text_logged
 from notebook_flows.session.turns import RunIsOver
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ class LanesExecutor:
         self._inbox: _ToldFirst | None = None
         self._facts: RunFacts | None = None
         self._was_interrupted = False
+        self._while_it_runs = ExitStack()
         self.workers = self._lanes[Lane.THREADS].workers
         self.name = f"cells({self._lanes[Lane.THREADS].name}, {self._lanes[Lane.PROCESSES].name})"
 
@@ -85,6 +88,7 @@ class LanesExecutor:
         """Be ready for calls."""
         self._inbox, self._facts = _ToldFirst(inbox, self._on_end), facts
         self._context = copy_context()
+        self._while_it_runs.enter_context(nobodys_text_logged(facts.run_id))
         if self._was_interrupted:
             inbox.interrupt()
 
@@ -182,6 +186,7 @@ class LanesExecutor:
         for one in stopping:
             one.join()
         self.still_running = tuple(still_running)
+        self._while_it_runs.close()
         return ()
 
     # -- on the main thread --------------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ __all__ = ["current_sink", "diverted", "install", "routed", "unattributed_to", "
 
 _LOCK = threading.Lock()
 _installed: tuple[Any, ExitStack] | None = None
+_takers: list[tuple[Callable[[str, str], None]]] = []
+"""Of text that nobody knows the task of, for each run that goes on; the latest gets it."""
 
 
 def install(shell: Any, *, catches_descriptors: bool | None = None) -> None:
@@ -69,12 +71,16 @@ def unattributed_to(take: Callable[[str, str], None]) -> Iterator[None]:
     Args:
         take: gets ``stdout`` or ``stderr``, and the text; from a thread of ours.
     """
-    before = running().unattributed
-    running().tell_unattributed(take)
+    mark = (take,)  # the same function may stand here twice
+    with _LOCK:
+        _takers.append(mark)
+        running().tell_unattributed(take)
     try:
         yield
     finally:
-        running().tell_unattributed(before)
+        with _LOCK:
+            _takers[:] = [one for one in _takers if one is not mark]  # runs may end in another order than they began
+            running().tell_unattributed(_takers[-1][0] if _takers else None)
 
 
 def uninstall(shell: Any) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MESSAGE = "notebook_flows_task"
 """The type of the message that tells how a task cell has ended."""
+TEXT_MESSAGE = "notebook_flows_text"
+"""The type of the message with text that several tasks may have written, past Python: ``name`` and ``text``."""
 SUCCESS, FAILED = "success", "failed"
 
 
@@ -103,6 +105,11 @@ class ServedAttempt:
 def publish(kernel: Any, parent: Any, told: dict[str, Any]) -> None:
     """Send the message; any thread may."""
     Publisher(parent, kernel).send(MESSAGE, told)
+
+
+def publish_text(kernel: Any, name: str, text: str) -> None:
+    """Send what nobody knows the task of, below no request; any thread may."""
+    Publisher({}, kernel).send(TEXT_MESSAGE, {"name": name, "text": text})
 
 
 def publish_failure(kernel: Any, parent: Any, order: Mapping[str, Any], error: BaseException) -> None:

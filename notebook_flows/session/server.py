@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,9 @@ from notebook_flows.session.landing import land
 from notebook_flows.session.lanes import Lane
 from notebook_flows.session.mainlane import MainLane
 from notebook_flows.session.outputs import CellSink
+from notebook_flows.session.routing import unattributed_to
 from notebook_flows.session.runvalues import RunValues
-from notebook_flows.session.served import ServedAttempt, publish_failure
+from notebook_flows.session.served import ServedAttempt, publish_failure, publish_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,10 +66,17 @@ class Server:
         self._away: AwayLane | None = None
         self._floor = Floor()
         session.before_cell.append(self.before_cell)
+        self._while_it_serves = ExitStack()
+        self._while_it_serves.enter_context(unattributed_to(self._take_text))
+
+    def _take_text(self, name: str, text: str) -> None:
+        """Several tasks may have written it: it is for the run's log."""
+        publish_text(self._session.shell.kernel, name, text)
 
     def close(self) -> None:
         """Another one takes over: what still runs leaves nothing."""
         self._session.before_cell.remove(self.before_cell)
+        self._while_it_serves.close()
         for name, number in tuple(self._attempts):
             self.cancel(name, number)
 

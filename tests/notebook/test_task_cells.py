@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+from click.testing import CliRunner
 
+from notebook_flows.cli.app import app
 from notebook_flows.core.lifecycle import S
 from notebook_flows.notebook import serving
 from notebook_flows.notebook.errors import NotebookError
@@ -53,6 +56,22 @@ def test_tasks_run_side_by_side_and_each_output_stands_below_its_cell(write: Any
     assert printed(cells[3]) == "".join(f"right {n}\n" for n in range(50))
     assert printed(cells[4]) == "leftright\n"
     assert [len(cell.outputs) for cell in cells[2:]] == [1, 1, 1]
+
+
+def test_what_several_tasks_write_past_python_is_in_the_log_below_none_of_them(
+    write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")  # a kernel that sees it leaves the file descriptors alone
+    one = "%%task {0} --pure\nimport os\n_ = meet.wait()\nos.write(1, b'raw {0}\\n')\n{0} = meet.wait()"
+
+    done = run_notebook(write(BARRIER, one.format("left"), one.format("right"), "print(left != right)"))
+
+    assert done.is_successful, done.error
+    lines = [(line.node, line.message) for line in event_log().log_lines(done.run_id) if "raw" in line.message]
+    assert sorted(lines) == [(-1, "raw left"), (-1, "raw right")]
+    assert [printed(cell) for cell in cells_of(done)[1:]] == ["", "", "True\n"]
+    shown = CliRunner().invoke(app, ["logs", done.run_id]).output
+    assert re.findall(r" out +(raw .*)", shown) in (["raw left", "raw right"], ["raw right", "raw left"])
 
 
 def test_an_ordinary_cell_that_needs_no_task_runs_before_them(write: Any) -> None:

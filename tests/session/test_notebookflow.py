@@ -72,6 +72,22 @@ def test_what_is_stale_runs_and_its_output_takes_the_place_of_the_old_one(notebo
     assert notebook.value("total, rows") == "(26, [0, 1, 2, 3])"
 
 
+def test_what_several_tasks_write_past_python_is_in_the_log_below_none_of_them(notebook: OpenNotebook) -> None:
+    notebook.run("meet", "import os, threading\nmeet = threading.Barrier(1, timeout=30)")
+    one = "%%task {0} --pure\n_ = meet.wait()\nos.write(1, b'raw {0}\\n')\n{0} = meet.wait()"
+    notebook.run("left", one.format("left"))
+    notebook.run("right", one.format("right"))
+    notebook.run("meet", "import os, threading\nmeet = threading.Barrier(2, timeout=30)")
+
+    answer = notebook.run("run", "%flow run")
+
+    assert answer.said.startswith("✓ 2 cells in ")
+    assert notebook.shown("left") == notebook.shown("right") == []
+    log = "__import__('notebook_flows.workspace').workspace.event_log()"
+    lines = f"[(one.node, one.message) for one in {log}.log_lines({log}.runs()[0].run_id) if 'raw' in one.message]"
+    assert notebook.value(f"sorted({lines})") == "[(-1, 'raw left'), (-1, 'raw right')]"
+
+
 def test_an_output_goes_away_where_the_run_has_none(notebook: OpenNotebook) -> None:
     notebook.run("loud", "loud = True")
     notebook.run("say", "%%task say\nif loud:\n    print('hello')")
@@ -347,7 +363,7 @@ def test_a_renamed_cell_leaves_no_ghost(notebook: OpenNotebook) -> None:
 
     said = notebook.run("run", "%flow run double").said
 
-    assert said == "There is no task cell 'double'."
+    assert said == "There is no task cell 'double'. Task cells: twice, other."
 
 
 def test_an_edited_helper_makes_what_uses_it_stale(notebook: OpenNotebook, folder: Path) -> None:
