@@ -259,7 +259,7 @@ class CellAttempt:
             lines.say(40, "error", ending.log)
         if ending.adds_error is not None and not self._outputs.has_error:
             self._add_error(*ending.adds_error)
-        if IS_FAILED[ending.state] and ending.state in {S.FAILED, S.TIMED_OUT} and not room.broken:
+        if IS_FAILED[ending.state] and ending.state in {S.FAILED, S.TIMED_OUT, S.CRASHED} and not room.broken:
             ending = retried(call, ending)
         now_us = time_ns() // 1000
         if ending.state is not S.RETRYING:

@@ -152,10 +152,24 @@ def told(cell: Judged, content: Mapping[str, Any]) -> Ending:
     name, value = str(content.get("ename") or _UNTOLD[0]), str(content.get("evalue") or "")
     if name == "SystemExit" and value in _GOOD_EXITS:
         return Ending(state=S.SUCCESS, message="It ended the notebook.", ends_notebook=True)
-    if cell.may_raise:
+    if cell.may_raise and content.get("state") != "crashed":
         return Ending(state=S.SUCCESS, message=f"It raised {name}, as it may.")
+    if content.get("state") == "crashed":
+        return _process_died(cell, name, value)
     traceback = _COLOURS.sub("", "\n".join(map(str, content.get("traceback") or ())))
     return _failed(cell, name, value, traceback, adds_error=(name, value))
+
+
+def _process_died(cell: Judged, name: str, how: str) -> Ending:
+    """The process that the cell had for itself has died; the kernel lives on."""
+    return Ending(
+        state=S.CRASHED,
+        message=f"{cell.label} crashed: {_short(how)}",
+        error=CellError(cell.path, cell.number, name, how),
+        details={"error": name},
+        log=how,
+        adds_error=(name, how),
+    )
 
 
 def too_late(cell: Judged, timeout_s: float, *, was_stopped: Stopped) -> Ending:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.errors import WorkerDied
 from notebook_flows.session.publishing import Publisher
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ MESSAGE = "notebook_flows_task"
 """The type of the message that tells how a task cell has ended."""
 TEXT_MESSAGE = "notebook_flows_text"
 """The type of the message with text that several tasks may have written, past Python: ``name`` and ``text``."""
-SUCCESS, FAILED = "success", "failed"
+SUCCESS, FAILED, CRASHED = "success", "failed", "crashed"
 
 
 @dataclass(kw_only=True)
@@ -85,7 +86,7 @@ class ServedAttempt:
         told: dict[str, Any] = {
             "task": self.name,
             "attempt": self.number,
-            "state": SUCCESS if self.error is None else FAILED,
+            "state": _state_of(self.error),
             "started_us": self._began_us,
             "ended_us": time_ns() // 1000,
             "execution_count": self.sink.execution_count,
@@ -100,6 +101,12 @@ class ServedAttempt:
         """As it was shown in the cell."""
         shown = next((one for one in reversed(self.sink.outputs) if one["output_type"] == "error"), None)
         return {key: shown[key] for key in ("ename", "evalue", "traceback")} if shown is not None else _told(error)
+
+
+def _state_of(error: BaseException | None) -> str:
+    if error is None:
+        return SUCCESS
+    return CRASHED if isinstance(error, WorkerDied) else FAILED
 
 
 def publish(kernel: Any, parent: Any, told: dict[str, Any]) -> None:

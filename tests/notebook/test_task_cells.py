@@ -326,9 +326,24 @@ def test_a_task_in_a_process_of_its_own_hands_its_values_back_and_may_die_alone(
 
     done = run_notebook(write("import os\nhome = os.getpid()", one, die, "print(away != home)"))
 
-    assert states(done) == [S.SUCCESS, S.SUCCESS, S.FAILED, S.SUCCESS]
+    assert states(done) == [S.SUCCESS, S.SUCCESS, S.CRASHED, S.SUCCESS]
     assert [printed(cell) for cell in cells_of(done)[1:]] == ["here\n", "", "True\n"]
-    assert "Cell 3 failed" in str(done.error)
+    assert "Cell 3 crashed" in str(done.error)
+    assert "code 7" in str(done.error)
+    assert event_log().task_runs(done.run_id)[2].state is S.CRASHED
+
+
+def test_a_task_whose_process_dies_is_tried_again_as_often_as_it_says(write: Any, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    once = (
+        "%%task once --retries 1 --retry-delay 0 --executor processes\nimport os, pathlib\n"
+        f"mark = pathlib.Path({str(mark)!r})\nif not mark.exists():\n    mark.touch()\n    os._exit(7)\nx = 1"
+    )
+
+    done = run_notebook(write(once, "print(x)"))
+
+    assert states(done) == [S.SUCCESS, S.SUCCESS]
+    assert printed(cells_of(done)[1]) == "1\n"
 
 
 def test_a_process_whose_time_is_up_is_killed(write: Any, tmp_path: Path) -> None:

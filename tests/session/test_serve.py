@@ -328,7 +328,7 @@ def test_a_process_that_dies_takes_nobody_with_it(client: Client) -> None:
 
     end = client.run("1", executor="processes")
 
-    assert (end["state"], end["ename"]) == ("failed", "WorkerDied")
+    assert (end["state"], end["ename"]) == ("crashed", "WorkerDied")
     assert "exited with code 3" in end["evalue"]
     assert client.run("2")["state"] == "success"
     assert client.text_of("3") == "1\n"
