@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 PREFIX = "NOTEBOOK_FLOWS_"
 FILE = "notebook_flows.toml"
 HISTORY_CHOICES = ("on", "off", "memory")
+CACHE_CHOICES = ("on", "off", "refresh")
+KEEP_CHOICES = ("auto", "on", "off")
 _URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 _SERVERS = ("postgresql", "postgres", "postgresql+psycopg")
 _NOT_SETTINGS = frozenset({"CRASH_AT", "PARENT_RUN", "EXAMPLES", "COMPLETE"})
@@ -43,6 +45,12 @@ class Settings:
         store: where the history of runs is kept: a file, or the URL of a database on a PostgreSQL server.
         history: ``on``; ``off``: runs leave no trace; ``memory``: it ends with the process.
         results: the folder for the files of tasks with a ``target``.
+        blobs: where results of more than 64 KiB are kept: a folder, beside the history unless set, or
+            ``s3://BUCKET/PREFIX``.
+        cache: ``on``; ``off``: tasks with ``cache=True`` run as others do; ``refresh``: they run, and their results are
+            kept anew.
+        keep_results: whether runs keep the results of all their tasks, so that they can be resumed: ``on``, ``off``, or
+            ``auto``: those of the command line do.
         keep_days: runs that ended longer ago are forgotten; 0 keeps all.
         origins: where each that is not a default was set: a variable, or ``key in file``.
     """
@@ -50,6 +58,9 @@ class Settings:
     store: Path | str
     history: str
     results: Path
+    blobs: Path | str
+    cache: str = "on"
+    keep_results: str = "auto"
     keep_days: float = 90.0
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -92,6 +103,9 @@ def settings_from(environment: Mapping[str, str] | None = None, folder: Path | N
     for name, place in (("store", "history.sqlite"), ("results", "results")):
         if name not in values:
             values[name] = data_folder() / place
+    if "blobs" not in values:
+        store = values["store"]
+        values["blobs"] = (store.parent if isinstance(store, Path) else data_folder()) / "blobs"
     return Settings(
         **{"history": "on", **values},
         origins={name: one.origin for name, one in given.items()},
@@ -215,14 +229,23 @@ def _store(given: Given) -> Path | str:
     return text
 
 
-def _history(given: Given) -> str:
-    value = {True: "on", False: "off"}.get(given.value, given.value) if isinstance(given.value, bool) else given.value
-    told = str(value).lower()
-    if told not in HISTORY_CHOICES:
-        raise SettingsError(
-            f"{given.origin} is {value!r}; it can be on, off or memory.{did_you_mean(told, HISTORY_CHOICES)}"
+def _blobs(given: Given) -> Path | str:
+    text = _text(given, "the path of a folder, or s3://BUCKET/PREFIX")
+    return text if text.startswith("s3://") else _path(given)
+
+
+def _one_of(*choices: str) -> Callable[[Given], str]:
+    def read(given: Given) -> str:
+        value = (
+            {True: "on", False: "off"}.get(given.value, given.value) if isinstance(given.value, bool) else given.value
         )
-    return told
+        told = str(value).lower()
+        if told not in choices:
+            listed = f"{', '.join(choices[:-1])} or {choices[-1]}"
+            raise SettingsError(f"{given.origin} is {value!r}; it can be {listed}.{did_you_mean(told, choices)}")
+        return told
+
+    return read
 
 
 def _keep_days(given: Given) -> float:
@@ -253,8 +276,11 @@ def _text(given: Given, what: str) -> str:
 
 _READ: dict[str, Callable[[Given], Any]] = {
     "store": _store,
-    "history": _history,
+    "history": _one_of(*HISTORY_CHOICES),
     "results": _path,
+    "blobs": _blobs,
+    "cache": _one_of(*CACHE_CHOICES),
+    "keep_results": _one_of(*KEEP_CHOICES),
     "keep_days": _keep_days,
 }
 """Every setting, by its key in a file; the variable is the same in capitals, after the prefix."""

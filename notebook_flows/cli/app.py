@@ -17,8 +17,10 @@ _COMMANDS = {
     "params": "List the parameters of a notebook or a flow.",
     "runs": "List the runs in the history, newest first.",
     "logs": "Print what a run, or one task of it, has logged.",
+    "resume": "Go on with a run that failed, crashed or was cancelled.",
     "cancel": "Stop a run that another process is running.",
     "store": "Look at the history itself: info, upgrade, check, prune, export.",
+    "cache": "List, remove, clean and verify the results that runs leave to one another.",
     "doctor": "Check this installation, the history and the settings.",
     "version": "Print the versions.",
 }

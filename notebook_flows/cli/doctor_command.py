@@ -139,6 +139,9 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         "history": settings.history,
         "store": settings.store_name,
         "results": str(settings.results),
+        "blobs": str(settings.blobs),
+        "cache": settings.cache,
+        "keep_results": settings.keep_results,
         "keep_days": f"{settings.keep_days:g}",
     }
     for name, value in told.items():

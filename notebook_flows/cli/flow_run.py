@@ -44,6 +44,8 @@ class Wishes(NamedTuple):
     is_quiet: bool
     first: str = ""
     only: Sequence[str] = ()
+    resume: str | None = None
+    keeps_results: bool | None = None
 
 
 def run_flow_of(target: Target, wishes: Wishes) -> Exit:
@@ -55,6 +57,7 @@ def run_flow_of(target: Target, wishes: Wishes) -> Exit:
     from notebook_flows.core.parameter import Constant, Parameter
     from notebook_flows.executors import from_name
     from notebook_flows.workspace import run_flow
+    from notebook_flows.workspace.environment import begun_from
 
     flow = flow_in(target)
     values = values_for(flow, given_from(wishes.parameters))
@@ -69,7 +72,7 @@ def run_flow_of(target: Target, wishes: Wishes) -> Exit:
     watch.views.append(view)
     stops = Stops(is_asked=cancel_asked(run_id, wishes.history), says=view.say_stopping)
     try:
-        with told_warnings(), stops, view:
+        with told_warnings(), stops, view, begun_from(f"{target.path}:{target.flow_name or flow.name}"):
             try:
                 run_flow(
                     flow,
@@ -80,6 +83,8 @@ def run_flow_of(target: Target, wishes: Wishes) -> Exit:
                     history=wishes.history,
                     observers=[stops, watch],
                     task_states=left_out(flow, wishes.first, wishes.only),
+                    keep_results=_keeps_results(wishes),
+                    resume=wishes.resume,
                 )
             finally:
                 wait_for_notebooks()
@@ -88,6 +93,15 @@ def run_flow_of(target: Target, wishes: Wishes) -> Exit:
     _tell(flow, watch, run_id, wishes)
     sys.stdout.flush()
     return stops.reason if stops.reason is not None else exit_of_state(watch.state)
+
+
+def _keeps_results(wishes: Wishes) -> bool | None:
+    """Runs of the command line keep their results, so that they can be resumed, unless it is said otherwise."""
+    from notebook_flows.settings import settings_from
+
+    if wishes.keeps_results is not None or settings_from().keep_results != "auto":
+        return wishes.keeps_results
+    return True if _has_history(wishes.history) else None
 
 
 def wait_for_notebooks() -> None:
@@ -107,7 +121,10 @@ def _tell(flow: Flow, watch: Watch, run_id: str, wishes: Wishes) -> None:
     if wishes.is_quiet and exit_of_state(watch.state) is Exit.SUCCESS:
         return
     kept = {**picture, **kept_in_history(run_id, wishes.history)}
-    tell_ending(screen.stderr(), ending_of(watch, flow.name, kept, commands_for_more(run_id, watch, wishes.history)))
+    more = commands_for_more(run_id, watch, wishes.history)
+    if more and wishes.keeps_results is not False and exit_of_state(watch.state) is not Exit.SUCCESS:
+        more.append(f"notebook-flows resume {run_id[:SHORT_ID]}")
+    tell_ending(screen.stderr(), ending_of(watch, flow.name, kept, more))
 
 
 def _has_history(history: bool | None) -> bool:

@@ -619,7 +619,8 @@ class Flow:
             runner_cls: kept for code written for Prefect 1; must be None.
             **kwargs: parameters by name, and: ``executor``; ``task_states`` {task: a State to begin with, whose task
                 does not run if it is final}; ``context``, more keys for `notebook_flows.context`; ``flow_run_name``;
-                ``flow_run_id``; ``history``, False to leave no trace.
+                ``flow_run_id``; ``history``, False to leave no trace; ``keep_results``, True to keep the result of each
+                task; ``resume``, the id of a run that did, or "latest", to go on with.
         Returns:
             The flow's State; its ``result`` is {task: State}, and ``state.result[task].result`` is a task's value.
         Raises:

@@ -44,6 +44,14 @@ def fit(option: str, value: Any, task_name: str) -> Any:
     elif option == "cache_for":
         if not isinstance(value, timedelta):
             what = "a timedelta"
+    elif option == "cache":
+        if not isinstance(value, bool) and not (isinstance(value, timedelta) and value > timedelta(0)):
+            what = "True, False, or how long results may be used: a positive timedelta"
+    elif option == "version":
+        if isinstance(value, bool) or not isinstance(value, (str, int)):
+            what = "a text or a whole number"
+        else:
+            value = str(value)
     elif option == "cache_key":
         if not isinstance(value, str):
             what = "a text"

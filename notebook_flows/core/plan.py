@@ -88,7 +88,13 @@ class Plan:
 
 
 def planned(
-    flow: Flow, graph: Graph, tasks: Sequence[Task], *, presets: Mapping[int, S], resumed: frozenset[int]
+    flow: Flow,
+    graph: Graph,
+    tasks: Sequence[Task],
+    *,
+    presets: Mapping[int, S],
+    resumed: frozenset[int],
+    kept: frozenset[int] = frozenset(),
 ) -> Plan:
     """The plan of a whole flow.
 
@@ -98,6 +104,7 @@ def planned(
         tasks: its n tasks, in the graph's order.
         presets: tasks that do not run, and how they stand.
         resumed: tasks that a person has told to go on.
+        kept: tasks whose results are kept for other runs.
     """
     judges: dict[int, Callable[[Counts], Verdict] | None] = {}
     complaints: dict[int, str] = {}
@@ -120,6 +127,8 @@ def planned(
         if tags and task.tags:
             limits.setdefault(number, []).extend(tags[tag] for tag in sorted(task.tags) if tag in tags)
         plain.append(all_plain and is_plain(task))
+    for number in kept:
+        plain[number] = False
     number_of = {task: number for number, task in enumerate(tasks)} if flow._reference_tasks else {}
     references: Sequence[int]
     if flow._reference_tasks:

@@ -61,6 +61,9 @@ class Task:
         task_run_name: a name for each of its runs: a template of the context's keys, or a function of them.
         nout: how many values it returns, for ``a, b = task()``.
         map_limit: how many of its children may run at once, when mapped.
+        cache: its result may be taken from any earlier run in which its code and inputs were the same, for ever or for
+            a timedelta; for tasks that do nothing but make their result.
+        version: declared by you; another one makes earlier results unfit.
     Attributes:
         auto_generated: made by notebook_flows, such as the list in ``total([a, b])``.
     """
@@ -86,6 +89,8 @@ class Task:
     task_run_name: str | Callable[..., str] | None = None
     nout: int | None = None
     map_limit: int | None = None
+    cache: bool | timedelta = False
+    version: str | None = None
     auto_generated: bool = False
     is_mapped: bool = False
 
@@ -119,6 +124,8 @@ class Task:
         *,
         retry_jitter: float = 0.0,
         map_limit: int | None = None,
+        cache: bool | timedelta = False,
+        version: str | int | None = None,
     ) -> None:
         self.name = name or type(self).__name__
         if slug is not None:
@@ -133,6 +140,10 @@ class Task:
         if not skip_on_upstream_skip:
             self.skip_on_upstream_skip = False
         self._set_cache(cache_for, cache_validator, cache_key)
+        if cache is not False:
+            self.cache = fit("cache", cache, self.name)
+        if version is not None:
+            self.version = fit("version", version, self.name)
         handlers = [] if state_handlers is None else [*fit("state_handlers", state_handlers, self.name)]
         if on_failure is not None:
             handlers.append(failure_handler(fit("on_failure", on_failure, self.name)))

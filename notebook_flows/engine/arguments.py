@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_FAILED, S
 from notebook_flows.core.mapping import element_at, why_unmappable
+from notebook_flows.engine.call import Stored
 from notebook_flows.engine.timeouts import is_for_others
 from notebook_flows.engine.wording import LONGEST_MESSAGE, bounded, short
 
@@ -74,7 +75,8 @@ class Arguments:
                 arguments[key] = self._of_children(upstream)
                 gathered = (*gathered, key)
             else:
-                arguments[key] = values[upstream]
+                value = values[upstream]
+                arguments[key] = self._ledger.value(upstream) if type(value) is Stored else value
         return arguments, gathered
 
     def of_child(self, node: int, index: int) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -93,16 +95,21 @@ class Arguments:
                 arguments[key] = self._of_children(one.upstream)
                 gathered = (*gathered, key)
             else:
-                arguments[key] = self._ledger.values[one.upstream]
+                arguments[key] = self._value(one.upstream)
         return arguments, gathered
+
+    def _value(self, number: int) -> Any:
+        """The value of a task run; what the store has is loaded once, for all who want it."""
+        value = self._ledger.values[number]
+        return self._ledger.value(number) if type(value) is Stored else value
 
     def _of_children(self, node: int) -> list[Any]:
         children = self._run.children[node]
-        return self._ledger.values[children.first : children.first + children.width]
+        return [self._value(number) for number in range(children.first, children.first + children.width)]
 
     def _element(self, one: Input, index: int) -> Any:
         if one.upstream in self._run.children and not one.is_flattened:
-            return self._ledger.values[self._run.children[one.upstream].first + index]
+            return self._value(self._run.children[one.upstream].first + index)
         elements = self._elements(one)
         return elements[index] if type(elements) is list else element_at(elements, index)
 

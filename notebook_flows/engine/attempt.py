@@ -101,7 +101,7 @@ async def perform_async(call: Call) -> Outcome:
             raise
         if forks_before != forks.count or type(value) is CoroutineType:
             value = _unexpected(call, value, forks_before)
-        return settled(call, kept(call, value), started_us)
+        return _with_result(call, settled(call, kept(call, value), started_us))
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise
     except BaseException as error:  # as in `perform`
@@ -134,7 +134,16 @@ def _with_all(call: Call, arguments: dict[str, Any], started_us: int, attempt: A
 
     with _printed(attempt) if task.log_stdout else nullcontext():
         value = in_time(call.timeout_s, attempt, run)
-    return settled(call, kept(call, value), started_us)
+    return _with_result(call, settled(call, kept(call, value), started_us))
+
+
+def _with_result(call: Call, outcome: Outcome) -> Outcome:
+    """The outcome, once its result is kept for other runs, where that is wanted."""
+    keeper = call.facts.keeper
+    if keeper is None or outcome.state is not _SUCCESS:
+        return outcome
+    said = keeper.keep(call.task_key, outcome.value)
+    return outcome if said is None else outcome._replace(details={**(outcome.details or {}), "kept": said})
 
 
 def _before(call: Call, started_us: int) -> Outcome | None:

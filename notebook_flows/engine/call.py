@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from notebook_flows.core.lifecycle import S
     from notebook_flows.core.task import Task
+    from notebook_flows.engine.ports import ResultKeeper, ResultLoader
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,35 @@ class Pickled:
         return pickle.loads(self.data)
 
 
+class Stored:
+    """A value that an earlier run has kept, and that nobody has asked for yet.
+
+    Attributes:
+        reference: to it, as the event has it.
+        inline: its content, where the history has it.
+        store: what loads it.
+    """
+
+    __slots__ = ("inline", "reference", "store")
+
+    def __init__(self, reference: Mapping[str, Any], inline: bytes | None, store: ResultLoader) -> None:
+        self.reference = reference
+        self.inline = inline
+        self.store = store
+
+    def load(self) -> Any:
+        """The value itself, made anew at each call.
+
+        Raises:
+            StoreError: it is gone, damaged, or does not load here.
+        """
+        return self.store.load(self.reference, self.inline)
+
+
 def unwrapped(value: Any) -> Any:
-    """The value, loaded if it still is in another process's bytes."""
-    return value.load() if type(value) is Pickled else value
+    """The value, loaded if it still is in another process's bytes, or in the store."""
+    kind = type(value)
+    return value.load() if kind is Pickled or kind is Stored else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +73,7 @@ class RunFacts:
             parameters, scheduled start time, ...), without the per-task ones.
         keeps_results: the flow has a ``result``, so values without a ``target`` go there too.
         results: where values with a ``target`` go, unless their task says otherwise; picklable.
+        keeper: keeps results for other runs, where that is wanted; picklable.
     """
 
     run_id: str
@@ -53,6 +81,7 @@ class RunFacts:
     context: Mapping[str, Any]
     results: Any = None
     keeps_results: bool = False
+    keeper: ResultKeeper | None = None
 
 
 @dataclass(slots=True)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.task import Task
     from notebook_flows.engine.call import Call, Outcome, RunFacts
     from notebook_flows.engine.coroutines import CoroutineLane
-    from notebook_flows.engine.ports import Executor, Observer, RunLog, WaitingClock
+    from notebook_flows.engine.ports import Executor, Observer, Reuse, RunLog, WaitingClock
     from notebook_flows.engine.results import Ledger
 
 BACKLOG = 1024
@@ -77,6 +77,7 @@ class Engine:
         raise_errors: an exception of a task ends the run and is raised.
         task_contexts: {task: more keys of the context, for it alone}.
         observers: are told of all events, before they are committed.
+        reuse: knows what need not run, and what to keep; None: everything runs, and nothing is kept.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Engine:
         raise_errors: bool = False,
         task_contexts: Mapping[Task, Mapping[str, Any]] | None = None,
         observers: Sequence[Observer] = (),
+        reuse: Reuse | None = None,
     ) -> None:
         self.run = run
         self.flow = flow
@@ -106,6 +108,8 @@ class Engine:
         self.ledger = ledger
         self.timeout_s = timeout_s
         self.raise_errors = raise_errors
+        self._reuse = reuse
+        self._looks_at = frozenset[int]() if reuse is None else reuse.looks_at
         self.error_to_raise: BaseException | None = None
         self.final_state: api.State | None = None
         self._size = len(tasks)
@@ -301,6 +305,8 @@ class Engine:
     def _start(self, command: Start) -> None:
         number = command.number
         task = self.tasks[number if number < self._size else self.run.place_of(number)[0]]
+        if self._looks_at and self._need_not_run(number):
+            return
         try:
             call = self._preparation.make(number, task)
             if not call.is_plain and task.cache_for is not None and self._from_cache(number, task, call):
@@ -336,6 +342,19 @@ class Engine:
             self._lane = CoroutineLane(self._inbox, self.facts)
         self._show(call.ref, self.clock.now_us())
         self._lane.submit(call)
+
+    def _need_not_run(self, number: int) -> bool:
+        """Whether an earlier run has left its result; then that is recorded."""
+        node, index = self.run.place_of(number)
+        if self._reuse is None or node not in self._looks_at:
+            return False
+        if self.run.attempt[number] or number in self.run.loops:  # it has begun already, and goes on by itself
+            return False
+        taken = self._reuse.find(number, node, index)
+        if taken is None:
+            return False
+        self._verdicts.take(number, taken)
+        return True
 
     def _from_cache(self, number: int, task: Task, call: Call) -> bool:
         found = RECENT.find(task, call.arguments, self.facts.context.get("parameters", {}), self.clock.now_us())
@@ -384,6 +403,11 @@ class Engine:
     def _take_unusual(self, outcome: Outcome, node: int, index: int) -> None:
         number, new = outcome.ref, outcome.state
         data = dict(outcome.details or {})
+        if "kept" in data:
+            kept = data.pop("kept")
+            if self._reuse is not None:
+                took_us = outcome.ended_us - outcome.started_us
+                data["result"] = self._reuse.ended(number, node, index, kept, took_us)
         if "rest_us" in data:  # by our clock, not the worker's
             data["due_us"] = self.clock.now_us() + data.pop("rest_us")
         if outcome.message:
@@ -539,6 +563,8 @@ class Engine:
         except Exception:  # an executor of the user's own, say; the end is recorded all the same
             logging.getLogger(__name__).exception("The executor %s did not stop well.", self.executor.name)
         self._record.hand_over()
+        if self._reuse is not None:
+            self._reuse.close()
         try:
             self.log.close(PATIENCE_S if is_interrupted else None)
         except StoreError as error:

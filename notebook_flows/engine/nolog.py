@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from notebook_flows.core.events import Event
     from notebook_flows.engine.call import LogLine
-    from notebook_flows.engine.ports import Request, RunInfo
+    from notebook_flows.engine.ports import KeptContent, Request, RunInfo
 
 
 class NoRunLog:
@@ -19,6 +19,9 @@ class NoRunLog:
         """Forget them."""
 
     def add_log_lines(self, lines: Sequence[LogLine]) -> None:
+        """Forget them."""
+
+    def keep(self, contents: Sequence[KeptContent]) -> None:
         """Forget them."""
 
     def may_start(self) -> bool:

@@ -29,6 +29,8 @@ OPTIONS = (
     "flow_run_name",
     "history",
     "scheduled_start_time",
+    "keep_results",
+    "resume",
 )
 
 
@@ -108,6 +110,13 @@ def _check_options(options: Mapping[str, Any]) -> None:
             f"flow.run(): `history` is {shown(history)}; it can be True, False (the run leaves no trace), or None: "
             "then NOTEBOOK_FLOWS_HISTORY decides."
         )
+    keeps = get("keep_results")
+    if keeps is not None and not isinstance(keeps, bool):
+        raise RunOptionError(
+            f"flow.run(): `keep_results` is {shown(keeps)}; it can be True, False, or None: then "
+            "NOTEBOOK_FLOWS_KEEP_RESULTS decides."
+        )
+    _must_be("resume", get("resume"), str, "the id of a run, or 'latest'")
     _must_be("state", get("state"), State, "a state")
     _must_be("context", get("context"), Mapping, "a mapping of names to values")
     _must_be("task_contexts", get("task_contexts"), Mapping, "a mapping of tasks to mappings")

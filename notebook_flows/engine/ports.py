@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from notebook_flows.core.events import Event
+    from notebook_flows.core.lifecycle import S
     from notebook_flows.core.run import Run
     from notebook_flows.engine.bell import Bell
     from notebook_flows.engine.call import Call, LogLine, Outcome, RunFacts
@@ -78,6 +79,127 @@ class Request:
     payload: Mapping[str, Any]
 
 
+class KeptContent(NamedTuple):
+    """What the history takes over beside the events that refer to it, in the same transaction or an earlier one.
+
+    Attributes:
+        sha256: of the content.
+        content: small enough to lie in the history; None: it lies elsewhere.
+        key: under which other runs may find it; None: it is for this run alone, and what resumes it.
+        found: what they find, as JSON; see `KnownResult`.
+    """
+
+    sha256: str
+    content: bytes | None
+    key: str | None = None
+    found: Mapping[str, Any] | None = None
+
+
+class KnownResult(NamedTuple):
+    """A result that some run has kept under a key.
+
+    Attributes:
+        key: under which it was kept.
+        run_id: of the run that made it.
+        task: its slug.
+        index: the child's number below a mapped task, or -1.
+        took_us: how long that took.
+        created_us: when.
+        reference: to its content; with ``content``, the fingerprint of the value.
+        inline: its content, where the history has it.
+    """
+
+    key: str
+    run_id: str
+    task: str
+    index: int  # type: ignore[assignment] # hides tuple.index, which nobody needs here
+    took_us: int
+    created_us: int
+    reference: Mapping[str, Any]
+    inline: bytes | None
+
+
+class KnownResults(Protocol):
+    """What a history knows of results of earlier runs; for one thread."""
+
+    def find(self, key: str) -> KnownResult | None:
+        """The result under this key, if there is one."""
+
+    def content(self, sha256: str) -> bytes | None:
+        """Content that lies in the history; None: it does not."""
+
+    def close(self) -> None:
+        """Look no more."""
+
+
+class ResultLoader(Protocol):
+    """Loads kept results."""
+
+    def load(self, reference: Mapping[str, Any], inline: bytes | None = None) -> Any:
+        """The value behind a reference.
+
+        Raises:
+            StoreError: it is gone, damaged, or does not load here.
+        """
+
+
+class ResultKeeper(Protocol):
+    """Keeps results, in whatever thread or process they come about; it pickles."""
+
+    def keep(self, task_key: int, value: Any) -> dict[str, Any] | None:
+        """Keep the result of a task.
+
+        Returns:
+            ``result``, the reference for the event, and ``inline``, content for the history; or ``why`` it cannot be
+            kept; None: this task's results are not to be kept.
+        """
+
+
+class Taken(NamedTuple):
+    """What becomes of a task run that need not run.
+
+    Attributes:
+        state: how it stands.
+        value: its result, usually `engine.call.Stored`.
+        message: where it is from.
+        data: more for the event.
+    """
+
+    state: S
+    value: Any
+    message: str
+    data: Mapping[str, Any]
+
+
+class Reuse(Protocol):
+    """What earlier runs have left that this one can use, and what this one leaves to others.
+
+    Attributes:
+        looks_at: the tasks about which it has something to say.
+    """
+
+    looks_at: frozenset[int]
+
+    def find(self, number: int, node: int, index: int) -> Taken | None:
+        """A result that makes it needless to run this task run, which is about to start; None: run it."""
+
+    def ended(self, number: int, node: int, index: int, kept: Mapping[str, Any], took_us: int) -> Mapping[str, Any]:
+        """It has run, and its result was kept, or not.
+
+        Args:
+            number: of the task run.
+            node: its task.
+            index: the child's number below a mapped task, or -1.
+            kept: what the keeper has said.
+            took_us: how long it took.
+        Returns:
+            What its event says of the result. Content that goes into the history has been handed to it.
+        """
+
+    def close(self) -> None:
+        """The run has ended."""
+
+
 class RunLog(Protocol):
     """The history of one run, owned by this process until `close`.
 
@@ -94,6 +216,9 @@ class RunLog(Protocol):
 
     def add_log_lines(self, lines: Sequence[LogLine]) -> None:
         """Take log lines over; they are committed with the next group."""
+
+    def keep(self, contents: Sequence[KeptContent]) -> None:
+        """Take contents over; they are committed before, or with, the events that are appended after this."""
 
     def may_start(self) -> bool:
         """Whether new tasks may start: False while the log cannot be written."""

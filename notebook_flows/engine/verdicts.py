@@ -10,6 +10,7 @@ from notebook_flows.core.context import context
 from notebook_flows.core.events import UNMAPPED, Kind
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.arguments import UnmappableError
+from notebook_flows.engine.call import unwrapped
 from notebook_flows.engine.endings import retry_details
 from notebook_flows.engine.handlers import handled
 from notebook_flows.engine.timeouts import is_for_others
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from notebook_flows.engine.arguments import Arguments
     from notebook_flows.engine.call import RunFacts
     from notebook_flows.engine.interrupts import Interrupts
-    from notebook_flows.engine.ports import WaitingClock
+    from notebook_flows.engine.ports import Taken, WaitingClock
     from notebook_flows.engine.preparation import Preparation
     from notebook_flows.engine.record import Record
     from notebook_flows.engine.results import Ledger
@@ -121,6 +122,18 @@ class Verdicts:
                 self.mark_state(number, settled, proposed=type(proposed).__name__)
                 return
         self.settle(number, state, reason, value, None)
+
+    def take(self, number: int, taken: Taken) -> None:
+        """Record that it need not run; the task's handlers see it as well."""
+        task = self._tasks[self._run.place_of(number)[0]]
+        if task.state_handlers:
+            proposed = api.class_of(taken.state)(message=taken.message, result=unwrapped(taken.value))
+            with context(self._facts.context), self._interrupts.user_code():
+                settled = handled(task, api.Pending(), proposed)
+            if settled is not proposed:
+                self.mark_state(number, settled, proposed=type(proposed).__name__)
+                return
+        self.settle(number, taken.state, taken.message, taken.value, taken.data)
 
     def mark_state(self, number: int, state: api.State, proposed: str | None = None) -> None:
         """Record a state that the user's own code has made; ``proposed`` names the one that it has replaced."""

@@ -81,15 +81,11 @@ def key_of(code: str, inputs: Mapping[str, str], *, version: str = "", serialize
         version: what the user has declared.
         serializer: how the result is to be written.
     """
-    hashing = blake2b(digest_size=SIZE)
     parts = [f"notebook_flows {RULES}", code, version, serializer]
     for name in sorted(inputs):
         parts += (name, inputs[name])
-    for part in parts:
-        content = part.encode("utf-8", "surrogatepass")
-        hashing.update(b"%d," % len(content))
-        hashing.update(content)
-    return hashing.hexdigest()
+    written = "".join([f"{len(part)},{part}" for part in parts])
+    return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=SIZE).hexdigest()
 
 
 __all__ = ["LASTING", "RULES", "Fingerprints", "Unhashable", "fingerprint", "key_of", "named"]

@@ -99,6 +99,16 @@ class BlobBucket:
             return True
         raise StoreUnavailable(f"Results in {self.location} cannot be written: others write the same one all the time.")
 
+    def size_of(self, name: str) -> int | None:
+        """How many bytes it has."""
+        try:
+            size: int = self._client.head_object(Bucket=self.bucket, Key=self._key(name))["ContentLength"]
+        except Exception as error:
+            if _code_of(error) in _MISSING:
+                return None
+            raise self._told(error, "read") from error
+        return size
+
     def get(self, name: str) -> bytes:
         """The content."""
         try:

@@ -84,6 +84,15 @@ class BlobFolder:
         make_private_folder(folder)
         sync_folder(self.folder)
 
+    def size_of(self, name: str) -> int | None:
+        """How many bytes it has."""
+        try:
+            return self.path_of(name).stat().st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._told(error, "read") from error
+
     def get(self, name: str) -> bytes:
         """The content."""
         path = self.path_of(name)

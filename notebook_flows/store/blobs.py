@@ -51,6 +51,13 @@ class Blobs(Protocol):
             StoreError: it cannot be kept; nothing half-written is left under its name.
         """
 
+    def size_of(self, name: str) -> int | None:
+        """How many bytes it has; None: it is not there.
+
+        Raises:
+            StoreError: it cannot be looked at.
+        """
+
     def get(self, name: str) -> bytes:
         """The content.
 

@@ -9,6 +9,7 @@ from notebook_flows.store import pruning, sweeping
 from notebook_flows.store.checking import rebuild
 from notebook_flows.store.encoding import clean_text, to_json
 from notebook_flows.store.filesystem import make_private_folder
+from notebook_flows.store.kept import mark_used
 from notebook_flows.store.locks import lock_of_run, this_process
 from notebook_flows.store.reader import find_run
 from notebook_flows.store.runlog import StoredRunLog
@@ -17,12 +18,13 @@ from notebook_flows.store.writer import Writer, writer_of
 from notebook_flows.store.writing import forget_unbegun, insert_request, insert_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from notebook_flows.core.events import Event
     from notebook_flows.core.lifecycle import S
     from notebook_flows.engine.ports import Clock, RunInfo
+    from notebook_flows.store.kept import KeptReader
     from notebook_flows.store.place import Connection, Place
     from notebook_flows.store.reader import Reader
     from notebook_flows.store.rows import LogRow, RunRow, TaskRunRow
@@ -118,6 +120,15 @@ class StoredEventLog:
         now_us = self._clock.now_us()
         values = (now_us, clean_text(verb), to_json(payload or {}))
         return self._call(run_id, lambda connection: insert_request(connection, find_run(connection, run_id), values))
+
+    def known_results(self) -> KeptReader:
+        """What is known of results of earlier runs; for one thread, that closes it."""
+        raise NotImplementedError
+
+    def used(self, keys: Sequence[str]) -> None:
+        """These results were of use just now."""
+        now_us = self._clock.now_us()
+        self._writer.later(lambda connection: mark_used(connection, keys, now_us))
 
     def _call(self, run_id: str, function: Callable[[Connection], T]) -> T:
         self._reader.run_no(run_id)  # raises for an unknown run, before a history is made for it

@@ -9,6 +9,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from notebook_flows.errors import StoreError
 from notebook_flows.store.blobs import BlobDamaged, NoSuchBlob
 from notebook_flows.store.formats import Encoded, decode, encode
 
@@ -62,6 +63,13 @@ class ResultStore:
         self.blobs.put(name, encoded.content)
         reference["in"] = "blobs"
         return Kept(reference, None)
+
+    def has(self, reference: Mapping[str, Any]) -> bool:
+        """Whether content that lies in the blobs is there, as long as it was written; it is not read for that."""
+        try:
+            return self.blobs.size_of(reference["sha256"]) == int(reference["size"])
+        except StoreError:
+            return False
 
     def load(self, reference: Mapping[str, Any], inline: bytes | None = None, *, may_unpickle: bool = True) -> Any:
         """The value behind a reference, made anew at each call.

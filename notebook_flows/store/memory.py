@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.engine.clock import SystemClock
-from notebook_flows.engine.ports import Request
+from notebook_flows.engine.ports import KnownResult, Request
 from notebook_flows.errors import NoSuchRun, StaleOwnerError, StoreError, did_you_mean
 from notebook_flows.store.encoding import Batch, RunChange, encode, state_of
 from notebook_flows.store.locks import this_process
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from notebook_flows.core.events import Event
     from notebook_flows.engine.call import LogLine
-    from notebook_flows.engine.ports import Clock, RunInfo
+    from notebook_flows.engine.ports import Clock, KeptContent, RunInfo
 
 _DAY_US = 86_400 * 1_000_000
 
@@ -54,10 +54,39 @@ class _Kept:
         self.events.extend(events[len(told) :])
 
 
+class MemoryKept:
+    """Fits `engine.ports.KnownResults`: results that end with the process, and the keys to find them."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, bytes] = {}
+        self._keys: dict[str, KnownResult] = {}
+
+    def add(self, contents: Sequence[KeptContent]) -> None:
+        """Take contents over."""
+        for one in contents:
+            if one.content is not None:
+                self._contents[one.sha256] = one.content
+            if one.key is not None and one.found is not None:
+                self._keys[one.key] = KnownResult(key=one.key, inline=None, **one.found)
+
+    def find(self, key: str) -> KnownResult | None:
+        """The result under this key."""
+        found = self._keys.get(key)
+        return None if found is None else found._replace(inline=self._contents.get(found.reference["sha256"]))
+
+    def content(self, sha256: str) -> bytes | None:
+        """Content by its hash."""
+        return self._contents.get(sha256)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
 class MemoryRunLog:
     """Fits `engine.ports.RunLog`."""
 
-    def __init__(self, kept: _Kept, guard: threading.RLock) -> None:
+    def __init__(self, kept: _Kept, guard: threading.RLock, results: MemoryKept) -> None:
+        self._results = results
         self.run_id = kept.info.run_id
         self._kept = kept
         self._guard = guard
@@ -85,6 +114,12 @@ class MemoryRunLog:
         with self._guard:
             if not self._closed and self._epoch == self._kept.owner_epoch:
                 self._kept.lines.extend(lines)
+
+    def keep(self, contents: Sequence[KeptContent]) -> None:
+        """Take contents of results over."""
+        with self._guard:
+            self._refuse_if_stale()
+            self._results.add(contents)
 
     def may_start(self) -> bool:
         """Always: memory can be written."""
@@ -122,6 +157,14 @@ class MemoryEventLog:
         self._guard = threading.RLock()
         self._runs: dict[str, _Kept] = {}
         self._request_number = 0
+        self._results = MemoryKept()
+
+    def known_results(self) -> MemoryKept:
+        """What is known of results of earlier runs."""
+        return self._results
+
+    def used(self, keys: Sequence[str]) -> None:
+        """Nothing is ever removed from here for its age."""
 
     def begin(self, info: RunInfo) -> MemoryRunLog:
         """Open a new run."""
@@ -129,7 +172,7 @@ class MemoryEventLog:
             if info.run_id in self._runs:
                 raise StoreError(f"Run {info.run_id} is in the history already.")
             kept = self._runs[info.run_id] = _Kept(info, self._clock.now_us())
-            return MemoryRunLog(kept, self._guard)
+            return MemoryRunLog(kept, self._guard, self._results)
 
     def request(self, run_id: str, verb: str, payload: Mapping[str, Any] | None = None) -> int:
         """Ask something of a run; returns the request's number."""

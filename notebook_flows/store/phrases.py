@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import S
-from notebook_flows.store import writing
+from notebook_flows.store import kept, writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,15 @@ WHERE state NOT IN ({S.EXPANDED:d}, {S.MAPPED:d}) OR NOT EXISTS (
 GROUP BY state
 """  # noqa: S608 - numbers of our own
 
+_EACH, _TEXTS = "SELECT value FROM json_each(?{})", "SELECT json_array_elements_text(?{}::json)"
 _SAID_AGAIN = {
+    kept.CONTENT_TABLE: kept.CONTENT_TABLE.replace("BLOB", "BYTEA").replace("INTEGER", "BIGINT"),
+    kept.CACHED_TABLE: kept.CACHED_TABLE.replace("INTEGER", "BIGINT").replace(" WITHOUT ROWID", ""),
+    kept.HAS_TABLES: "SELECT 1 WHERE to_regclass('cached') IS NOT NULL",
+    kept.MARK_USED: kept.MARK_USED.replace(_EACH.format(2), _TEXTS.format(2)),
+    kept.FORGET: kept.FORGET.replace(_EACH.format(1), _TEXTS.format(1)),
+    kept.FORGET_CONTENT: kept.FORGET_CONTENT.replace(_EACH.format(1), _TEXTS.format(1)),
+    kept.REFERENCES: kept.REFERENCES.replace("json_extract(result, '$.sha256')", "result::json->>'sha256'"),
     writing.EVENTS: _EVENTS,
     writing.PLAIN: _PLAIN,
     writing.OTHER: _OTHER,

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.clock import SystemClock
+from notebook_flows.errors import StoreError
 from notebook_flows.store.checking import pieces
 from notebook_flows.store.encoding import Batch, encode
 from notebook_flows.store.eventlog import StoredEventLog
+from notebook_flows.store.kept import KeptReader, UnreadableError, has_tables
 from notebook_flows.store.memory import task_rows
 from notebook_flows.store.reader import Reader
 from notebook_flows.store.serverplace import PostgresPlace
@@ -67,6 +69,24 @@ class PostgresReader(Reader):
         return f"Run {run_id}: its rows do not say what its events say; rebuild_projections({run_id!r}) puts it right."
 
 
+class ServerKeptReader(KeptReader):
+    """Reads what is kept on a server, by the connections that its place keeps for that."""
+
+    def __init__(self, place: PostgresPlace) -> None:
+        super().__init__(place.path)
+        self._place = place
+
+    def _rows(self, statement: str, *values: Any) -> list[Any]:
+        try:
+            with self._place.reading() as connection:
+                if connection is None or not has_tables(connection):
+                    return []
+                found: list[Any] = connection.execute(statement, values).fetchall()
+                return found
+        except StoreError as error:
+            raise UnreadableError(str(error)) from error
+
+
 class PostgresEventLog(StoredEventLog):
     """A history on a server, shared by everybody who may use it.
 
@@ -87,6 +107,10 @@ class PostgresEventLog(StoredEventLog):
     ) -> None:
         place = PostgresPlace(address_of(url), home)
         super().__init__(place, lambda: PostgresReader(place), clock or SystemClock(), rest)
+
+    def known_results(self) -> KeptReader:
+        """What is known of results of earlier runs; for one thread, that closes it."""
+        return ServerKeptReader(self.place)
 
     def describe(self) -> str:
         """The server, its version, and the size of the tables."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from notebook_flows.engine.call import LogLine
 from notebook_flows.errors import StaleOwnerError, StoreError, StoreUnavailable
 from notebook_flows.store.encoding import Batch, PlainEvent, encode, lightened, whole
+from notebook_flows.store.kept import write_kept
 from notebook_flows.store.spool import Spool
 from notebook_flows.store.writing import AlreadyTold, same_events, stored_bodies, write_batch, write_lines
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from notebook_flows.core.events import Event
-    from notebook_flows.engine.ports import Clock, Request
+    from notebook_flows.engine.ports import Clock, KeptContent, Request
     from notebook_flows.store.locks import FileLock
     from notebook_flows.store.place import Connection
     from notebook_flows.store.reader import Reader
@@ -25,6 +26,8 @@ QUEUE_LIMIT = 50_000
 
 BATCH_LIMIT = 10_000
 LOOK_EVERY_S = 0.5
+KEPT_LIMIT = 1_000
+"""Contents that may wait, each of 64 KiB at most."""
 
 
 class StoredRunLog:
@@ -54,6 +57,8 @@ class StoredRunLog:
         self._lines: list[LogLine] = []
         self._lines_committed = 0
         self._lines_dropped = 0
+        self._kept: list[KeptContent] = []
+        self._kept_batch = 0
         self._batch: Batch | None = None
         self._line_batch: list[LogLine] = []
         self._looked_s = clock.monotonic_s()
@@ -109,6 +114,16 @@ class StoredRunLog:
         if self._writer.asleep:
             self._writer.wake()
 
+    def keep(self, contents: Sequence[KeptContent]) -> None:
+        """Take contents of results over; they are committed no later than the events that are appended after this."""
+        if self._error is not None or self._closed:
+            return
+        self._kept.extend(contents)
+        if self._writer.asleep:
+            self._writer.wake()
+        if len(self._kept) > KEPT_LIMIT:
+            self._wait_until(lambda: len(self._kept) <= KEPT_LIMIT or self._writer.outage.error is not None)
+
     def may_start(self) -> bool:
         """Whether new tasks may start: False while the history cannot be written.
 
@@ -135,7 +150,8 @@ class StoredRunLog:
         with self._writer.progress:
             last_line = self._lines_committed + len(self._lines)
         is_done = self._wait_until(
-            lambda: self._committed_seq >= last_seq and self._lines_committed >= last_line, patience_s
+            lambda: self._committed_seq >= last_seq and self._lines_committed >= last_line and not self._kept,
+            patience_s,
         )
         if self._error is not None:
             raise self._error
@@ -193,7 +209,7 @@ class StoredRunLog:
 
     def has_queued(self) -> bool:
         """Whether there is something to commit."""
-        return bool(self._events or self._lines) and self._error is None
+        return bool(self._events or self._lines or self._kept) and self._error is None
 
     def queued_events(self) -> list[Event]:
         """The events that are not committed."""
@@ -203,6 +219,7 @@ class StoredRunLog:
         """Encode what the next transaction takes along; nothing if the last one is to be tried again."""
         if self._batch is None and self._events:
             self._batch = encode(self._events[:BATCH_LIMIT], self._committed_seq + 1)
+        self._kept_batch = len(self._kept)  # after the events, which refer to what was taken over before them
         if self._lines_dropped:
             self._lines.append(self._gap())
         if not self._line_batch and self._lines:
@@ -218,6 +235,8 @@ class StoredRunLog:
 
         A run that was taken over writes nothing and fails; the other runs' events are committed.
         """
+        if self._kept_batch:
+            write_kept(connection, self._kept[: self._kept_batch], self._clock.now_us())
         if self._batch is not None:
             try:
                 write_batch(connection, self.run_no, self.owner_epoch, self._batch)
@@ -233,6 +252,8 @@ class StoredRunLog:
         """What was written is committed."""
         if self._error is not None:
             return
+        del self._kept[: self._kept_batch]
+        self._kept_batch = 0
         batch, self._batch = self._batch, None
         if batch is not None:
             del self._events[: batch.last_seq - batch.first_seq + 1]
@@ -243,7 +264,7 @@ class StoredRunLog:
         if count:
             self._lines_committed += count
             del self._lines[:count]
-        if self._closes_itself and not self._events and not self._lines:
+        if self._closes_itself and not self._events and not self._lines and not self._kept:
             self._give_up()
 
     def fail(self, error: StoreError) -> None:

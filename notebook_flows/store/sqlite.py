@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from notebook_flows.engine.clock import SystemClock
 from notebook_flows.store.checking import problems_of
 from notebook_flows.store.eventlog import StoredEventLog
+from notebook_flows.store.kept import KeptReader
 from notebook_flows.store.place import SqlitePlace
 from notebook_flows.store.reader import Reader
 
@@ -32,6 +33,10 @@ class SqliteEventLog(StoredEventLog):
     ) -> None:
         place = SqlitePlace(Path(path).expanduser().absolute())
         super().__init__(place, lambda: Reader(place.path), clock or SystemClock(), rest)
+
+    def known_results(self) -> KeptReader:
+        """What is known of results of earlier runs; for one thread, that closes it."""
+        return KeptReader(self.path)
 
     def describe(self) -> str:
         """The file and its size."""

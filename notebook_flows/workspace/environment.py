@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows._version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 def environment() -> dict[str, Any]:
@@ -19,7 +21,21 @@ def environment() -> dict[str, Any]:
         commit = git_commit(Path.cwd())
     except OSError:  # the working directory is gone
         commit = None
-    return {**_versions(), "git_commit": commit}
+    file = _file.get()
+    return {**_versions(), "git_commit": commit, **({"file": file} if file else {})}
+
+
+_file: ContextVar[str] = ContextVar("notebook_flows.file", default="")
+
+
+@contextmanager
+def begun_from(file: str) -> Iterator[None]:
+    """Inside, runs say that they are of a flow in this file: a path, a colon, and the flow's name."""
+    token = _file.set(file)
+    try:
+        yield
+    finally:
+        _file.reset(token)
 
 
 @cache

@@ -39,6 +39,14 @@ def run_flow(
         raise RunOptionError(f"flow.run(): `clock` has to be a clock, such as SystemClock(), not {shown(clock)}.")
     given, options = told_apart(flow, parameters, keywords)
     options["observers"] = checked_observers(observers)
+    wanted = options.pop("resume", None)
+    if wanted is not None:
+        from notebook_flows.workspace.histories import log_for
+        from notebook_flows.workspace.resuming import parameters_of, source_of
+
+        source = source_of(log_for(options.get("history")), flow, wanted)
+        given = parameters_of(source, flow, given)
+        return run_once(flow, completed(flow, given), now, resumes=source, **options)
     if flow.schedule is None or run_on_schedule is False:
         return run_once(flow, completed(flow, given), now, **options)
     return _run_on_schedule(flow, given, now, **options)

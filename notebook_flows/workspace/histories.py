@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
+import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from notebook_flows.errors import StoreError
+from notebook_flows.errors import StoreError, StoreUnavailable
 from notebook_flows.settings import data_folder, settings_from
+from notebook_flows.store.filesystem import make_private_folder, open_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from notebook_flows.engine.ports import EventLog, WaitingClock
     from notebook_flows.store.eventlog import StoredEventLog
+    from notebook_flows.store.keeping import ResultStore
     from notebook_flows.store.memory import MemoryEventLog
 
 DAY_S = 86_400
@@ -96,6 +100,54 @@ def default_results() -> Any:
     from notebook_flows.store.results import LocalResult
 
     return LocalResult(settings_from().results)
+
+
+def result_store() -> ResultStore:
+    """Where the results are kept that other runs may take."""
+    from notebook_flows.store.keeping import ResultStore, blobs_at
+
+    settings = settings_from()
+    if _surroundings.get() is not None or settings.history == "memory":
+        return ResultStore(blobs_at(settings.blobs), most_inline=sys.maxsize)  # all of it ends with the history
+    return ResultStore(blobs_at(settings.blobs))
+
+
+def secret_key() -> bytes:
+    """With which secrets are hashed for keys: made once for each history, beside it, and for its owner only."""
+    settings = settings_from()
+    if _surroundings.get() is not None or settings.history == "memory":
+        return _key_of_process()
+    folder = settings.store.parent if isinstance(settings.store, Path) else data_folder()
+    path = folder / "secrets.key"
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        pass  # made now
+    try:
+        return _made_key(path)
+    except OSError as error:
+        raise StoreUnavailable(f"The key for secrets cannot be kept in {path}: {error.strerror}.") from error
+
+
+def _made_key(path: Path) -> bytes:
+    make_private_folder(path.parent)
+    aside = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    with os.fdopen(open_private(aside, os.O_WRONLY | os.O_EXCL), "wb") as file:
+        file.write(secrets.token_bytes(32))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(aside, path)  # fails if another process was faster: then its key counts
+    except FileExistsError:
+        pass  # as said
+    finally:
+        aside.unlink()
+    return path.read_bytes()
+
+
+@cache
+def _key_of_process() -> bytes:
+    return secrets.token_bytes(32)
 
 
 def forget_old_runs(histories: EventLog, clock: WaitingClock) -> None:

@@ -23,6 +23,7 @@ from notebook_flows.engine.results import Ledger, TaskStates
 from notebook_flows.errors import FlowError
 from notebook_flows.workspace.environment import environment
 from notebook_flows.workspace.histories import default_results, forget_old_runs, log_for
+from notebook_flows.workspace.keeping import keeper_for, keeping_of, reuse_for
 from notebook_flows.workspace.run_context import run_context
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.plan import Plan
     from notebook_flows.core.task import Task
     from notebook_flows.engine.ports import Executor, Observer, WaitingClock
+    from notebook_flows.workspace.resuming import Source
 
 PARENT_RUN = "NOTEBOOK_FLOWS_PARENT_RUN"
 """The environment variable by which flows in a kernel learn which run of its notebook they are inside of."""
@@ -54,6 +56,8 @@ def run_once(
     history: bool | None = None,
     scheduled_start_time: datetime | None = None,
     observers: Sequence[Observer] = (),
+    keep_results: bool | None = None,
+    resumes: Source | None = None,
 ) -> api.State:
     """Run a flow once, to its end; see `Flow.run` for what may be asked, and for what is raised.
 
@@ -71,6 +75,8 @@ def run_once(
         history: False: leave no trace; None: as the settings say.
         scheduled_start_time: when it was due.
         observers: are told of all events.
+        keep_results: keep those of all tasks, so that it can be resumed; None: as the settings say.
+        resumes: the run that this one goes on with.
     """
     graph = compiled(flow)
     begun = _begun(flow, state)
@@ -79,8 +85,10 @@ def run_once(
     if context and context.get("resume"):
         resumed = frozenset(range(len(tasks)))
     slugs = list(flow.slugs.values())
+    histories = log_for(history)
+    keeping = keeping_of(tasks, histories, keep_results=keep_results, resumes=resumes)
     with no_collection():
-        plan = planned(flow, graph, tasks, presets=presets, resumed=resumed)
+        plan = planned(flow, graph, tasks, presets=presets, resumed=resumed, kept=keeping.kept)
         run = Run(plan)
         known_graph = graph_as_json(graph, plan.names, slugs, plan)
     if begun.is_finished():
@@ -88,12 +96,14 @@ def run_once(
     run_id = checked_run_id(flow_run_id) if flow_run_id is not None else uuid.uuid4().hex
     name = flow_run_name or f"{flow.name}-{run_id[:6]}"
     place = _executor(executor if executor is not None else flow.executor)
+    keeper = keeper_for(keeping)
     facts = RunFacts(
         run_id=run_id,
         flow_name=flow.name,
         context=run_context(flow, given, run_id, name, clock, scheduled_start_time, context or {}),
         keeps_results=flow.result is not None,
         results=flow.result if flow.result is not None else default_results(),
+        keeper=keeper,
     )
     ledger = _ledger_with(run, known)
     parent = current_attempt()
@@ -111,10 +121,21 @@ def run_once(
     )
     keys_of_tasks = {flow._member(task): dict(keys) for task, keys in (task_contexts or {}).items()}
     pid = os.getpid()
-    histories = log_for(history)
     forget_old_runs(histories, clock)
     log = histories.begin(info)
     try:
+        reuse = reuse_for(
+            keeping,
+            keeper,
+            flow=flow,
+            tasks=tasks,
+            run=run,
+            ledger=ledger,
+            info=info,
+            log=log,
+            history=histories,
+            resumes=resumes,
+        )
         engine = Engine(
             run=run,
             flow=flow,
@@ -129,6 +150,7 @@ def run_once(
             raise_errors=bool(context_here.get("raise_on_exception")),
             task_contexts=keys_of_tasks,
             observers=observers,
+            reuse=reuse,
         )
         with caught(run_id, log.add_log_lines):
             engine.run_to_end(_first_event(info, plan))

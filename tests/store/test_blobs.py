@@ -66,6 +66,7 @@ def gives_back_what_it_was_given(blobs: Blobs) -> None:
     for content in (b"", b"x", bytes(range(256)) * 1000):
         assert blobs.put(name_of(content), content)
         assert blobs.get(name_of(content)) == content
+        assert blobs.size_of(name_of(content)) == len(content)
 
 
 def says_whether_it_is_new(blobs: Blobs) -> None:
@@ -76,6 +77,7 @@ def says_whether_it_is_new(blobs: Blobs) -> None:
 def says_what_is_not_there(blobs: Blobs) -> None:
     with pytest.raises(NoSuchBlob, match="any more"):
         blobs.get(name_of(b"never"))
+    assert blobs.size_of(name_of(b"never")) is None
     assert blobs.remove(name_of(b"never")) is False
 
 

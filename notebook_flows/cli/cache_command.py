@@ -1,0 +1,208 @@
+"""``notebook-flows cache``: the results that runs leave to one another."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from notebook_flows.cli.exits import Exit
+from notebook_flows.cli.guard import command
+from notebook_flows.cli.history import SHORT_ID, echo_json
+from notebook_flows.cli.times import iso, local
+from notebook_flows.errors import StoreError
+
+if TYPE_CHECKING:
+    from notebook_flows.engine.ports import KnownResult
+    from notebook_flows.store.eventlog import StoredEventLog
+
+SHORT_KEY = 12
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+
+
+@click.group("cache")
+def command_line() -> None:
+    """Look after the results of tasks with cache=True."""
+
+
+def _history() -> StoredEventLog:
+    from notebook_flows.store.eventlog import StoredEventLog
+    from notebook_flows.workspace import event_log
+
+    log = event_log()
+    if not isinstance(log, StoredEventLog):
+        raise StoreError("The history is in memory only, so nothing is kept for other runs.")
+    return log
+
+
+def _all(log: StoredEventLog, task: str | None) -> list[KnownResult]:
+    reader = log.known_results()
+    try:
+        return [one for one in reader.all() if task is None or task in {one.task, one.task.rsplit("-", 1)[0]}]
+    finally:
+        reader.close()
+
+
+@command("ls")
+@click.option("--task", metavar="NAME", help="Only results of this task.")
+@click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
+def ls(task: str | None, wants_json: bool) -> None:
+    """List the results, the newest first."""
+    from notebook_flows.cli import screen
+    from notebook_flows.views.text import printable
+
+    rows = _all(_history(), task)
+    if wants_json:
+        echo_json([_as_json(one) for one in rows])
+        return
+    if not rows:
+        click.echo("Nothing is cached. Tasks with @task(cache=True) leave their results to later runs.", err=True)
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("key", "task", "made", "took", "size", "run"):
+        table.add_column(title, justify="right" if title in {"took", "size"} else "left", no_wrap=True)
+    for one in rows:
+        name = printable(one.task) + (f"[{one.index}]" if one.index >= 0 else "")
+        table.add_row(
+            one.key[:SHORT_KEY],
+            name,
+            local(one.created_us),
+            f"{one.took_us / 1e6:.1f} s",
+            told_bytes(one.reference["size"]),
+            one.run_id[:SHORT_ID],
+        )
+    screen.stdout().print(table)
+    total = sum({one.reference["sha256"]: one.reference["size"] for one in rows}.values())
+    click.echo(f"{len(rows)} results, {told_bytes(total)}.", err=True)
+
+
+def _as_json(one: KnownResult) -> dict[str, Any]:
+    return {
+        "key": one.key,
+        "task": one.task,
+        "index": None if one.index < 0 else one.index,
+        "run_id": one.run_id,
+        "made": iso(one.created_us),
+        "took_s": one.took_us / 1e6,
+        **{name: one.reference[name] for name in ("format", "size", "sha256", "in")},
+    }
+
+
+@command("rm")
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option("--task", metavar="NAME", help="All results of this task.")
+@click.option("--all", "wants_all", is_flag=True, help="All results.")
+@click.pass_context
+def rm(ctx: click.Context, keys: tuple[str, ...], task: str | None, wants_all: bool) -> None:
+    """Forget results, by key or the beginning of one; their tasks run again. `gc` frees the space."""
+    from notebook_flows.store.cleaning import forget
+
+    if not keys and task is None and not wants_all:
+        raise click.UsageError("Say which: KEYs, --task NAME, or --all.", ctx)
+    log = _history()
+    rows = _all(log, task)
+    if not wants_all and task is None:
+        unknown = [key for key in keys if not any(one.key.startswith(key) for one in rows)]
+        if unknown:
+            raise StoreError(f"There is no result {unknown[0]!r}. `notebook-flows cache ls` lists them.")
+        rows = [one for one in rows if one.key.startswith(keys)]
+    count = forget(log._writer, [one.key for one in rows]) if rows else 0
+    click.echo(f"{count} {'result is' if count == 1 else 'results are'} forgotten.", err=True)
+
+
+def days(text: str) -> float:
+    """A number of days.
+
+    >>> days("30d"), days("12h")
+    (30.0, 0.5)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([dhw]?)", text.strip().lower())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no time such as 30d, 12h or 4w.")
+    return float(found[1]) * {"h": 1 / 24, "w": 7}.get(found[2], 1)
+
+
+def size(text: str) -> int:
+    """A number of bytes.
+
+    >>> size("5GB"), size("100 k")
+    (5000000000, 100000)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", text.strip().lower())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no size such as 500MB or 5GB.")
+    return int(float(found[1]) * _UNITS[found[2]])
+
+
+def told_bytes(count: int) -> str:
+    """A size for people.
+
+    >>> told_bytes(512), told_bytes(65_536), told_bytes(5_000_000_000)
+    ('512 B', '65.5 kB', '5.0 GB')
+    """
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+@command("gc")
+@click.option(
+    "--older-than", type=days, default="30d", show_default=True, metavar="TIME", help="Of no use for so long."
+)
+@click.option("--max-size", type=size, metavar="SIZE", help="Keep at most so much, what was of use last.")
+def gc(older_than: float, max_size: int | None) -> None:
+    """Remove results that were of no use for long, and content that nothing refers to; what is younger than a day stays."""
+    from notebook_flows.store.cleaning import clean
+    from notebook_flows.workspace.histories import result_store
+
+    log = _history()
+    if not log.place.is_begun():
+        click.echo("There is no history yet, and nothing to clean.", err=True)
+        return
+    cleaned = clean(
+        log._writer,
+        result_store().blobs,
+        now_us=time.time_ns() // 1000,
+        keep_days=older_than,
+        most_bytes=max_size,
+    )
+    click.echo(
+        f"{cleaned.keys} results are forgotten, {cleaned.contents} contents removed: "
+        f"{told_bytes(cleaned.freed_bytes)} are free.",
+        err=True,
+    )
+
+
+@command("verify")
+@click.option("--remove", is_flag=True, help="Forget what is damaged, so that its tasks run again.")
+@click.pass_context
+def verify(ctx: click.Context, remove: bool) -> None:
+    """Read every result, and say which are gone or damaged. The exit code is 1 if there is one."""
+    from notebook_flows.store.cleaning import damaged, forget
+    from notebook_flows.workspace.histories import result_store
+
+    log = _history()
+    reader = log.known_results()
+    try:
+        count = len(reader.all())
+        found = damaged(reader, result_store().blobs)
+    finally:
+        reader.close()
+    for key, sentence in found.items():
+        click.echo(f"{key[:SHORT_KEY]}  {sentence}")
+    if found and remove:
+        forget(log._writer, list(found))
+    click.echo(f"{count} results, {len(found)} damaged{' and forgotten' if found and remove else ''}.", err=True)
+    if found and not remove:
+        ctx.exit(Exit.FAILED)
+
+
+for one in (ls, rm, gc, verify):
+    command_line.add_command(one)

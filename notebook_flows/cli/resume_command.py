@@ -1,0 +1,60 @@
+"""``notebook-flows resume``."""
+
+from __future__ import annotations
+
+import click
+
+from notebook_flows.cli.guard import command
+from notebook_flows.cli.history import SHORT_ID, complete_run, run_named
+from notebook_flows.errors import FlowError
+
+
+class NoFile(FlowError):  # noqa: N818 - the sentence that people read
+    """It is not known which file a run is of."""
+
+
+@command("resume")
+@click.argument("run", default="latest", shell_complete=complete_run)
+@click.option("--file", metavar="FILE.py[:FLOW]", help="The file with the flow, if it has another place now.")
+@click.option("-p", "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter again.")
+@click.option("-x", "--executor", metavar="NAME", help="Where tasks run: local, threads, threads:8, processes:4.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing unless it fails.")
+@click.pass_context
+def command_line(
+    ctx: click.Context, run: str, file: str | None, parameters: tuple[str, ...], executor: str | None, quiet: bool
+) -> None:
+    """Go on with a run that failed, crashed or was cancelled: what it has done is not done again.
+
+    RUN is a run's id, the beginning of one, or `latest`. The flow is loaded anew from its file. A task runs if it has not
+    succeeded in RUN, if its code or what it is given is another now, or if its result is needed and was not kept. The
+    parameters are those of RUN, but for what -p sets; secrets have to be given again.
+    """
+    from notebook_flows.cli.flow_run import Wishes, run_flow_of
+    from notebook_flows.cli.loading import target_of
+    from notebook_flows.workspace import event_log
+
+    log = event_log()
+    log.sweep()
+    row = run_named(log, run)
+    place = file or row.environment.get("file")
+    if not place:
+        raise NoFile(
+            f"The history does not say from which file run {row.run_id[:SHORT_ID]} of flow {row.flow!r} was. "
+            f"Say it: notebook-flows resume {row.run_id[:SHORT_ID]} --file FILE.py"
+        )
+    target = target_of(str(place))
+    if target.is_notebook:
+        raise NoFile(
+            f"Run {row.run_id[:SHORT_ID]} is of the notebook {target.path.name}; runs of notebooks cannot be gone on "
+            f"with yet. Run a part of it: notebook-flows run {target.path.name} --from CELL"
+        )
+    wishes = Wishes(
+        parameters=parameters,
+        executor=executor,
+        timeout_s=None,
+        history=None,
+        picture=None,
+        is_quiet=quiet,
+        resume=row.run_id,
+    )
+    ctx.exit(run_flow_of(target, wishes))

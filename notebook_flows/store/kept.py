@@ -1,0 +1,166 @@
+"""What a history keeps beside events: small content of results, and the keys under which other runs find results.
+
+Two tables that are made when the first result is kept; a notebook_flows that does not know them leaves them alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.engine.ports import KnownResult
+from notebook_flows.errors import StoreError
+from notebook_flows.store.connection import open_for_reading
+from notebook_flows.store.encoding import clean_text, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from notebook_flows.engine.ports import KeptContent
+    from notebook_flows.store.place import Connection
+
+CONTENT_TABLE = """
+CREATE TABLE IF NOT EXISTS content (
+    sha256   TEXT PRIMARY KEY,
+    content  BLOB NOT NULL,
+    used_us  INTEGER NOT NULL
+)"""
+CACHED_TABLE = """
+CREATE TABLE IF NOT EXISTS cached (
+    key         TEXT PRIMARY KEY,
+    run_id      TEXT NOT NULL,
+    task        TEXT NOT NULL,
+    map_index   INTEGER NOT NULL,
+    took_us     INTEGER NOT NULL,
+    created_us  INTEGER NOT NULL,
+    used_us     INTEGER NOT NULL,
+    sha256      TEXT NOT NULL,
+    size        INTEGER NOT NULL,
+    result      TEXT NOT NULL
+) WITHOUT ROWID"""
+HAS_TABLES = "SELECT 1 FROM sqlite_master WHERE name = 'cached'"
+MARK_USED = """
+UPDATE cached SET used_us = ?1 WHERE key IN (SELECT value FROM json_each(?2)) AND used_us < ?1 - ?3
+"""
+FORGET = "DELETE FROM cached WHERE key IN (SELECT value FROM json_each(?1))"
+FORGET_CONTENT = "DELETE FROM content WHERE sha256 IN (SELECT value FROM json_each(?1))"
+REFERENCES = """
+SELECT DISTINCT json_extract(result, '$.sha256') FROM task_run JOIN run USING (run_no)
+WHERE result IS NOT NULL AND (run.ended_us IS NULL OR run.ended_us >= ?1) AND json_extract(result, '$.sha256') IS NOT NULL
+"""
+USED_EVERY_US = 3_600 * 1_000_000
+_CONTENT = """
+INSERT INTO content (sha256, content, used_us) VALUES (?, ?, ?)
+ON CONFLICT (sha256) DO UPDATE SET used_us = excluded.used_us
+"""
+_CACHED = """
+INSERT INTO cached (key, run_id, task, map_index, took_us, created_us, used_us, sha256, size, result)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET run_id = excluded.run_id, task = excluded.task, map_index = excluded.map_index,
+       took_us = excluded.took_us, created_us = excluded.created_us, used_us = excluded.used_us,
+       sha256 = excluded.sha256, size = excluded.size, result = excluded.result
+"""
+_FIND = """
+SELECT run_id, task, map_index, took_us, created_us, result, content.content
+FROM cached LEFT JOIN content ON content.sha256 = cached.sha256 WHERE cached.key = ?
+"""
+_ALL = "SELECT key, run_id, task, map_index, took_us, created_us, result, NULL FROM cached ORDER BY created_us DESC"
+
+
+class UnreadableError(StoreError):
+    """What is kept cannot be read for the moment."""
+
+
+def has_tables(connection: Connection) -> bool:
+    """Whether results were ever kept in this history."""
+    return connection.execute(HAS_TABLES).fetchone() is not None
+
+
+def write_kept(connection: Connection, contents: Sequence[KeptContent], now_us: int) -> None:
+    """Write contents and keys, within the caller's transaction; what is there already stays."""
+    if not has_tables(connection):
+        connection.execute(CONTENT_TABLE)
+        connection.execute(CACHED_TABLE)
+    for one in contents:
+        if one.content is not None:
+            connection.execute(_CONTENT, (one.sha256, one.content, now_us))
+        if one.key is not None and one.found is not None:
+            found = one.found
+            told = (found["run_id"], clean_text(found["task"]), found["index"], found["took_us"], found["created_us"])
+            reference = found["reference"]
+            connection.execute(_CACHED, (one.key, *told, now_us, one.sha256, reference["size"], to_json(reference)))
+
+
+def mark_used(connection: Connection, keys: Iterable[str], now_us: int) -> None:
+    """These results were of use just now; that is written once an hour at most."""
+    if has_tables(connection):
+        connection.execute(MARK_USED, (now_us, json.dumps(list(keys)), USED_EVERY_US))
+
+
+class KeptReader:
+    """Fits `engine.ports.KnownResults`: reads what a history has kept, through a connection of its own.
+
+    What cannot be read is not known: then its task runs.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+
+    def _rows(self, statement: str, *values: Any) -> list[Any]:
+        if self._connection is None:
+            try:
+                self._connection = open_for_reading(self._path)
+            except sqlite3.Error as error:
+                raise UnreadableError(str(error)) from error
+            if self._connection is None:
+                return []
+        try:
+            return self._connection.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            try:
+                if not has_tables(self._connection):
+                    return []
+            except sqlite3.Error:
+                pass  # the first error says more
+            raise UnreadableError(str(error)) from error
+
+    def find(self, key: str) -> KnownResult | None:
+        """The result under this key."""
+        try:
+            rows = self._rows(_FIND, key)
+        except StoreError:
+            return None
+        return _known(key, *rows[0]) if rows else None
+
+    def content(self, sha256: str) -> bytes | None:
+        """Content that lies in the history."""
+        try:
+            rows = self._rows("SELECT content FROM content WHERE sha256 = ?", sha256)
+        except StoreError:
+            return None
+        return bytes(rows[0][0]) if rows else None
+
+    def all(self) -> list[KnownResult]:
+        """All results that have a key, the newest first, without their content.
+
+        Raises:
+            StoreError: the history cannot be read.
+        """
+        return [_known(*row) for row in self._rows(_ALL)]
+
+    def close(self) -> None:
+        """Close the connection; a later question opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _known(
+    key: str, run_id: str, task: str, index: int, took_us: int, created_us: int, result: str, inline: bytes | None
+) -> KnownResult:
+    return KnownResult(
+        key, run_id, task, index, took_us, created_us, json.loads(result), None if inline is None else bytes(inline)
+    )

@@ -1,0 +1,153 @@
+"""What a run takes from earlier ones, and what it leaves to others: by key for tasks with ``cache``, by name to resume."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core.lifecycle import S
+from notebook_flows.engine.call import Stored
+from notebook_flows.engine.ports import KeptContent, KnownResult, Taken
+from notebook_flows.engine.wording import short
+from notebook_flows.fingerprints import Unhashable
+from notebook_flows.workspace.resuming import said_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from notebook_flows.core.task import Task
+    from notebook_flows.engine.ports import KnownResults, RunLog
+    from notebook_flows.store.keeping import ResultStore
+    from notebook_flows.workspace.inputs import InputPrints
+    from notebook_flows.workspace.resuming import Resumed
+
+_LOGGER = logging.getLogger("notebook_flows.cache")
+
+
+class Reusing:
+    """Fits `engine.ports.Reuse`.
+
+    Args:
+        run_id: of this run.
+        tasks: the n tasks.
+        slugs: of them.
+        prints: makes keys.
+        log: of this run; takes contents over.
+        known: of earlier runs.
+        store: loads what they have kept.
+        cached: the tasks whose results go from run to run.
+        kept: the tasks whose results are kept at all.
+        is_fresh: cached tasks run, and are kept anew.
+        resumed: the run that this one goes on with.
+        used: told, at the end, which keys were of use.
+    """
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        tasks: Sequence[Task],
+        slugs: Sequence[str],
+        prints: InputPrints,
+        log: RunLog,
+        known: KnownResults,
+        store: ResultStore,
+        cached: frozenset[int],
+        kept: frozenset[int],
+        is_fresh: bool,
+        resumed: Resumed | None,
+        used: Callable[[Sequence[str]], Any],
+    ) -> None:
+        self.looks_at = kept
+        self._run_id = run_id
+        self._tasks = tasks
+        self._slugs = slugs
+        self._prints = prints
+        self._log = log
+        self._known = known
+        self._store = store
+        self._cached = cached
+        self._is_fresh = is_fresh
+        self._resumed = resumed
+        self._tell_used = used
+        self._used: list[str] = []
+        self._keys: dict[int, str] = {}
+        self._told: set[int] = set()
+
+    def find(self, number: int, node: int, index: int) -> Taken | None:
+        """A result that makes it needless to run this task run."""
+        key = self._key(number, node, index)
+        if self._resumed is not None:
+            taken = self._resumed.find(number, node, index, key)
+            if taken is not None:
+                self._remember(number, taken.data.get("result"))
+                return taken
+        if key is None or node not in self._cached or self._is_fresh:
+            return None
+        found = self._known.find(key)
+        if found is None or not self._still_holds(found, self._tasks[node].cache):
+            return None
+        self._used.append(key)
+        self._remember(number, found.reference)
+        data = {"result": {"cached": key}}
+        value = Stored(found.reference, found.inline, self._store)
+        return Taken(S.CACHED, value, said_of(found.run_id, found.took_us), data)
+
+    def _key(self, number: int, node: int, index: int) -> str | None:
+        try:
+            key = self._keys[number] = self._prints.key(number, node, index)
+        except Exception as error:  # Unhashable; and what a value of the user's own raises when it is looked at
+            if node in self._cached and node not in self._told:
+                self._told.add(node)
+                said = str(error) if isinstance(error, Unhashable) else short(error)
+                _LOGGER.warning("Task %r runs, and is not cached: %s.", self._tasks[node].name, said)
+            return None
+        return key
+
+    def _remember(self, number: int, reference: Any) -> None:
+        if reference is not None and "content" in reference:
+            self._prints.content[number] = reference["content"]
+
+    def _still_holds(self, found: KnownResult, allowed: Any) -> bool:
+        """Whether it is young enough, and its content is where it was put."""
+        if isinstance(allowed, timedelta) and time.time_ns() // 1000 - found.created_us > allowed.total_seconds() * 1e6:
+            return False
+        if found.reference["in"] == "history":
+            return found.inline is not None
+        return self._store.has(found.reference)
+
+    def ended(self, number: int, node: int, index: int, kept: Mapping[str, Any], took_us: int) -> Mapping[str, Any]:
+        """It has run, and its result was kept, or not."""
+        if self._resumed is not None:
+            self._resumed.ran(number)
+        key = self._keys.get(number)
+        if "why" in kept:
+            if node in self._cached and node not in self._told:
+                self._told.add(node)
+                _LOGGER.warning("Task %r is not cached: %s", self._tasks[node].name, kept["why"])
+            return {"why": kept["why"]}
+        inline = kept["inline"]
+        reference: dict[str, Any] = kept["result"]
+        self._remember(number, reference)
+        found = None
+        if key is not None and node in self._cached:
+            found = {
+                "run_id": self._run_id,
+                "task": self._slugs[node],
+                "index": index,
+                "took_us": took_us,
+                "created_us": time.time_ns() // 1000,
+                "reference": reference,
+            }
+        if key is not None:
+            reference = {**reference, "key": key, "code": self._prints.code(node)}
+        self._log.keep([KeptContent(reference["sha256"], inline, None if found is None else key, found)])
+        return reference
+
+    def close(self) -> None:
+        """The run has ended."""
+        self._known.close()
+        if self._used:
+            self._tell_used(self._used)

@@ -1,0 +1,40 @@
+"""Each test has a history and a folder of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from notebook_flows.engine.cache import RECENT
+from notebook_flows.workspace.histories import _memory_log, stored_log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(params=["on", "memory"])
+def history(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """With a history on the disk, and in memory."""
+    _memory_log.cache_clear()
+    monkeypatch.setenv("NOTEBOOK_FLOWS_HISTORY", request.param)
+    monkeypatch.setenv("NOTEBOOK_FLOWS_STORE", str(tmp_path / "store" / "history.sqlite"))
+    monkeypatch.setenv("COUNTED", str(tmp_path / "counted"))
+    RECENT.clear()
+    yield request.param
+    if request.param == "on":
+        stored_log(tmp_path / "store" / "history.sqlite").close()
+    stored_log.cache_clear()
+    _memory_log.cache_clear()
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A history on the disk, in this folder."""
+    monkeypatch.setenv("NOTEBOOK_FLOWS_HISTORY", "on")
+    monkeypatch.setenv("NOTEBOOK_FLOWS_STORE", str(tmp_path / "store" / "history.sqlite"))
+    monkeypatch.setenv("COUNTED", str(tmp_path / "counted"))
+    yield tmp_path / "store"
+    stored_log(tmp_path / "store" / "history.sqlite").close()
+    stored_log.cache_clear()

@@ -1,0 +1,346 @@
+"""Tasks with ``cache``: the same code and inputs are run once, whatever run, process or executor asks."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from counted import count, counted
+
+from notebook_flows import Flow, Parameter, task
+from notebook_flows.core.context import context
+from notebook_flows.core.secret import Secret
+from notebook_flows.store.keeping import MOST_INLINE
+from notebook_flows.workspace import event_log
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("history")
+
+
+@task(cache=True)
+def load(n):
+    count("load")
+    return list(range(n))
+
+
+@task(cache=True)
+def total(values):
+    count("total")
+    return sum(values)
+
+
+@task(cache=True)
+def square(x):
+    count("square")
+    return x * x
+
+
+@task(cache=True)
+def big(n):
+    count("big")
+    return "x" * (MOST_INLINE + n)
+
+
+@task(cache=True)
+def length(text):
+    count("length")
+    return len(text)
+
+
+@task
+def plain(x):
+    count("plain")
+    return x
+
+
+def etl() -> tuple[Flow, Any]:
+    with Flow("etl") as flow:
+        n = Parameter("n", default=3)
+        end = total(square.map(load(n)))
+    return flow, end
+
+
+@pytest.mark.parametrize("executor", ["local", "threads:2", "processes:2"])
+def test_the_same_again_is_taken_from_the_run_before(executor: str, history: str) -> None:
+    if history == "memory" and executor.startswith("processes"):
+        executor = "local"
+    flow, end = etl()
+
+    first, first_counts = flow.run(executor=executor), counted()
+    second, second_counts = flow.run(executor=executor), counted()
+
+    assert first_counts == {"load": 1, "square": 3, "total": 1}
+    assert second_counts == {}
+    assert [state.result[end].result for state in (first, second)] == [5, 5]
+    assert second.result[end].is_cached()
+    assert re.match(rf"From run {first.context['flow_run_id'][:8]}", second.result[end].message)
+
+
+def test_another_parameter_runs_what_it_reaches() -> None:
+    flow, end = etl()
+    flow.run()
+    counted()
+
+    state = flow.run(n=4)
+
+    assert counted() == {"load": 1, "square": 1, "total": 1}  # 0, 1 and 4 were squared before
+    assert state.result[end].result == 14
+
+
+def test_an_upstream_that_gives_the_same_again_makes_nothing_run_after_it() -> None:
+    with Flow("cut off") as flow:
+        end = total(plain(load(3)))
+    flow.run()
+    counted()
+
+    flow.run()
+
+    assert counted() == {"plain": 1}
+    assert flow.run().result[end].result == 3
+
+
+def test_another_version_runs_again() -> None:
+    def flow(version: Any) -> Flow:
+        with Flow("versions") as made:
+            load(3, task_args={"version": version})
+        return made
+
+    for version in (None, 1, 1, "2", "2", 1):
+        flow(version).run()
+
+    assert counted() == {"load": 3}
+
+
+def test_other_code_runs_again(tmp_path: Path) -> None:
+    def flow(body: str) -> Flow:
+        names: dict[str, Any] = {"count": count}
+        exec(f"def made(x):\n    count('made')\n    return {body}", names)
+        with Flow("code") as built:
+            task(cache=True)(names["made"])(1)
+        return built
+
+    for body in ("x + 1", "x + 2", "x + 1", "x + 2"):
+        flow(body).run()
+
+    assert counted() == {"made": 2}
+
+
+def test_a_task_without_cache_runs_each_time() -> None:
+    with Flow("plain") as flow:
+        plain(1)
+
+    flow.run()
+    flow.run()
+
+    assert counted() == {"plain": 2}
+
+
+def test_a_result_that_is_too_old_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Flow("old") as flow:
+        load(3, task_args={"cache": timedelta(hours=1)})
+    flow.run()
+    flow.run()
+    from notebook_flows.workspace import reuse
+
+    now_ns = reuse.time.time_ns()
+    monkeypatch.setattr(reuse.time, "time_ns", lambda: now_ns + 3_601 * 10**9)
+    flow.run()
+
+    assert counted() == {"load": 2}
+
+
+def test_a_failure_is_never_taken() -> None:
+    @task(cache=True)
+    def fails(x):
+        count("fails")
+        raise ValueError(x)
+
+    with Flow("fails") as flow:
+        fails(1)
+
+    flow.run()
+    flow.run()
+
+    assert counted() == {"fails": 2}
+
+
+@pytest.mark.parametrize(("choice", "expected"), [("off", {"load": 2}), ("refresh", {"load": 2}), ("on", {"load": 1})])
+def test_the_setting_decides(choice: str, expected: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    with Flow("set") as flow:
+        load(3)
+    monkeypatch.setenv("NOTEBOOK_FLOWS_CACHE", choice)
+
+    flow.run()
+    flow.run()
+
+    assert counted() == expected
+
+
+def test_large_results_are_loaded_only_by_who_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from notebook_flows.store.keeping import ResultStore
+
+    with Flow("large") as flow:
+        end = length(big(1))
+    flow.run()
+    loads: list[int] = []
+    load_it = ResultStore.load
+    monkeypatch.setattr(ResultStore, "load", lambda *a, **k: (loads.append(1), load_it(*a, **k))[1])
+
+    state = flow.run()
+
+    assert loads == []
+    assert state.result[end].result == MOST_INLINE + 1
+    assert counted() == {"big": 1, "length": 1}
+
+
+def test_what_another_task_has_changed_in_place_counts_as_it_is_now() -> None:
+    @task
+    def spoil(values):
+        values.append(100)
+
+    with Flow("changed") as flow:
+        values = load(3)
+        spoiled = spoil(values)
+        end = total(values, upstream_tasks=[spoiled])
+
+    assert [flow.run().result[end].result for _ in range(3)] == [103, 103, 103]
+    assert counted() == {"load": 1, "total": 1}
+
+
+def test_what_has_no_key_runs_again_and_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    @task(cache=True)
+    def reads_context(x):
+        count("reads_context")
+        return context.get("run_id") is not None
+
+    @task(cache=True)
+    def takes_lock(x):
+        count("takes_lock")
+        return 1
+
+    @task
+    def make_thread():
+        return threading.Thread()
+
+    with Flow("unhashable") as flow:
+        reads_context(1)
+        takes_lock(make_thread())
+
+    with caplog.at_level(logging.WARNING):
+        flow.run()
+        flow.run()
+
+    assert counted() == {"reads_context": 2, "takes_lock": 2}
+    assert "Task 'reads_context' runs, and is not cached: task 'reads_context', 'context'" in caplog.text
+    assert "the argument 'x': a 'threading.Thread' is a running thread" in caplog.text
+
+
+def test_what_cannot_be_kept_runs_again_and_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    @task(cache=True)
+    def makes_lock(x):
+        count("makes_lock")
+        return threading.Lock()
+
+    with Flow("unkept") as flow:
+        end = makes_lock(1)
+
+    with caplog.at_level(logging.WARNING):
+        states = [flow.run(), flow.run()]
+
+    assert counted() == {"makes_lock": 2}
+    assert all(state.result[end].is_successful() for state in states)
+    assert "Task 'makes_lock' is not cached: " in caplog.text
+    assert "cannot be pickled" in caplog.text
+
+
+def test_what_is_gone_or_damaged_is_made_again(disk: Path) -> None:
+    with Flow("gone") as flow:
+        end = big(1)
+    flow.run()
+    blob = next(path for path in (disk / "blobs").rglob("*") if path.is_file())
+
+    blob.write_bytes(b"cut short")
+    state = flow.run()
+
+    assert counted() == {"big": 2}
+    assert len(state.result[end].result) == MOST_INLINE + 1
+
+
+def test_a_secret_counts_and_is_nowhere_on_the_disk(disk: Path) -> None:
+    @task(cache=True)
+    def uses(password):
+        count("uses")
+        return len(password.get())
+
+    with Flow("secret") as flow:
+        end = uses(Parameter("password", default=Secret("")))
+
+    for password in ("canary-4711", "canary-4711", "canary-0815"):
+        assert flow.run(password=Secret(password)).result[end].result == 11
+    event_log().close()
+
+    assert counted() == {"uses": 2}
+    written = b"".join(path.read_bytes() for path in disk.rglob("*") if path.is_file())
+    assert b"canary" not in written
+    assert b"uses" in written
+
+
+def test_handlers_see_a_cached_state() -> None:
+    seen: list[str] = []
+
+    def handler(_task: Any, _old: Any, new: Any) -> None:
+        seen.append(type(new).__name__)
+
+    with Flow("handlers") as flow:
+        square(3, task_args={"state_handlers": [handler]})
+    flow.run()
+    seen.clear()
+
+    flow.run()
+
+    assert seen == ["Cached"]
+
+
+def test_an_array_goes_from_run_to_run() -> None:
+    @task(cache=True)
+    def make(n):
+        count("make")
+        return np.arange(n)
+
+    @task(cache=True)
+    def add(a):
+        count("add")
+        return int(a.sum())
+
+    with Flow("arrays") as flow:
+        end = add(make(50_000))
+
+    assert [flow.run().result[end].result for _ in range(2)] == [1_249_975_000] * 2
+    assert counted() == {"make": 1, "add": 1}
+
+
+@pytest.mark.parametrize("option", [{"cache": 1}, {"cache": timedelta(0)}, {"cache": "yes"}, {"version": 1.5}])
+def test_a_wrong_option_fails_where_it_is_written(option: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="The (cache|version) of task 'plain' is "):
+        plain.copy(**option)
+    with pytest.raises(TypeError, match="The (cache|version) of task 'f' is "):
+        task(name="f", **option)(lambda x: x)
+
+
+def test_without_a_history_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NOTEBOOK_FLOWS_HISTORY", "off")
+    with Flow("off") as flow:
+        load(3)
+
+    flow.run()
+    flow.run()
+
+    assert counted() == {"load": 2}
+    assert not (tmp_path / "store").exists()

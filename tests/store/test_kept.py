@@ -1,0 +1,173 @@
+"""What every history promises of the results that it keeps: in a file, in memory, and on a server."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from store_benches import MemoryBench, PostgresBench, SqliteBench
+
+from notebook_flows.core.events import Event, Kind
+from notebook_flows.core.lifecycle import S
+from notebook_flows.engine.ports import KeptContent, RunInfo
+from notebook_flows.store.blob_folder import BlobFolder
+from notebook_flows.store.cleaning import DAY_US, clean, damaged, forget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+RUN = "1" * 32
+
+
+@pytest.fixture(params=["file", "memory", "server"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    made: Any
+    if request.param == "server":
+        made = PostgresBench(tmp_path, request.getfixturevalue("server"))
+    else:
+        made = SqliteBench(tmp_path) if request.param == "file" else MemoryBench(tmp_path)
+    yield made
+    made.close()
+
+
+def kept(content: bytes, key: str | None = None, *, is_inline: bool = True, created_us: int = 1) -> KeptContent:
+    name = sha256(content).hexdigest()
+    where = "history" if is_inline else "blobs"
+    reference = {"format": "json", "size": len(content), "sha256": name, "in": where, "content": "c"}
+    found = {"run_id": RUN, "task": "t", "index": -1, "took_us": 5, "created_us": created_us, "reference": reference}
+    return KeptContent(name, content if is_inline else None, key, None if key is None else found)
+
+
+def begun(log: Any) -> Any:
+    return log.begin(RunInfo(run_id=RUN, flow_name="f", run_name="r", slugs=["t"], executor="local"))
+
+
+def event(seq: int, state: S, data: Any = None) -> Event:
+    return Event(seq, seq, Kind.TASK if data else Kind.RUN, 0 if data else -1, -1, 1, 1, state, data)
+
+
+def test_what_is_kept_is_there_when_the_event_that_refers_to_it_is(bench: Any) -> None:
+    run_log = begun(bench.log)
+    one = kept(b"[1]", "k1")
+    run_log.append([event(1, S.RUNNING)])
+    run_log.keep([one, kept(b"alone")])
+    run_log.append([event(2, S.SUCCESS, {"result": one.found and one.found["reference"]})])
+    run_log.flush()
+
+    known = bench.log.known_results()
+    found = known.find("k1")
+
+    assert (found.run_id, found.task, found.index, found.took_us, found.inline) == (RUN, "t", -1, 5, b"[1]")
+    assert found.reference["sha256"] == one.sha256
+    assert known.content(one.sha256) == b"[1]"
+    assert known.content(sha256(b"alone").hexdigest()) == b"alone"
+    assert known.find("k2") is None
+    assert known.content("0" * 64) is None
+    known.close()
+    run_log.close()
+
+
+def test_nothing_is_known_where_nothing_was_kept(bench: Any) -> None:
+    known = bench.log.known_results()
+    assert known.find("k") is None
+
+    run_log = begun(bench.log)
+    run_log.append([event(1, S.RUNNING)])
+    run_log.flush()
+
+    assert known.find("k") is None
+    assert known.content("0" * 64) is None
+    bench.log.used(["k"])
+    known.close()
+    run_log.close()
+
+
+def test_the_last_result_under_a_key_counts(bench: Any) -> None:
+    run_log = begun(bench.log)
+    run_log.append([event(1, S.RUNNING)])
+    run_log.keep([kept(b"old", "k")])
+    run_log.flush()
+    run_log.keep([kept(b"new", "k"), kept(b"new", "k")])
+    run_log.flush()
+
+    known = bench.log.known_results()
+
+    assert known.find("k").inline == b"new"
+    known.close()
+    run_log.close()
+
+
+def test_many_contents_are_taken_over(bench: Any) -> None:
+    run_log = begun(bench.log)
+    run_log.append([event(1, S.RUNNING)])
+    for number in range(3_000):
+        run_log.keep([kept(f"{number % 100}".encode(), f"k{number}")])
+    run_log.close()
+
+    known = bench.log.known_results()
+
+    assert known.find("k2999").inline == b"99"
+    assert known.find("k0").inline == b"0"
+    known.close()
+
+
+@pytest.mark.parametrize("bench", ["file", "server"], indirect=True)
+def test_cleaning_forgets_what_is_old_or_too_much_and_content_that_nobody_refers_to(bench: Any, tmp_path: Path) -> None:
+    run_log = begun(bench.log)
+    referred = kept(b"referred")
+    reference = {"sha256": referred.sha256, "size": 8, "in": "history", "format": "json"}
+    run_log.append([event(1, S.RUNNING)])
+    run_log.keep([kept(b"12345", "a"), kept(b"67890", "b"), kept(b"nobody's"), referred])
+    run_log.append([event(2, S.SUCCESS, {"result": reference})])
+    run_log.flush()
+    blobs = BlobFolder(tmp_path / "blobs")
+    writer, known = bench.log._writer, bench.log.known_results()
+    soon_us = known.all()[0].created_us + 10**16
+
+    young = clean(writer, blobs, now_us=1, keep_days=30, most_bytes=None)
+    orphan = clean(writer, blobs, now_us=soon_us, keep_days=None, most_bytes=None)
+    too_much = clean(writer, blobs, now_us=soon_us, keep_days=None, most_bytes=5)
+    old = clean(writer, blobs, now_us=soon_us + 40 * DAY_US, keep_days=30, most_bytes=None)
+
+    assert young[:2] == (0, 0)
+    assert orphan == (0, 1, len(b"nobody's"))
+    assert too_much[:2] == (1, 1)
+    assert old[:2] == (1, 1)
+    assert known.content(referred.sha256) == b"referred"
+    known.close()
+    run_log.close()
+
+
+@pytest.mark.parametrize("bench", ["file", "server"], indirect=True)
+def test_keys_are_forgotten_and_damage_is_found(bench: Any, tmp_path: Path) -> None:
+    run_log = begun(bench.log)
+    run_log.append([event(1, S.RUNNING)])
+    run_log.keep([kept(b"1", "a"), kept(b"2", "b"), kept(b"gone", "c", is_inline=False)])
+    run_log.flush()
+    known = bench.log.known_results()
+
+    found = damaged(known, BlobFolder(tmp_path / "blobs"))
+    count = forget(bench.log._writer, ["a", "nothing"])
+
+    assert list(found) == ["c"]
+    assert "any more" in found["c"]
+    assert count == 1
+    assert sorted(one.key for one in known.all()) == ["b", "c"]
+    known.close()
+    run_log.close()
+
+
+def test_a_history_with_results_is_sound_and_can_be_pruned(bench: Any) -> None:
+    run_log = begun(bench.log)
+    run_log.append([event(1, S.RUNNING)])
+    run_log.keep([kept(b"1", "a")])
+    run_log.append([event(2, S.SUCCESS, {"result": {"sha256": "0" * 64}}), event(3, S.SUCCESS)._replace(kind=Kind.RUN)])
+    run_log.close()
+
+    assert bench.log.check() == []
+    assert bench.log.prune(keep_runs=0) == [RUN]
+    known = bench.log.known_results()
+    assert known.find("a").inline == b"1"
+    known.close()
