@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import uuid
 from pathlib import Path
@@ -213,11 +214,14 @@ def _report_template(report: str) -> str:
 
 
 def _clashes(jobs: Sequence[Job]) -> list[str]:
-    """What would be written twice."""
+    """What would be written twice, or over a notebook that is to run."""
+    sources = {os.path.realpath(job.path) for job in jobs}
     seen: dict[Path, str] = {}
     found = []
     for job in jobs:
         for file in filter(None, (job.output, job.report)):
+            if os.path.realpath(file) in sources:
+                found.append(f"{job.name} would be written to {file}, which is a notebook to run. Choose another name.")
             if file in seen:
                 found.append(
                     f"{seen[file]} and {job.name} would both be written to {file}. Give a template with the names of "

@@ -61,13 +61,21 @@ def target_of(text: str) -> Target:
     if path.is_dir():
         raise FileError(f"{path} is a folder. Name a file in it.")
     if not path.is_file():
-        raise FileError(f"There is no file {path}.{_near(path)}")
+        raise FileError(_why_no_file(path))
     target = Target(path.absolute(), flow_name)
     if path.suffix.lower() not in {".py", ".ipynb"}:
         raise FileError(f"{path} is neither a Python file (.py) nor a notebook (.ipynb).")
     if target.is_notebook and flow_name is not None:
         raise FileError(f"{path} is a notebook, which is one flow: leave out {':' + flow_name!r}.")
     return target
+
+
+def _why_no_file(path: Path) -> str:
+    if path.exists():
+        return f"{path} is no ordinary file."
+    if path.is_symlink():
+        return f"{path} is a link to {path.readlink()}, which does not exist."
+    return f"There is no file {path}.{_near(path)}"
 
 
 def _near(path: Path) -> str:

@@ -17,7 +17,7 @@ from notebook_flows.cli.loading import shown
 from notebook_flows.cli.notebook_wishes import is_worth_a_retry, parameters_from
 from notebook_flows.cli.params_command import Row
 from notebook_flows.cli.progress import view_for
-from notebook_flows.cli.report import write_report
+from notebook_flows.cli.report import check_report, write_report
 from notebook_flows.cli.stopping import Stops
 from notebook_flows.cli.summary import ending_of, tell_ending
 from notebook_flows.cli.watch import Watch
@@ -67,6 +67,8 @@ def _run_once(target: Target, wishes: Wishes, more: NotebookWishes, parameters: 
     run_id = uuid.uuid4().hex
     output_path = output_path_for(shown(path), output_file(more.output, shown(path), parameters, run_id))
     report = _report_file(more.report, shown(path), parameters, run_id)
+    if report is not None:
+        check_report(report, shown(path), output_path)
     watch = Watch()
     view = view_for(watch, path.name, is_quiet=wishes.is_quiet)
     watch.views.append(view)

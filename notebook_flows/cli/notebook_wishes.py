@@ -58,7 +58,9 @@ def parameters_from(path: Path, options: Sequence[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     try:
         for one in given_from(options):
-            values[one.name] = from_json(one.text) if one.is_json else _value_or_secret(one.name, one.text)
+            values[one.name] = (
+                _value_from_json(one.name, one.text) if one.is_json else _value_or_secret(one.name, one.text)
+            )
     except ValueError as error:
         if isinstance(error, ParameterError):
             raise
@@ -73,6 +75,13 @@ def parameters_from(path: Path, options: Sequence[str]) -> dict[str, Any]:
             warn_of_open_secret(parameter.name)
             values[parameter.name] = Secret(str(value))
     return {**values, **asked_secrets(declared, values)}
+
+
+def _value_from_json(name: str, text: str) -> Any:
+    try:
+        return from_json(text)
+    except ValueError as error:
+        raise ParameterError(f"Parameter {name!r} {error}") from None
 
 
 def _value_or_secret(name: str, text: str) -> Any:

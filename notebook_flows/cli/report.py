@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from notebook_flows.errors import FlowError
 from notebook_flows.notebook.saving import write_whole
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+class ReportError(FlowError, ValueError):
+    """A page that would take the place of a notebook."""
+
+
+def check_report(report: Path, source: str, output: Path) -> None:
+    """See to it that a page takes neither the place of the notebook that is run, nor of the executed one.
+
+    Raises:
+        ReportError: it would.
+    """
+    if _is_same(report, source):
+        raise ReportError(
+            f"--html {report} is the notebook to run; an input is never overwritten. Choose another name."
+        )
+    if _is_same(report, output):
+        raise ReportError(f"--html {report} is where the executed notebook goes as well. Choose another name.")
+
+
+def _is_same(one: str | Path, other: str | Path) -> bool:
+    """Whether both names mean one file, that may not be there yet."""
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    first, second = Path(one), Path(other)
+    return first.exists() and second.exists() and first.samefile(second)
 
 
 def write_report(notebook: Path, target: Path, *, hides_input: bool) -> dict[str, str]:
@@ -36,7 +61,9 @@ def page_of(notebook: Path, *, hides_input: bool) -> str:
 
     from notebook_flows.notebook.reading import read_notebook
 
-    known = read_notebook(notebook)
+    known = read_notebook(notebook, keeps_marks=True)
+    if hides_input:  # what is left of a cell without outputs is a gap
+        known.cells = [cell for cell in known.cells if cell.cell_type != "code" or cell.outputs]
     exporter: Any = HTMLExporter(  # type: ignore[no-untyped-call] # nbconvert has types in places only
         exclude_input=hides_input, exclude_input_prompt=hides_input, exclude_output_prompt=hides_input
     )

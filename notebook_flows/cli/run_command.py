@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from notebook_flows.cli.guard import command, complete_file
+from notebook_flows.cli.times import Seconds
 
 if TYPE_CHECKING:
     from notebook_flows.cli.exits import Exit
     from notebook_flows.cli.flow_run import Wishes
     from notebook_flows.cli.loading import Target
 
-_SECONDS = click.FloatRange(min=0, min_open=True)
+_SECONDS = Seconds(min=0, min_open=True)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -48,9 +49,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--timeout", type=_SECONDS, metavar="SECONDS", help="How long the whole run may take.")
 @click.option("--cell-timeout", type=_SECONDS, metavar="SECONDS", help="How long each cell of a notebook may take.")
 @click.option("--retries", type=click.IntRange(min=0), metavar="N", help="Run a notebook that fails again.")
-@click.option(
-    "--retry-delay", type=click.FloatRange(min=0), metavar="SECONDS", help="How long to rest before it runs again."
-)
+@click.option("--retry-delay", type=Seconds(min=0), metavar="SECONDS", help="How long to rest before it runs again.")
 @click.option("--strict-shell", is_flag=True, help="A line !command that fails, fails its cell.")
 @click.option("-k", "--kernel", metavar="NAME", help="The kernel of a notebook, instead of its own.")
 @click.option("--cwd", type=_FOLDER, help="The working directory while it runs.")
@@ -135,6 +134,9 @@ def _check(ctx: click.Context, targets: list[Target], options: dict[str, Any]) -
         raise click.UsageError("--no-input leaves code out of the page that --html FILE writes. Give both.", ctx)
     if options["retry_delay"] is not None and not options["retries"]:
         raise click.UsageError("--retry-delay is the rest before each retry: --retries N says how many.", ctx)
+    for option in ("first", "only"):
+        if options[option] is not None and not _names(options[option]):
+            raise click.UsageError(f"--{'from' if option == 'first' else option} names nothing that could run.", ctx)
     if options["first"] and options["only"]:
         raise click.UsageError("--from and --only are two ways to choose: give one of them.", ctx)
     if options["jobs"] is not None and len(targets) == 1 and not options["grid"]:

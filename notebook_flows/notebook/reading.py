@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ MARKER_TAG = "papermill-error-cell-tag"
 
 PICTURE_TAG = "notebook-flows-picture"
 """Of the cell that shows how a run has ended; dropped as well."""
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 CELL_TYPES = ("code", "markdown", "raw")
 
@@ -71,6 +74,8 @@ def notebook_from_text(text: str, path: object = "") -> NotebookNode:
     if major > 4 or major < 1:
         raise NotebookUnreadable(path, f"is in nbformat {major}; 4 is the newest that we can read.")
     try:
+        if major < 1:
+            raise NotebookUnreadable(path, f"says that it is in nbformat {major}, which does not exist.")
         return _upgraded(known, major)
     except Exception as error:  # what old or damaged notebooks make nbformat raise is of many kinds
         raise NotebookUnreadable(path, f"is damaged: {type(error).__name__}: {error}.") from None
@@ -96,6 +101,9 @@ def _upgraded(known: dict[str, Any], major: int) -> NotebookNode:
     for number, cell in enumerate(notebook.cells, 1):
         _mend(cell, number)
         _identify(cell, number, seen, has_ids=has_ids)
+    for name in ("kernelspec", "language_info"):
+        if not isinstance(notebook.metadata.get(name, {}), dict):
+            del notebook.metadata[name]  # it says nothing that anybody could use
     notebook = strip_transient(rejoin_lines(notebook))
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     drop_marks(notebook)
@@ -120,6 +128,10 @@ def _mend(cell: Any, number: int) -> None:
         cell["metadata"] = nbformat.NotebookNode()
     tags = cell["metadata"].get("tags")
     cell["metadata"]["tags"] = [str(tag) for tag in tags] if isinstance(tags, list) else []
+    if cell["cell_type"] == "code" and _HALF.search("".join(cell["source"])):
+        raise ValueError(
+            f"the source of cell {number} has half of a character (a lone surrogate), which no kernel takes"
+        )
     if cell["cell_type"] == "code":
         cell["outputs"] = cell["outputs"] if isinstance(cell.get("outputs"), list) else []
         cell["execution_count"] = cell.get("execution_count")

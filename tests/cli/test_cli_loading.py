@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ def test_a_flow_is_named_by_its_variable_or_its_name(write: Callable[..., Path],
         ("nowhere/two.py", "There is no file nowhere/two.py. Nor is there a folder nowhere."),
         ("none.py", "none.py has no flow: none of its variables is a Flow."),
         ("notes.txt", "notes.txt is neither a Python file (.py) nor a notebook (.ipynb)."),
+        ("lost.ipynb", "lost.ipynb is a link to nowhere.ipynb, which does not exist."),
+        ("pipe.ipynb", "pipe.ipynb is no ordinary file."),
         ("folder", "folder is a folder. Name a file in it."),
         ("n.ipynb:x", "n.ipynb is a notebook, which is one flow: leave out ':x'."),
     ],
@@ -46,6 +49,8 @@ def test_a_slip_is_told_with_what_was_likely_meant(
     write("notes.txt", "")
     write("n.ipynb", "")
     (tmp_path / "folder").mkdir()
+    (tmp_path / "lost.ipynb").symlink_to("nowhere.ipynb")
+    os.mkfifo(tmp_path / "pipe.ipynb")
 
     with pytest.raises(FileError) as raised:
         flow_in(target_of(text))

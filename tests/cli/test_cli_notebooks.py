@@ -331,6 +331,15 @@ def test_a_failing_command_fails_the_run_if_wanted(start: Start, write_notebook:
         (["a.ipynb", "--env-file", "nowhere.env"], "--env-file nowhere.env cannot be read"),
         (["a.ipynb", "--env-file", "etl.py"], "is no NAME=value"),
         (["a.ipynb", "-o", "{regoin}.ipynb"], "Did you mean 'region'?"),
+        (["a.ipynb", "--html", "a.ipynb"], "an input is never overwritten"),
+        (["a.ipynb", "-o", "c.ipynb", "--html", "c.ipynb"], "is where the executed notebook goes as well"),
+        (["a.ipynb", "b.ipynb", "--html", "{name}.ipynb"], "a.ipynb, which is a notebook to run"),
+        (["a.ipynb", "--timeout", "nan"], "nan is no number of seconds"),
+        (["a.ipynb", "--cell-timeout", "inf"], "inf is no number of seconds"),
+        (["a.ipynb", "--retries", "1", "--retry-delay", "inf"], "inf is no number of seconds"),
+        (["a.ipynb", "--only", ""], "--only names nothing"),
+        (["a.ipynb", "--from", " , "], "--from names nothing"),
+        (["a.ipynb", "-p", "region:={"], "Parameter 'region' is no JSON"),
     ],
 )
 def test_a_mistake_is_a_sentence_and_nothing_runs(

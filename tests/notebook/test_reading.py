@@ -58,6 +58,15 @@ def test_a_notebook_with_double_ids_and_without_tags_is_mended() -> None:
     assert [cell.metadata["tags"] for cell in notebook.cells] == [[], []]
 
 
+@pytest.mark.parametrize("nothing", [None, "python3", []])
+def test_a_kernelspec_or_a_language_that_says_nothing_is_left_out(nothing: object) -> None:
+    metadata = {"kernelspec": nothing, "language_info": nothing, "title": "kept"}
+
+    notebook = notebook_from_text(json.dumps({"cells": [], "nbformat": 4, "metadata": metadata}))
+
+    assert notebook.metadata == {"title": "kept"}
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -68,6 +77,11 @@ def test_a_notebook_with_double_ids_and_without_tags_is_mended() -> None:
         ('{"nbformat": 4}', "is damaged: TypeError: it has no list of cells."),
         ('{"nbformat": 4, "cells": [{}]}', "is damaged: ValueError: cell 1 has no cell_type of code, markdown, raw."),
         ('{"nbformat": 3}', "is damaged:"),
+        ('{"nbformat": 0, "cells": []}', "says that it is in nbformat 0, which does not exist."),
+        (
+            r'{"nbformat": 4, "cells": [{"cell_type": "code", "source": "\ud800"}]}',
+            "is damaged: ValueError: the source of cell 1 has half of a character",
+        ),
         ("[" * 100_000, "is not a notebook: its JSON is nested too deeply."),
     ],
 )
