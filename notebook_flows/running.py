@@ -333,11 +333,11 @@ class _FinalPicture:
     """The picture of a notebook with task cells; it is laid out while the kernel starts."""
 
     def __init__(self, flow: Flow) -> None:
-        from notebook_flows.notebook.taskflow import needed_only
+        from notebook_flows.notebook.cells import asides
         from notebook_flows.views.diagram import diagram_of
         from notebook_flows.views.picture import Picture
 
-        self._picture = Picture(diagram_of(needed_only(flow)), {})
+        self._picture = Picture(diagram_of(flow, hidden=asides([task.name for task in flow._into])), {})
         self._thread = threading.Thread(target=self._lay_out, name="notebook-flows-layout", daemon=True)
         self._thread.start()
 
@@ -424,6 +424,8 @@ class _Watch:
     def _settled(self, state: api.State) -> api.State:
         if self._stop is not None and self._stop.reason:
             return api.Cancelled(self._stop.reason)
+        if api.event_state_of(state) is S.SUCCESS:
+            return type(state)("All cells ran well.", result=state.result)
         if api.event_state_of(state) is not S.FAILED:
             return state
         bad = next((one for one in self._ends if IS_FAILED[one.state] and one.state is not S.NOT_RUN), None)

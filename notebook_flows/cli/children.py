@@ -102,12 +102,14 @@ def _told(row: RunRow) -> str:
 
 
 def _tree(log: AnyLog, row: RunRow, width: int) -> str:
+    from notebook_flows.views.reduction import without_implied
     from notebook_flows.views.tree import task_tree
 
     run = folded(log, row.run_id)
     if not run.plan.names:  # it has only just begun
         return ""
-    upstream = [list(dict.fromkeys(one.upstream for one in into)) for into in run.plan.graph.inputs]
+    inputs = without_implied(run.plan.graph.inputs)
+    upstream = [list(dict.fromkeys(one.upstream for one in into)) for into in inputs]
     states = run.state[: len(upstream)]
     durations = durations_of(log.task_runs(row.run_id))
     tree = task_tree(run.plan.names, upstream, states, durations, width=max(width - len(INDENT), 20))

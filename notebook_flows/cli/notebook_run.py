@@ -135,11 +135,12 @@ def _tell(path: Path, output_path: Path, watch: Watch, run_id: str, wishes: Wish
 
 
 def _diagram(name: str, plan: Plan) -> Diagram:
-    """Of the cells that have run, the one with the parameters included."""
+    """Of the cells that have run, the one with the parameters included; not of those that only ask us for something."""
     from notebook_flows.core.plan import graph_as_json
+    from notebook_flows.notebook.cells import asides
     from notebook_flows.views.diagram import diagram_from_json
 
-    return diagram_from_json(name, graph_as_json(plan.graph, plan.names, plan.names, plan))
+    return diagram_from_json(name, graph_as_json(plan.graph, plan.names, plan.names, plan), hidden=asides(plan.names))
 
 
 def _flow_of(path: Path) -> Flow:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("tree", "dot", "svg")
 MOST_PROBLEMS = 10
+IN_KERNEL = "kernel("
+"""How the executor of a notebook's cells is told."""
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -84,6 +86,7 @@ def _of_file(text: str) -> tuple[str, Picture, dict[int, float], str]:
 
 
 def _of_run(text: str, width: int, *, is_drawn: bool) -> tuple[str, Picture, dict[int, float], str]:
+    from notebook_flows.notebook.cells import asides
     from notebook_flows.views.diagram import diagram_from_json
     from notebook_flows.views.picture import Picture
     from notebook_flows.views.standing import standings_of_run, widths_of
@@ -94,7 +97,8 @@ def _of_run(text: str, width: int, *, is_drawn: bool) -> tuple[str, Picture, dic
     graph = graph_of(log, row.run_id)
     standings = standings_of_run(folded(log, row.run_id))
     shown = with_cells(log, row, graph, standings) if is_drawn else (graph, standings)
-    picture = Picture(diagram_from_json(row.flow, shown[0], widths_of(standings)), shown[1])
+    hidden = asides(graph["names"]) if (row.executor or "").startswith(IN_KERNEL) else frozenset()
+    picture = Picture(diagram_from_json(row.flow, shown[0], widths_of(standings), hidden=hidden), shown[1])
     attempts = log.task_runs(row.run_id)
     inside = told_children(log, row, graph["names"], width=width)
     parts = [inside, _problems(row, graph, attempts)]

@@ -18,6 +18,8 @@ _IPYTHON = re.compile(
 _OURS = re.compile(r"^notebook_flows\.[\w.]+\.\w+: (?=.)")
 """Our own errors are sentences: the class adds nothing for who reads them."""
 _ARROW = re.compile(r"-+> \d+ ?(?P<code>.*)")
+_LIBRARY = re.compile(r"<|.*(?:/(?:site|dist)-packages/|/lib(?:64)?/python3\.\d+/|\.(?:pyx|pxi|pxd)$)")
+"""Files that nobody at hand has written, wherever the kernel's Python is: IPython shortens paths, Cython's are bare."""
 _FOREIGN = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
@@ -72,7 +74,7 @@ def _code(following: list[str]) -> str:
 
 
 def _is_foreign(file: str) -> bool:
-    return file.startswith((*_FOREIGN, "<frozen")) or "/site-packages/" in file
+    return file.startswith(_FOREIGN) or _LIBRARY.match(file) is not None
 
 
 def error_lines(traceback: str) -> list[str]:

@@ -12,7 +12,7 @@ from notebook_flows.notebook.parameters import INJECTED_TAG, TAG
 from notebook_flows.notebook.turns import Lane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from nbformat import NotebookNode
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 TASK_TAG = re.compile(r"task:\s*(?P<name>.+)")
 LONGEST_NAME = 48
+_OURS = re.compile(r"%(?:flow|nbflow)\b|%(?:re)?load_ext\s+notebook_flows\b")
+_ASIDE = re.compile(rf"\d+ (?:{_OURS.pattern})")
 
 
 class CellTask(Task):
@@ -109,13 +111,22 @@ def has_task_cells(document: Document) -> bool:
         return True  # told where the flow is made, together with the others
 
 
+def asides(names: Sequence[str]) -> frozenset[int]:
+    """Which cells only load the extension or ask it for something, by their names; pictures leave them out.
+
+    >>> sorted(asides(["1 %load_ext notebook_flows", "2 Load", "3 %flow run"]))
+    [0, 2]
+    """
+    return frozenset(number for number, name in enumerate(names) if _ASIDE.match(name))
+
+
 def name_of(cell: NotebookNode, number: int) -> str:
     """What people read: see `plain_name`."""
     return plain_name(cell.source, cell.metadata.get("tags", ()), number)
 
 
 def plain_name(source: str, tags: Iterable[str], number: int) -> str:
-    r"""The name that a tag gives, else the first comment, else the first line of code.
+    r"""The name that a tag gives, else the first comment, else the first line of code that is not for us alone.
 
     >>> plain_name("# Load the data\ndf = load()", (), 3)
     '3 Load the data'
@@ -128,6 +139,7 @@ def plain_name(source: str, tags: Iterable[str], number: int) -> str:
             return f"{number} {tag}"
     lines = [line.strip() for line in source.splitlines() if line.strip()]
     comment = next((line.lstrip("#% ").strip() for line in lines[:1] if line.startswith("#")), "")
-    code = next((line for line in lines if not line.startswith("#")), "")
+    written = [line for line in lines if not line.startswith("#")]
+    code = next((line for line in written if not _OURS.match(line)), next(iter(written), ""))
     text = comment or code or "cell"
     return f"{number} {text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 3] + '...'}"

@@ -10,7 +10,7 @@ from notebook_flows.analysis.taskcell import TaskCell, TaskCellError, name_of as
 from notebook_flows.core.flow import Flow
 from notebook_flows.core.task import Task
 from notebook_flows.errors import did_you_mean
-from notebook_flows.notebook.cells import name_of
+from notebook_flows.notebook.cells import asides, name_of
 from notebook_flows.notebook.errors import NotebookError
 from notebook_flows.notebook.parameters import is_python
 from notebook_flows.notebook.reading import read_notebook
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from notebook_flows.analysis import Connections
+
+
+MOST_LISTED = 30
 
 
 class NoDataflow(NotebookError):  # noqa: N818 - the sentence that people read
@@ -57,7 +60,11 @@ class Dataflow:
         if found:
             raise NotebookError(self.path, f"has {len(found)} cells named {text!r}: {', '.join(found)}.")
         likely = did_you_mean(text, [one for name in self.names.values() for one in (name, _bare(name))])
-        raise NotebookError(self.path, f"has no cell {text!r}.{likely} It has cell-1 to cell-{len(self.names)}.")
+        listed = [f"{key} ({_bare(name)})" for key, name in self.names.items()]
+        more = f" and {len(listed) - MOST_LISTED} more" if len(listed) > MOST_LISTED else ""
+        raise NotebookError(
+            self.path, f"has no cell {text!r}.{likely} Its cells: {', '.join(listed[:MOST_LISTED])}{more}."
+        )
 
     def headings(self) -> dict[str, str]:
         """{key: the key and the name}, as each cell is headed where it is explained."""
@@ -66,14 +73,21 @@ class Dataflow:
     def as_flow(self, name: str) -> Flow:
         """The dataflow as a flow that can be drawn; cells that only pass others' values on have no arrow of their own.
 
-        An arrow is left out where others lead there as well: what is drawn is what follows directly.
+        An arrow is left out where others lead there as well: what is drawn is what follows directly. Cells that only
+        ask us for something are left out.
         """
         flow = Flow(name)
         tasks = {key: _Drawn(name=one, slug=key) for key, one in self.names.items()}
-        for task in tasks.values():
-            flow.add_task(task)
-        arrows = {(edge.upstream_key, edge.downstream_key) for edge in self.connections.dataflow}
-        for upstream, downstream in reduced(list(self.names), arrows):
+        aside = asides(list(self.names.values()))
+        drawn = [key for number, key in enumerate(self.names) if number not in aside] or list(self.names)
+        for key in drawn:
+            flow.add_task(tasks[key])
+        arrows = {
+            (edge.upstream_key, edge.downstream_key)
+            for edge in self.connections.dataflow
+            if edge.upstream_key in drawn and edge.downstream_key in drawn
+        }
+        for upstream, downstream in reduced(drawn, arrows):
             flow.add_edge(tasks[upstream], tasks[downstream])
         return flow
 

@@ -26,8 +26,10 @@ _HALF = re.compile("[\ud800-\udfff]")
 CELL_TYPES = ("code", "markdown", "raw")
 
 
-def read_notebook(path: str | Path) -> NotebookNode:
+def read_notebook(path: str | Path, *, keeps_marks: bool = False) -> NotebookNode:
     """The notebook, in nbformat 4.5: every cell has an id, a list of tags, and its text in one piece.
+
+    The cells that an earlier run has put in are taken out, unless they are to be kept.
 
     Raises:
         NotebookNotFound: there is no such file.
@@ -44,7 +46,7 @@ def read_notebook(path: str | Path) -> NotebookNode:
         raise NotebookUnreadable(path, "is not a notebook: it is not text in UTF-8.") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise NotebookError(path, f"cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    return notebook_from_text(text, path)
+    return notebook_from_text(text, path, keeps_marks=keeps_marks)
 
 
 def _instead(path: str | Path) -> str:
@@ -55,7 +57,7 @@ def _instead(path: str | Path) -> str:
         return ""
 
 
-def notebook_from_text(text: str, path: object = "") -> NotebookNode:
+def notebook_from_text(text: str, path: object = "", *, keeps_marks: bool = False) -> NotebookNode:
     """As `read_notebook`, from the file's text.
 
     Raises:
@@ -72,11 +74,14 @@ def notebook_from_text(text: str, path: object = "") -> NotebookNode:
         raise NotebookUnreadable(path, "is JSON, but not a notebook: it has no 'nbformat'.")
     major = known["nbformat"]
     if major > 4 or major < 1:
-        raise NotebookUnreadable(path, f"is in nbformat {major}; 4 is the newest that we can read.")
-    try:
         if major < 1:
             raise NotebookUnreadable(path, f"says that it is in nbformat {major}, which does not exist.")
-        return _upgraded(known, major)
+        raise NotebookUnreadable(path, f"is in nbformat {major}; 4 is the newest that we can read.")
+    try:
+        found = _upgraded(known, major)
+        if not keeps_marks:
+            drop_marks(found)
+        return found
     except Exception as error:  # what old or damaged notebooks make nbformat raise is of many kinds
         raise NotebookUnreadable(path, f"is damaged: {type(error).__name__}: {error}.") from None
 
@@ -96,17 +101,16 @@ def _upgraded(known: dict[str, Any], major: int) -> NotebookNode:
         raise TypeError("it has no list of cells")
     if not isinstance(notebook.get("metadata"), dict):
         notebook["metadata"] = nbformat.NotebookNode()
+    for name in ("kernelspec", "language_info"):
+        if not isinstance(notebook.metadata.get(name, {}), dict):
+            del notebook.metadata[name]  # it says nothing that anybody could use
     has_ids = major == 4 and notebook.get("nbformat_minor", 0) >= 5
     seen: set[str] = set()
     for number, cell in enumerate(notebook.cells, 1):
         _mend(cell, number)
         _identify(cell, number, seen, has_ids=has_ids)
-    for name in ("kernelspec", "language_info"):
-        if not isinstance(notebook.metadata.get(name, {}), dict):
-            del notebook.metadata[name]  # it says nothing that anybody could use
     notebook = strip_transient(rejoin_lines(notebook))
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    drop_marks(notebook)
     return notebook
 
 
@@ -124,14 +128,14 @@ def _mend(cell: Any, number: int) -> None:
     cell.setdefault("source", "")
     if not isinstance(cell["source"], (str, list)):
         raise TypeError(f"the source of cell {number} is no text")
-    if not isinstance(cell.get("metadata"), dict):
-        cell["metadata"] = nbformat.NotebookNode()
-    tags = cell["metadata"].get("tags")
-    cell["metadata"]["tags"] = [str(tag) for tag in tags] if isinstance(tags, list) else []
     if cell["cell_type"] == "code" and _HALF.search("".join(cell["source"])):
         raise ValueError(
             f"the source of cell {number} has half of a character (a lone surrogate), which no kernel takes"
         )
+    if not isinstance(cell.get("metadata"), dict):
+        cell["metadata"] = nbformat.NotebookNode()
+    tags = cell["metadata"].get("tags")
+    cell["metadata"]["tags"] = [str(tag) for tag in tags] if isinstance(tags, list) else []
     if cell["cell_type"] == "code":
         cell["outputs"] = cell["outputs"] if isinstance(cell.get("outputs"), list) else []
         cell["execution_count"] = cell.get("execution_count")

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from notebook_flows.notebook.document import Document
 
 _SHOWS_FLOW = re.compile(r"^\s*(?:\w+\s*=\s*)?%(?:flow|nbflow)\s+(?:run|show|resume)\b", re.MULTILINE)
-_RUNS_FLOW = re.compile(r"^\s*(?:\w+\s*=\s*)?%(?:flow|nbflow)\s+(?:run|resume)\b", re.MULTILINE)
+_NO_HELP = r"(?![^\n#]*\s(?:--help|-h)(?:\s|$))"
+_RUNS_FLOW = re.compile(rf"^\s*(?:\w+\s*=\s*)?%(?:flow|nbflow)\s+(?:run|resume)\b{_NO_HELP}", re.MULTILINE)
 _LOOKS_AT_FLOW = re.compile(r"^\s*(?:\w+\s*=\s*)?%(?:flow|nbflow)\b", re.MULTILINE)
 assert {lane.value for lane in Lane if lane is not Lane.ALONE} == set(EXECUTORS)
 
@@ -161,24 +162,6 @@ def task_flow(document: Document, name: str, *, timeout_s: float | None, cell_ti
             flow.add_edge(made[other], task)
     flow.set_reference_tasks(list(made.values()))  # a failure counts, though a cell that only follows goes well
     return flow
-
-
-def needed_only(flow: Flow) -> Flow:
-    """The same cells without the arrows that say no more than when: for pictures.
-
-    An arrow is left out, too, where a way over other cells says the same.
-    """
-    drawn = Flow(flow.name)
-    below: dict[Task, set[Task]] = {}  # of each cell, all that it needs
-    for task in flow._into:
-        drawn.add_task(task)
-    for task, edges in ((task, flow._into[task]) for task in flow.sorted_tasks()):
-        needed = task.trigger.needed if isinstance(task.trigger, Needs) else {edge.upstream_task for edge in edges}
-        implied = set().union(*(below[other] for other in needed))
-        below[task] = {*needed, *implied}
-        for other in (other for other in flow._into if other in needed and other not in implied):
-            drawn.add_edge(other, task)
-    return drawn
 
 
 def showing(document: Document) -> int | None:

@@ -10,11 +10,11 @@ from notebook_flows.core.graph import Input
 from notebook_flows.core.parameter import Constant, Parameter
 from notebook_flows.core.plan import graph_from_json
 from notebook_flows.core.standins import settle
-from notebook_flows.views.reduction import without_implied
+from notebook_flows.views.reduction import without_implied, without_tasks
 from notebook_flows.views.text import columns_of, printable, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.task import Task
@@ -78,6 +78,7 @@ class Diagram(NamedTuple):
         nodes: in the order of definition.
         arrows: at most one of each kind between two nodes.
         is_horizontal: it goes from left to right.
+        hidden: the numbers of tasks that are not drawn; what they wait for, those below them wait for.
     """
 
     name: str
@@ -86,19 +87,23 @@ class Diagram(NamedTuple):
     nodes: Sequence[Node]
     arrows: Sequence[Arrow]
     is_horizontal: bool
+    hidden: Collection[int] = ()
 
     def id_of(self, arrow: Arrow) -> str:
         """How pictures name an arrow: ``edge-node-3-node-4``, with ``-mapped`` at the end of a mapped one's."""
         return f"edge-{self.nodes[arrow.start].id}-{self.nodes[arrow.end].id}" + "-mapped" * arrow.is_mapped
 
 
-def diagram_of(flow: Flow, widths: Mapping[int, int] | None = None, *, horizontal: bool = False) -> Diagram:
+def diagram_of(
+    flow: Flow, widths: Mapping[int, int] | None = None, *, horizontal: bool = False, hidden: Collection[int] = ()
+) -> Diagram:
     """A flow's diagram. The flow need not be valid: a picture may be what shows why.
 
     Args:
         flow: whose tasks are drawn.
         widths: {mapped task: how many children it has}; those with a few are drawn child by child.
         horizontal: from left to right.
+        hidden: the numbers of tasks that are not drawn.
     """
     settle(flow)
     number_of = {task: number for number, task in enumerate(flow._into)}
@@ -111,11 +116,16 @@ def diagram_of(flow: Flow, widths: Mapping[int, int] | None = None, *, horizonta
         for edges in flow._into.values()
     ]
     kinds = [_kind_of(task, into) for task, into in zip(flow._into, inputs, strict=True)]
-    return _drawn(flow.name, [task.name for task in flow._into], kinds, inputs, widths or {}, horizontal)
+    return _drawn(flow.name, [task.name for task in flow._into], kinds, inputs, widths or {}, horizontal, hidden)
 
 
 def diagram_from_json(
-    name: str, known: Mapping[str, Any], widths: Mapping[int, int] | None = None, *, horizontal: bool = False
+    name: str,
+    known: Mapping[str, Any],
+    widths: Mapping[int, int] | None = None,
+    *,
+    horizontal: bool = False,
+    hidden: Collection[int] = (),
 ) -> Diagram:
     """The diagram of a recorded run, from the graph in its first event.
 
@@ -124,10 +134,11 @@ def diagram_from_json(
         known: what `core.plan.graph_as_json` has written.
         widths: {mapped task: how many children it has}.
         horizontal: from left to right.
+        hidden: the numbers of tasks that are not drawn.
     """
     inputs = graph_from_json(known).inputs
     kinds: list[Kind] = ["mapped" if any(one.is_mapped for one in into) else "task" for into in inputs]
-    return _drawn(name, known["names"], kinds, inputs, widths or {}, horizontal)
+    return _drawn(name, known["names"], kinds, inputs, widths or {}, horizontal, hidden)
 
 
 def _kind_of(task: Task, inputs: Iterable[Input]) -> Kind:
@@ -147,8 +158,10 @@ def _drawn(
     inputs: Sequence[Sequence[Input]],
     widths: Mapping[int, int],
     is_horizontal: bool,
+    hidden: Collection[int],
 ) -> Diagram:
-    inputs = without_implied(inputs)
+    hidden = hidden if len(hidden) < len(names) else ()  # else nothing were left
+    inputs = without_implied(without_tasks(inputs, hidden))
     few = {task: width for task, width in widths.items() if kinds[task] == "mapped" and 0 < width <= MOST_CHILDREN}
     if len(names) + sum(few.values()) - len(few) > MANY_NODES:
         few = {}
@@ -156,7 +169,7 @@ def _drawn(
     places: list[range] = []  # of each task, where its nodes are among the nodes
     for task, kind in enumerate(kinds):
         first = len(nodes)
-        children = range(few[task]) if task in few else (UNMAPPED,)
+        children = () if task in hidden else range(few[task]) if task in few else (UNMAPPED,)
         nodes.extend(Node(task, child, _label(names[task], kind, child), names[task], kind) for child in children)
         places.append(range(first, len(nodes)))
     keys: dict[tuple[int, int, bool], list[str]] = {}  # several edges between two nodes are one arrow
@@ -174,7 +187,7 @@ def _drawn(
         for (start, end, is_mapped), labels in keys.items()
     ]
     upstream = [list(dict.fromkeys(one.upstream for one in into)) for into in inputs]
-    return Diagram(name, names, upstream, nodes, arrows, is_horizontal)
+    return Diagram(name, names, upstream, nodes, arrows, is_horizontal, hidden)
 
 
 def _label(name: str, kind: Kind, child: int) -> str:

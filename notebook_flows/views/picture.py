@@ -67,11 +67,11 @@ class Picture:
 
     @cached_property
     def _states(self) -> list[S | None]:
-        """Of each task; a mapped one's is the gravest of its children's."""
+        """Of each task; a mapped one's is the gravest of its children's, one that is not drawn has none."""
         drawn: dict[int, list[S | None]] = {}
         for node in self.diagram.nodes:
             drawn.setdefault(node.task, []).append(self._marks[node.id].state)
-        return [next(iter(counts_of(drawn[task])), None) for task in range(len(self.diagram.names))]
+        return [next(iter(counts_of(drawn.get(task, ()))), None) for task in range(len(self.diagram.names))]
 
     @cached_property
     def digraph(self) -> graphviz.Digraph:
@@ -142,12 +142,16 @@ class Picture:
         """
         known = self.standings or {}
         children = {task: one.children for (task, index), one in known.items() if index == UNMAPPED and one.children}
+        diagram = self.diagram
+        shown = [task for task in range(len(diagram.names)) if task not in diagram.hidden]
+        place = {task: number for number, task in enumerate(shown)}
+        states = self._states
         tree = task_tree(
-            self.diagram.names,
-            self.diagram.upstream,
-            self._states if self.standings is not None else (),
-            durations,
-            notes={task: told_counts(counts) for task, counts in children.items()},
+            [diagram.names[task] for task in shown],
+            [[place[one] for one in diagram.upstream[task] if one in place] for task in shown],
+            [states[task] for task in shown] if self.standings is not None else (),
+            {place[task]: seconds for task, seconds in (durations or {}).items() if task in place},
+            notes={place[task]: told_counts(counts) for task, counts in children.items() if task in place},
             width=width,
             encoding=encoding,
         )
@@ -158,9 +162,10 @@ class Picture:
     @property
     def title(self) -> str:
         """One line for those who do not see the picture."""
-        told = f"Flow {printable(self.diagram.name)!r}: {counted(len(self.diagram.names), 'task')}"
+        size = len(self.diagram.names) - len(self.diagram.hidden)
+        told = f"Flow {printable(self.diagram.name)!r}: {counted(size, 'task')}"
         counts = self._counts
-        is_mapped = sum(counts.values()) > len(self.diagram.names)
+        is_mapped = sum(counts.values()) > size
         told += f", {counted(sum(counts.values()), 'task run')}" if is_mapped else ""
         return f"{told}, {told_counts(counts)}" if counts else told
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from notebook_flows.core.graph import Input
 
-    from notebook_flows.core.graph import Input
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
 
 MOST_TASKS = 2_000
 """Larger graphs stay as they are: it takes time with the square of their size, and no page shows them."""
@@ -37,6 +37,30 @@ def without_implied(inputs: Sequence[Sequence[Input]]) -> list[list[Input]]:
             one for one in inputs[task] if one.key is not None or one.is_mapped or not implied >> one.upstream & 1
         ]
     return kept
+
+
+def without_tasks(inputs: Sequence[Sequence[Input]], hidden: Collection[int]) -> Sequence[Sequence[Input]]:
+    """The same tasks, where some have no edges any more: what they waited for, those that waited for them wait for.
+
+    Args:
+        inputs: of each of n tasks, its edges.
+        hidden: the numbers of these tasks.
+    """
+    order = _sorted(inputs)
+    if not hidden or order is None:
+        return inputs
+    kept: list[list[Input]] = [[] for _ in inputs]
+    for task in order:
+        found: dict[Input, None] = {}
+        for one in inputs[task]:
+            through = kept[one.upstream] if one.upstream in hidden else [one]
+            found.update({other if other is one else _order_only(other.upstream): None for other in through})
+        kept[task] = list(found)
+    return [[] if task in hidden else into for task, into in enumerate(kept)]
+
+
+def _order_only(upstream: int) -> Input:
+    return Input(upstream, None, False, False)
 
 
 def _sorted(inputs: Sequence[Sequence[Input]]) -> list[int] | None:

@@ -147,3 +147,33 @@ def test_a_required_parameter_is_no_missing_name(nf: Command, notebook: Path) ->
     nbformat.write(written, notebook)
 
     assert nf("validate", notebook).exit_code == 0
+
+
+def test_an_error_in_compiled_code_is_told_by_the_users_own_line() -> None:
+    text = (
+        "Cell In[5], line 2\n----> 2 frame['nix']\n\n"
+        "File ~/conda/lib/python3.11/json/decoder.py:3, in get(x)\n----> 3     return x\n\n"
+        "File pandas/_libs/index.pyx:167, in pandas._libs.index.IndexEngine.get_loc()\n\nKeyError: 'nix'"
+    )
+
+    assert place_of(text) == ("In [5], line 2", "frame['nix']")
+
+
+def test_a_page_without_code_has_no_gaps_and_the_picture_of_the_flow(nf: Command, tmp_path: Path) -> None:
+    cells = [
+        nbformat.v4.new_code_cell(source)
+        for source in ("%load_ext notebook_flows", "%%task load\nrows = [1]", "%%task show\nprint(rows)")
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), tmp_path / "flow.ipynb")
+
+    result = nf("run", tmp_path / "flow.ipynb", "--html", "page.html", "--no-input", "--picture", "flow.dot")
+
+    assert result.exit_code == 0, result.stderr
+    page = (tmp_path / "page.html").read_text()
+    assert "jp-mod-noOutputs" not in page.partition("<body")[2]
+    assert "Flow 'flow': 2 tasks, 2 success" in page.replace("&#x27;", "'")
+    assert "load_ext" not in (tmp_path / "flow.dot").read_text()
+    shown = nf("show", "latest").stdout
+    assert "State       success: All cells ran well." in shown
+    assert "load_ext" not in shown

@@ -15,6 +15,7 @@ from notebook_flows import Flow, FlowError, Task, state, task
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.views import layout, picture as picture_module
+from notebook_flows.views.diagram import diagram_of
 from notebook_flows.views.layout import PictureError, laid_out
 from notebook_flows.views.picture import Picture, picture_of
 from notebook_flows.views.standing import Standing
@@ -383,3 +384,21 @@ def test_the_source_is_what_graphviz_s_package_holds():
     picture = flow_of("ab").visualize()
 
     assert picture.digraph.source == picture.source
+
+
+def test_a_task_that_is_hidden_is_in_no_form_of_the_picture() -> None:
+    @task
+    def step() -> None:
+        """Nothing."""
+
+    with Flow("steps") as flow:
+        first, aside, last = step(task_args={"name": "first"}), step(task_args={"name": "aside"}), step()
+    flow.set_dependencies(aside, [first])
+    flow.set_dependencies(last, [aside])
+    states = {(number, UNMAPPED): Standing(S.SUCCESS) for number in range(3)}
+
+    picture = Picture(diagram_of(flow, hidden={1}), {}).with_standings(states)
+
+    assert picture.text() == "Flow 'steps': 2 tasks, 2 success\n✓ first      success\n└─ ✓ step    success"
+    assert "aside" not in picture.svg + picture.source
+    assert "edge-node-0-node-2" in picture.svg

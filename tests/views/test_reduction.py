@@ -7,7 +7,7 @@ from itertools import product
 from hypothesis import given, strategies as st
 
 from notebook_flows.core.graph import Input
-from notebook_flows.views.reduction import without_implied
+from notebook_flows.views.reduction import without_implied, without_tasks
 
 
 def order(upstream: int) -> Input:
@@ -56,3 +56,9 @@ def test_who_comes_after_whom_is_still_told_and_nothing_twice(pairs: set[tuple[i
         for one in into:
             fewer = [[e for e in es if (t, e) != (task, one)] for t, es in enumerate(kept)]
             assert reachable(fewer) != reachable(inputs)
+
+
+def test_what_waits_for_a_task_that_is_left_out_waits_for_what_that_waited_for() -> None:
+    chain_with_two_ends = [[], [order(0)], [order(1)], [order(2)], [order(1)]]
+
+    assert without_tasks(chain_with_two_ends, {1, 2}) == [[], [], [], [order(0)], [order(0)]]
