@@ -96,9 +96,21 @@ def _state_of(call: Call, error: BaseException) -> api.State:
     if isinstance(error, signals.Signal):
         return error.state
     if isinstance(error, TaskTimeout):
-        message = f"Timed out after {timedelta(seconds=call.timeout_s or 0)}."
+        message = f"Timed out after {_told(call.timeout_s or 0)}."
         return api.TimedOut(message, result=TimeoutError(message))
     return api.Failed(f"Error during execution of task: {short(error)}", result=error)
+
+
+_SHORT_S = 59.9
+
+
+def _told(seconds: float) -> str:
+    """A time limit, as people write it.
+
+    >>> _told(0.5), _told(1), _told(90)
+    ('0.5 s', '1 s', '0:01:30')
+    """
+    return f"{seconds:g} s" if seconds <= _SHORT_S else str(timedelta(seconds=seconds))
 
 
 def _worth_a_retry(task: Task, error: Any) -> bool:

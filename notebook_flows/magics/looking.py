@@ -18,10 +18,11 @@ from notebook_flows.magics.errors import SaidPlainly
 from notebook_flows.magics.here import only_asks
 from notebook_flows.magics.parameters import declared_here
 from notebook_flows.session.freshness import FAILED
+from notebook_flows.session.order import FIRST_EXECUTION
 from notebook_flows.views.text import counted, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from notebook_flows.analysis import Connections
     from notebook_flows.magics.here import Here
@@ -46,6 +47,8 @@ def tell_status(here: Here) -> None:
         why = f"stale: {outlook.stale[key]}" if key in outlook.stale else UP_TO_DATE
         ended = f" ({facts_of(state).word})" if state is not None and state is not S.SUCCESS else ""
         click.echo(f"{glyph} {printable(record.name):<{width}}  {why}{ended}")
+    for line in _older_values(here, outlook):
+        click.echo(f"  {line}")
     for name, flow in here.flows().items():
         click.echo(f"  {printable(name)}: Flow {printable(flow.name)!r} of {counted(len(flow.tasks), 'task')}")
     for record in here.session.book.edited_not_executed():
@@ -58,7 +61,33 @@ def tell_status(here: Here) -> None:
     background = here.flow.background
     if background is not None and not background.run.has_ended:
         click.echo("A run goes on in the background.")
-    click.echo(f"Order of the cells: {here.session.book.order_source}. Mode: {here.session.mode.value}.")
+    order = _order_worth_telling(here)
+    told = f"Order of the cells: {order}. " if order else ""
+    click.echo(f"{told}Mode: {here.session.mode.value}.")
+
+
+def _order_worth_telling(here: Here) -> str:
+    """Where the order of the cells comes from, if not from the notebook itself."""
+    found = here.session.book.order_source
+    return found if found == FIRST_EXECUTION else ""
+
+
+def _older_values(here: Here, outlook: Outlook) -> Iterator[str]:
+    """Where a task takes another value of a name than the kernel has, since a later cell has bound it."""
+    names = here.session.shell.user_ns
+    place = {key: number for number, key in enumerate(outlook.records)}
+    for key, record in outlook.tasks.items():
+        for name, definers in sorted(outlook.connections.cells[key].inputs.items()):
+            owner = here.session.bindings.owner(name)
+            if not definers or name not in names or owner not in place or place[owner] <= place[key]:
+                continue
+            source = outlook.records[definers[0]].name
+            is_kept, value = here.flow.kept(definers[0], name)
+            taken = _short(value) if is_kept else "the one"
+            yield (
+                f"{name} is {_short(names[name])} in the kernel, from {printable(outlook.records[owner].name)!r}; "
+                f"{printable(record.name)!r} takes {taken}{',' * is_kept} from {printable(source)!r}."
+            )
 
 
 # -- pictures ----------------------------------------------------------------------------------------------------------
@@ -183,7 +212,7 @@ def tell_explanation(here: Here, names: Sequence[str]) -> None:
     outlook = here.outlook()
     only = [here.task_named(outlook, name).key for name in names]
     called = {key: one.name for key, one in outlook.records.items()}
-    click.echo(explained(outlook.connections, called, only=only, order_from=here.session.book.order_source))
+    click.echo(explained(outlook.connections, called, only=only, order_from=_order_worth_telling(here)))
 
 
 def show_result(here: Here, name: str) -> None:
@@ -197,7 +226,13 @@ def show_result(here: Here, name: str) -> None:
         raise SaidPlainly(
             f"{record.name!r} has not run in a flow in this kernel; what it showed by hand stands below its cell."
         )
-    click.echo(f"{record.name}: {facts_of(state).word if state is not None else 'not in the last run'}")
+    if state is None or last is None:
+        click.echo(f"{record.name}: not in the last run; of an earlier one")
+    else:
+        click.echo(f"{record.name}: {facts_of(state).word}{f', in run {last.run_id[:8]}' if last.run_id else ''}")
+    if record.execution_count != sink.execution_count and record.has_succeeded is not None:
+        how = "went well" if record.has_succeeded else "failed"
+        click.echo(f"It was executed by hand since then, and {how}: that output stands below its cell.")
     replay(here, sink.outputs)
     names = here.session.shell.user_ns
     for bound in sorted(name for name in record.facts.binds if here.session.bindings.owner(name) == record.key):

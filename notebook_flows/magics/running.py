@@ -43,7 +43,9 @@ def run_notebook_flow(here: Here, wish: Wish, given: Sequence[str], options: Run
     sink = interactive_sink(here.session)
     _warn_of_edits(here, sink)
     if not selection.reasons:
-        say(sink, f"All {counted(len(outlook.tasks), 'task')} are up to date; `--all` runs them again.\n")
+        several = len(outlook.tasks) > 1
+        who = f"All {counted(len(outlook.tasks), 'task')} are" if several else "The only task is"
+        say(sink, f"{who} up to date; `--all` runs {'them' if several else 'it'} again.\n")
         return _nothing() if here.is_awaited else None
     if background:
         return _in_background(here, outlook, selection, wish, options, sink)
@@ -167,7 +169,8 @@ def tell_report(
         say(sink, f"{facts_of(S.SUCCESS).glyph} {counted(len(report.tasks), 'cell')} {tail}\n")
         return
     bad = {key: state for key, state in report.states.items() if state not in _QUIET}
-    lines = [f"{facts_of(S.FAILED).glyph} {len(bad)} of {counted(len(report.tasks), 'cell')} did not go well, {tail}"]
+    who = f"{len(bad)} of {counted(len(report.tasks), 'cell')}" if len(report.tasks) > 1 else "The cell"
+    lines = [f"{facts_of(S.FAILED).glyph} {who} did not go well, {tail}"]
     failures: dict[str, BaseException | None] = {}
     for key, state in list(bad.items())[:MOST_TOLD]:
         known = report.state.result[report.tasks[key]]

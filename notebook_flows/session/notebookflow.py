@@ -277,6 +277,10 @@ class NotebookFlow:
         self.outputs[record.key] = sink
         return sink
 
+    def kept(self, key: str, name: str) -> tuple[bool, Any]:
+        """Whether the value that a cell has given a name is held although another one has its place; and the value."""
+        return (key, name) in self._kept, self._kept.get((key, name))
+
     def forget(self, key: str | None = None) -> None:
         """Make a task, or all, stale, and let go of its values and outputs."""
         for task in [one.key for one in self._session.book.tasks()] if key is None else [key]:

@@ -48,6 +48,11 @@ class Selection:
     again: frozenset[str] = frozenset()
 
 
+def _no_task(name: str, known: Sequence[str]) -> str:
+    likely = did_you_mean(name, known)
+    return f"There is no task cell {name!r}.{likely}" + ("" if likely else f" Task cells: {', '.join(known)}.")
+
+
 class SelectionError(FlowError):
     """What was asked for cannot be run.
 
@@ -156,7 +161,7 @@ class _Selecting:
                     f"{len(known[name])} task cells are called {name!r}: give them names of their own."
                 )
             else:
-                self._problems.append(f"There is no task cell {name!r}.{did_you_mean(name, list(known))}")
+                self._problems.append(_no_task(name, list(known)))
         return found
 
     def _ask_for_parameters(self) -> None:

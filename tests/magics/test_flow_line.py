@@ -75,7 +75,7 @@ def test_a_failure_is_a_sentence_below_the_traceback_of_its_cell(notebook: Calla
     seen = notebook("%flow run bad")
 
     assert "ZeroDivisionError" in seen
-    assert "✗ 1 of 1 cell did not go well, in" in seen
+    assert "✗ The cell did not go well, in" in seen
     assert "✗ bad: failed: ZeroDivisionError: division by zero" in seen
     assert "notebook_flows/magics" not in seen
 
@@ -113,8 +113,33 @@ def test_parameters_are_told_with_their_values(notebook: Callable[[str], str]) -
 def test_a_result_is_the_output_and_what_was_bound(notebook: Callable[[str], str]) -> None:
     notebook("%flow run --all")
 
-    assert notebook('%flow result "the total"') == "the total: success\n3\ntotal = 3\n"
+    seen = notebook('%flow result "the total"')
+
+    assert re.fullmatch(r"the total: success, in run [0-9a-f]{8}\n3\ntotal = 3\n", seen)
     assert notebook("%flow result load").endswith("loading 3\nrows = [0, 1, 2]\n")
+
+
+def test_a_result_says_that_the_task_has_failed_by_hand_since(notebook: Callable[[str], str]) -> None:
+    notebook("%flow run load")
+    notebook("%%task load\nrows = [1]\n1 / 0")
+
+    seen = notebook("%flow result load")
+
+    assert re.match(r"load: success, in run [0-9a-f]{8}\nIt was executed by hand since then, and failed: ", seen)
+
+
+def test_status_tells_that_a_task_takes_an_older_value_than_the_kernel_has(notebook: Callable[[str], str]) -> None:
+    notebook("n = 20")
+
+    seen = notebook("%flow status")
+
+    assert "  n is 20 in the kernel, from '4 n = 20'; 'load' takes the one from '1 parameters'.\n" in seen
+
+
+def test_one_task_is_told_as_one(say: Callable[[str], str]) -> None:
+    say("%%task only\nx = 1")
+
+    assert say("%flow run") == "The only task is up to date; `--all` runs it again.\n"
 
 
 def test_explain_tells_why_a_task_waits(notebook: Callable[[str], str]) -> None:
