@@ -32,7 +32,7 @@ def test_its_cells_run_headlessly_as_they_stand(folder: Folder) -> None:
     done = run_notebook(folder.path / "readme.ipynb", output=folder.path / "readme-output.ipynb")
 
     assert {cell.state for cell in done.cells} == {S.SUCCESS}
-    assert [cell.name for cell in done.cells][1:5] == ["load", "clean north", "clean coast", "compare"]
+    assert [cell.name for cell in done.cells][2:6] == ["load", "clean north", "clean coast", "compare"]
     executed = Executed(folder.path / "readme-output.ipynb")
     assert [output.text for output in executed.outputs if output.get("name") == "stdout"] == [
         "The coast is 9.0 °C warmer\n",
