@@ -56,6 +56,16 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--env-file", type=_FILE, multiple=True, help="Set the variables of a file, save those that are set already."
 )
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="latest",
+    metavar="[RUN]",
+    help="Go on with a run of this flow, the newest unless named: what it has done is not done again.",
+)
+@click.option("--no-cache", is_flag=True, help="Run tasks with cache=True, too, and leave their results to no run.")
+@click.option("--refresh-cache", is_flag=True, help="Run tasks with cache=True, too, and keep their results anew.")
+@click.option("--no-results", is_flag=True, help="Keep no results; a run without them cannot be resumed.")
 @click.option("--no-history", is_flag=True, help="Leave no trace in the history.")
 @click.option("--picture", type=_FILE, metavar="FILE.svg", help="Draw the flow with its final states.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing unless it fails.")
@@ -95,7 +105,11 @@ def command_line(ctx: click.Context, /, files: tuple[str, ...], **options: Any) 
         is_quiet=options["quiet"],
         first=options["first"] or "",
         only=_names(options["only"]),
+        resume=options["resume"],
+        keeps_results=False if options["no_results"] else None,
     )
+    if options["no_cache"] or options["refresh_cache"]:
+        os.environ["NOTEBOOK_FLOWS_CACHE"] = "off" if options["no_cache"] else "refresh"
     ctx.exit(_run(targets, wishes, options))
 
 
@@ -130,6 +144,17 @@ def _check(ctx: click.Context, targets: list[Target], options: dict[str, Any]) -
                 raise click.UsageError(f"{name} is for notebooks, and {python.path.name} is a Python file.", ctx)
         if len(targets) > 1:
             raise click.UsageError(f"Only notebooks can be run several at once; {python.path.name} is a Python file.")
+    if options["resume"] is not None:
+        if python is None:
+            raise click.UsageError(
+                f"--resume is for flows: a run of the notebook {targets[0].path.name} cannot be gone on with yet. "
+                "Run a part of it: --from CELL.",
+                ctx,
+            )
+        if options["no_history"]:
+            raise click.UsageError("--resume reads the history, and --no-history leaves it aside.", ctx)
+    if options["no_cache"] and options["refresh_cache"]:
+        raise click.UsageError("--no-cache and --refresh-cache are two ways to treat the cache: give one.", ctx)
     if options["no_input"] and not options["report"]:
         raise click.UsageError("--no-input leaves code out of the page that --html FILE writes. Give both.", ctx)
     if options["retry_delay"] is not None and not options["retries"]:

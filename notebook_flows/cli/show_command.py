@@ -101,7 +101,7 @@ def _of_run(text: str, width: int, *, is_drawn: bool) -> tuple[str, Picture, dic
     picture = Picture(diagram_from_json(row.flow, shown[0], widths_of(standings), hidden=hidden), shown[1])
     attempts = log.task_runs(row.run_id)
     inside = told_children(log, row, graph["names"], width=width)
-    parts = [inside, _problems(row, graph, attempts)]
+    parts = [inside, _cached(graph, attempts), _problems(row, graph, attempts)]
     return _head(row), picture, durations_of(attempts), "\n\n".join(filter(None, parts))
 
 
@@ -126,6 +126,20 @@ def _told_value(value: Any) -> str:
     if isinstance(value, dict) and set(value) == {"repr", "type"}:
         return str(value["repr"])
     return repr(value)
+
+
+def _cached(graph: Mapping[str, Any], attempts: list[TaskRunRow]) -> str:
+    """From which runs the results are that this run did not have to make."""
+    from notebook_flows.views.text import counted, printable
+
+    said = [one for one in attempts if one.state is S.CACHED and one.message]
+    lines = []
+    for one in said[:MOST_PROBLEMS]:
+        name = graph["names"][one.node] + (f"[{one.index}]" if one.index >= 0 else "")
+        lines.append(f"{facts_of(one.state).glyph} {printable(name)}  {printable(one.message)}")
+    if len(said) > MOST_PROBLEMS:
+        lines.append(f"and {counted(len(said) - MOST_PROBLEMS, 'more task run')}.")
+    return "\n".join(lines)
 
 
 def _problems(row: RunRow, graph: Mapping[str, Any], attempts: list[TaskRunRow]) -> str:

@@ -1,0 +1,215 @@
+"""The command line: runs are gone on with, and what is kept is listed, removed, cleaned and verified."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from textwrap import dedent
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+from counted import counted
+
+from notebook_flows.cli.app import app
+from notebook_flows.store.cleaning import DAY_US, clean
+from notebook_flows.workspace import event_log
+from notebook_flows.workspace.histories import result_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.usefixtures("disk")
+
+FLOWS = """
+    from pathlib import Path
+    from counted import count
+    from notebook_flows import Flow, Parameter, task
+
+    @task(cache=True)
+    def load(n):
+        count("load")
+        return list(range(n))
+
+    @task
+    def gate(x):
+        count("gate")
+        if not Path("gate").exists():
+            raise ValueError("closed")
+        return len(x)
+
+    @task
+    def report(x, y):
+        count("report")
+        return sum(x) + y
+
+    with Flow("etl") as flow:
+        values = load(Parameter("n", default=3))
+        report(values, gate(values))
+"""
+
+type_of_cli = "Callable[..., Result]"
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NOTEBOOK_FLOWS_CACHE", "on")  # so that it is put back
+    Path("etl.py").write_text(dedent(FLOWS))
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(app, list(words))
+
+    return run
+
+
+def test_a_run_that_failed_is_gone_on_with(cli: Callable[..., Result]) -> None:
+    failed = cli("run", "etl.py", "-p", "n=4")
+    first = counted()
+    Path("gate").touch()
+
+    done = cli("resume")
+
+    assert (failed.exit_code, done.exit_code) == (1, 0)
+    assert "notebook-flows resume " in failed.stderr
+    assert first == {"load": 1, "gate": 1}
+    assert counted() == {"gate": 1, "report": 1}
+    assert event_log().runs(limit=1)[0].parameters == {"n": 4}
+
+
+def test_run_resume_goes_on_with_the_newest_run_of_the_flow(cli: Callable[..., Result]) -> None:
+    cli("run", "etl.py")
+    counted()
+    Path("gate").touch()
+
+    done = cli("run", "etl.py", "--resume", "-q")
+
+    assert done.exit_code == 0, done.stderr
+    assert counted() == {"gate": 1, "report": 1}
+
+
+def test_a_run_from_nowhere_needs_its_file(cli: Callable[..., Result]) -> None:
+    from notebook_flows import Flow, task
+
+    with Flow("etl") as flow:
+        task(lambda: 1, name="one")()
+    flow.run(keep_results=True)
+
+    told = cli("resume")
+    done = cli("resume", "--file", "etl.py")
+
+    assert told.exit_code != 0
+    assert "Say it: notebook-flows resume" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert done.exit_code == 1  # it ran, and the gate is closed
+
+
+def test_options_that_do_not_go_together_are_refused(cli: Callable[..., Result]) -> None:
+    for words in (["--resume", "latest", "--no-history"], ["--no-cache", "--refresh-cache"]):
+        done = cli("run", "etl.py", *words)
+
+        assert done.exit_code == 2
+        assert "Error: --" in done.stderr
+
+
+@pytest.mark.parametrize(("option", "runs"), [("--no-cache", 2), ("--refresh-cache", 2), ("-q", 1)])
+def test_the_cache_can_be_left_aside(option: str, runs: int, cli: Callable[..., Result]) -> None:
+    Path("gate").touch()
+    cli("run", "etl.py")
+
+    cli("run", "etl.py", option)
+
+    assert counted()["load"] == runs
+
+
+def test_without_results_nothing_can_be_gone_on_with(cli: Callable[..., Result]) -> None:
+    cli("run", "etl.py", "--no-results", "--no-cache")
+    counted()
+    Path("gate").touch()
+
+    assert cli("resume", "-q").exit_code == 0
+    assert counted() == {"load": 1, "gate": 1, "report": 1}
+
+
+def test_a_run_shows_from_where_its_results_are(cli: Callable[..., Result]) -> None:
+    cli("run", "etl.py")
+    first = event_log().runs(limit=1)[0].run_id
+    cli("run", "etl.py")
+
+    shown = cli("show", "latest")
+
+    assert f"≡ load  From run {first[:8]}" in shown.output
+
+
+def test_results_are_listed_and_removed(cli: Callable[..., Result]) -> None:
+    assert "Nothing is cached" in cli("cache", "ls").stderr
+    cli("run", "etl.py")
+    cli("run", "etl.py", "-p", "n=5")
+
+    rows: list[dict[str, Any]] = json.loads(cli("cache", "ls", "--json").stdout)
+    listed = cli("cache", "ls").stdout
+    removed = cli("cache", "rm", rows[0]["key"][:8])
+    unknown = cli("cache", "rm", "ffff" * 8)
+    nothing = cli("cache", "rm")
+    all_of_it = cli("cache", "rm", "--task", "load")
+
+    assert [row["size"] for row in rows] == [len("[0,1,2,3,4]"), len("[0,1,2]")]
+    assert all(row["key"][:12] in listed for row in rows)
+    assert "1 result is forgotten" in removed.stderr
+    assert "There is no result 'ffff" in unknown.stderr
+    assert nothing.exit_code == 2
+    assert "1 result is forgotten" in all_of_it.stderr
+    assert json.loads(cli("cache", "ls", "--json").stdout) == []
+
+
+def test_damage_is_found_and_forgotten(cli: Callable[..., Result], disk: Path) -> None:
+    Path("gate").touch()
+    cli("run", "etl.py", "-p", "n=50000")
+    sound = cli("cache", "verify")
+    blob = next(path for path in (disk / "blobs").rglob("*") if path.is_file())
+    blob.write_bytes(blob.read_bytes()[:-1] + b"}")
+
+    found = cli("cache", "verify")
+    mended = cli("cache", "verify", "--remove")
+
+    assert (sound.exit_code, found.exit_code, mended.exit_code) == (0, 1, 0)
+    assert "is damaged" in found.stdout
+    assert "0 results, 0 damaged" in cli("cache", "verify").stderr
+
+
+def test_cleaning_keeps_what_is_needed_and_what_is_young(cli: Callable[..., Result], disk: Path) -> None:
+    Path("gate").touch()
+    for n in ("50000", "3"):
+        cli("run", "etl.py", "-p", f"n={n}")
+    counted()
+    log = event_log()
+    blobs = result_store().blobs
+    later_us = time.time_ns() // 1000 + 2 * DAY_US
+    for path in (disk / "blobs").rglob("*"):
+        os.utime(path, (1, 1))
+
+    nothing = clean(log._writer, blobs, now_us=later_us, keep_days=30, most_bytes=None)
+    too_much = clean(log._writer, blobs, now_us=later_us, keep_days=30, most_bytes=1000)
+    still_there = len(list(blobs.all()))
+    old = clean(log._writer, blobs, now_us=later_us + 60 * DAY_US, keep_days=30, most_bytes=None)
+
+    assert nothing.keys == nothing.contents == 0
+    assert (too_much.keys, too_much.contents) == (1, 0)
+    assert still_there == 1  # the run that made it can still be gone on with
+    assert old.keys == 1
+    assert old.contents >= 2
+    assert list(blobs.all()) == []
+    assert cli("resume", "-q").exit_code == 0
+    assert counted()["load"] == 1
+
+
+def test_gc_says_what_it_has_done(cli: Callable[..., Result]) -> None:
+    assert "no history yet" in cli("cache", "gc").stderr
+    cli("run", "etl.py")
+
+    done = cli("cache", "gc", "--older-than", "0d", "--max-size", "5GB")
+
+    assert "1 results are forgotten, 0 contents removed: 0 B are free." in done.stderr
+    assert cli("cache", "gc", "--older-than", "soon").exit_code == 2
