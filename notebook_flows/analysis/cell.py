@@ -42,6 +42,7 @@ magics._LISTENERS.append(analyse.cache_clear)
 def _facts(program: Program) -> CellFacts:
     heap = Heap()
     walk = Walk(heap, "cell", _nothing_above)
+    walk.own_texts, walk.own_names = program.texts, frozenset(program.texts)
     walk.run(program.steps)
     outside = {number: name for name in (*walk.reads, *walk.history) for number in walk.taken[name]}
     binds = frozenset(walk.values)
@@ -75,6 +76,7 @@ def _facts(program: Program) -> CellFacts:
         uses_pyplot=walk.uses_pyplot,
         hidden_state=frozenset(walk.hidden),
         effects=tuple(walk.effects),
+        files=frozenset(walk.files),
         history=frozenset(walk.history),
         imports=program.imports,
         only_imports=program.only_imports,

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
 from notebook_flows.analysis.connections import Cell, Connections, Edge, Links, Reason, Unresolved
+from notebook_flows.analysis.fileorder import FileOrder
 from notebook_flows.analysis.heap import BUILTIN, DEEP, FUNCTION, LIBRARY, NOTHING, Heap, Value
 from notebook_flows.analysis.program import Program
 from notebook_flows.analysis.walking import TooIntricateError, Walk
@@ -77,6 +78,8 @@ class _Wiring:
         self._blind: list[str] = []  # cells that may bind any name
         self._writer: dict[int, _Seen] = {}
         self._readers: dict[int, list[_Seen]] = {}
+        self._files = FileOrder()
+        self._texts: dict[str, str] = {}
         self._task_users: dict[str, list[_Seen]] = {}
         self._barrier: _Seen | None = None
         self._since_barrier: list[_Seen] = []
@@ -88,6 +91,7 @@ class _Wiring:
         again = [*self._object_edges(seen), *(key for name in self._mutated(seen) for key in seen.inputs.get(name, ()))]
         self._name_edges(seen)
         self._barrier_edges(seen)
+        self._file_edges(seen)
         self._declared_edges(seen)
         self._land(seen)
         self.links[cell.key] = self._links(seen, again)
@@ -111,6 +115,8 @@ class _Wiring:
     def _looked_at(self, cell: Cell) -> _Seen:
         walk = Walk(self.heap, cell.key, self._value_above)
         program = cell.facts.program
+        walk.text_above, walk.own_names = self._texts.get, cell.facts.binds
+        walk.own_texts = program.texts if program is not None else {}
         try:
             walk.run((program or Program()).steps)
         except (RecursionError, TooIntricateError):
@@ -298,6 +304,15 @@ class _Wiring:
         elif seen.cell.is_task:
             self._since_barrier.append(seen)
 
+    def _file_edges(self, seen: _Seen) -> None:
+        cell = seen.cell
+        if cell.pure or cell.reads is not None or cell.writes is not None:
+            return  # its author has said what it does
+        uses = tuple(seen.walk.files)
+        for meeting in self._files.add(cell.key, uses, is_task=cell.is_task):
+            text = meeting.told(cell.name, self._names[meeting.key])
+            self._edge(meeting.key, seen, meeting.path, Reason.HIDDEN, text, is_flow=meeting.is_need)
+
     def _declared_edges(self, seen: _Seen) -> None:
         for need in sorted(seen.cell.needs):
             key = next((key for key in reversed(self.tasks) if self.tasks[key].name == need), None)
@@ -331,8 +346,13 @@ class _Wiring:
 
     def _land(self, seen: _Seen) -> None:
         key = seen.cell.key
+        texts: dict[str, str] = {}
         for name in sorted(seen.binds | seen.deletes):
             value = seen.walk.values.get(name, NOTHING)
+            self._texts.pop(name, None)
+            text = seen.walk.text_of(name) if seen.cell.writes is None and name in seen.walk.own_texts else None
+            if text is not None:
+                texts[name] = text
             old = self.versions.get(name)
             is_sure = name in seen.walk.sure or (name in seen.deletes and name not in seen.binds)
             if is_sure or old is None:
@@ -341,6 +361,8 @@ class _Wiring:
                 self.versions[name] = _Version((*old.definers, key), old.value | value)
         if seen.walk.unseen or seen.walk.star:
             self._blind.append(key)
+            self._texts.clear()
+        self._texts.update(texts)
 
     def _mutated(self, seen: _Seen) -> list[str]:
         return [

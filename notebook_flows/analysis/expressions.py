@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.analysis import program as p
+from notebook_flows.analysis.files import PathText, path_text
 from notebook_flows.analysis.magics import Magic, effect_of
 from notebook_flows.analysis.scopes import Names
 
@@ -138,7 +139,10 @@ class Expressions:
         value, also = self.value(node.value), self.values([node.slice])
         if _is_selection(node):
             return p.Fresh(self.site(), value, also)
-        return p.Part(value, None, also)
+        part = p.Part(value, None, also)
+        if isinstance(node.slice, ast.Slice):  # of a list a new one, of an array a view
+            return p.OneOf((part, p.Fresh(self.site(), value, ())))
+        return part
 
     def _look(self, node: ast.expr) -> p.Expr:
         """Comparisons, negations, texts with values in them."""
@@ -287,7 +291,8 @@ class Expressions:
             if keyword.arg and not (isinstance(keyword.value, ast.Constant) and keyword.value.value in {False, None})
         )
         is_spread = any(isinstance(arg, ast.Starred) for arg in node.args) or any(not k.arg for k in node.keywords)
-        return p.Call(self.site(), self.line(node), callee, attribute, args, keywords, texts, flags, is_spread)
+        paths = _paths(node)
+        return p.Call(self.site(), self.line(node), callee, attribute, args, keywords, texts, flags, is_spread, paths)
 
     def _magic(self, magic: Magic, line: int) -> p.Expr:
         effect = effect_of(magic)
@@ -295,6 +300,8 @@ class Expressions:
             self.magics.append(magic.shown)
         steps: list[p.Step] = [p.Note("hidden", kind) for kind in effect.hidden]
         steps += [p.Note("effect", text) for text in effect.effects]
+        if effect.files:
+            steps.append(p.Uses(effect.files))
         for text in effect.expressions:
             found = self.nested(text.strip(), line)
             steps += found if found is not None else (p.Unseen(f"{magic.shown}: {{{text}}}"),)
@@ -348,6 +355,15 @@ def _is_selection(node: ast.Subscript) -> bool:
         )
         and any(isinstance(part, ast.Compare) for part in ast.walk(index))
     )
+
+
+def _paths(node: ast.Call) -> dict[str | int, PathText]:
+    """What the parts of a call say of paths."""
+    given: list[tuple[str | int, ast.expr]] = list(enumerate(node.args[:2]))
+    given += [(keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg]
+    if isinstance(node.func, ast.Attribute):
+        given.append(("self", node.func.value))
+    return {place: text for place, part in given if (text := path_text(part)) is not None}
 
 
 def _text(node: ast.expr) -> str | None:

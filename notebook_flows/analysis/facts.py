@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from notebook_flows.analysis.files import FileUse
     from notebook_flows.analysis.program import Program
 
 
@@ -33,6 +34,7 @@ class CellFacts:
         uses_pyplot: it draws on the figure that pyplot holds.
         hidden_state: of "random", "cwd", "environ", "warnings", "locale", "signals", "modules", "async": what it uses of them.
         effects: what it does outside of Python's memory: "!", "open() for writing", "to_csv()"...
+        files: the files that it reads and writes, as far as the cell alone tells.
         history: names of IPython's history that are read, as ``_`` and ``Out``.
         imports: name -> module (with the name in it, dotted) that an import binds to it.
         only_imports: there is nothing in the cell but imports and text.
@@ -58,6 +60,7 @@ class CellFacts:
     uses_pyplot: bool = False
     hidden_state: frozenset[str] = frozenset()
     effects: tuple[str, ...] = ()
+    files: frozenset[FileUse] = frozenset()
     history: frozenset[str] = frozenset()
     imports: Mapping[str, str] = field(default_factory=dict)
     only_imports: bool = False

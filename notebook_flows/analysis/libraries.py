@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from notebook_flows.analysis import known, program as p
+from notebook_flows.analysis.files import OPENERS, FileUse, function_use, method_use, opened, resolved, uses_at
 from notebook_flows.analysis.heap import BUILTIN, DEEP, FUNCTION, LIBRARY, NOTHING, PLAIN, READER, Frame, Heap, Value
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Libraries:
         self.written: set[int] = set()
         self.hidden: set[str] = set()
         self.effects: dict[str, None] = {}
+        self.files: dict[FileUse, None] = {}
         self.unseen: dict[str, None] = {}
         self.uses_pyplot = False
 
@@ -80,6 +82,10 @@ class Libraries:
         """A call of which nothing is known."""
         raise NotImplementedError
 
+    def text_of(self, name: str) -> str | None:
+        """The text that a name stands for, if it can be known."""
+        raise NotImplementedError
+
     # --- notes
 
     def made(self, site: Hashable, kind: int, values: Value) -> Value:
@@ -96,6 +102,12 @@ class Libraries:
     def note_effect(self, text: str) -> None:
         """Something happens outside of the kernel's memory."""
         self.effects[text] = None
+
+    def note_files(self, expr: p.Call, kinds: tuple[str, ...], where: str | int | None) -> None:
+        """Files are used; which, says an argument."""
+        if kinds:
+            path = lambda place: None if expr.is_spread else resolved(expr.paths.get(place), self.text_of)  # noqa: E731
+            self.files.update(dict.fromkeys(uses_at(kinds, where, path)))
 
     def note_place(self, dotted: str) -> None:
         """Something in a library is set or changed."""
@@ -131,7 +143,7 @@ class Libraries:
         if name == "get_ipython":
             return heap.library(SHELL)
         if name == "open":
-            self._note_open(expr)
+            self._note_open(expr, 0)
             return self.made(expr.site, READER, NOTHING)
         if name == "super":
             frame = self.frame
@@ -165,7 +177,10 @@ class Libraries:
             return self.call_back(every, every | given, expr.site)
         return NOTHING
 
-    def _note_open(self, expr: p.Call) -> None:
+    def _note_open(self, expr: p.Call, where: str | int) -> None:
+        has_mode = len(expr.texts) > 1
+        mode = next((text for text in expr.texts[1:] if text), None) if has_mode else "r"
+        self.note_files(expr, opened(mode), where)
         if any(set("wax+") & set(text) for text in expr.texts[1:] if text and len(text) < 5):
             self.note_effect("open() for writing")
 
@@ -230,8 +245,9 @@ class Libraries:
             self.uses_pyplot = True
         if dotted in known.WRITERS or parts[0] in known.WRITER_MODULES:
             self.note_effect(f"{dotted}()")
-        if dotted in known.READERS:
-            self._note_open(expr)
+        if dotted in OPENERS:
+            self._note_open(expr, 0)
+        self.note_files(expr, *function_use(dotted))
         if parts[-1] in known.CHANGING_METHODS:
             self.note_place(".".join(parts[:-1]))
 
@@ -311,7 +327,8 @@ class Libraries:
         if name in known.WRITING_METHODS or (name in known.WRITING_WITH_ARGUMENT and has_argument):
             self.note_effect(f".{name}()")
         if name == "open":
-            self._note_open(expr._replace(texts=(None, *expr.texts)))
+            self._note_open(expr._replace(texts=(None, *expr.texts)), "self")
+        self.note_files(expr, *method_use(name, is_given=has_argument, is_plain=not target, count=len(expr.args)))
 
 
 def _is_seeded(expr: p.Call) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.analysis import program as p
 from notebook_flows.analysis.expressions import CONST, Expressions
+from notebook_flows.analysis.files import texts_of
 from notebook_flows.analysis.source import parsed
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def lowered(source: str) -> p.Program | None:
         has_await=lowering.has_await,
         only_imports=bool(cell.tree.body) and all(_is_text_or_import(node) for node in cell.tree.body),
         functions=frozenset(lowering.functions),
+        texts=texts_of(cell.tree),
     )
 
 

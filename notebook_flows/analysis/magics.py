@@ -6,6 +6,8 @@ import ast
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from notebook_flows.analysis.files import UNKNOWN_USES, FileUse, shell_uses, use_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,6 +41,7 @@ class Effect(NamedTuple):
         unseen: why the cell cannot be seen through.
         hidden: hidden state that it changes.
         effects: what it does outside of the kernel.
+        files: the files that it uses.
         needs_main: only the kernel's main thread can do it.
     """
 
@@ -50,6 +53,7 @@ class Effect(NamedTuple):
     unseen: str | None = None
     hidden: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
+    files: tuple[FileUse, ...] = ()
     needs_main: bool = True
 
 
@@ -104,18 +108,25 @@ def _is_expression(text: str) -> bool:
 
 
 def _shell(magic: Magic) -> Effect:
-    return Effect(expressions=interpolated(magic.line), binds=(_EXIT_CODE,), effects=("!",), needs_main=False)
+    return Effect(
+        expressions=interpolated(magic.line),
+        binds=(_EXIT_CODE,),
+        effects=("!",),
+        files=shell_uses(magic.line),
+        needs_main=False,
+    )
 
 
 def _shell_magic(magic: Magic) -> Effect:
     text = f"{magic.line}\n{magic.body}"
-    return Effect(expressions=interpolated(text), binds=(_EXIT_CODE,), effects=("!",))
+    return Effect(expressions=interpolated(text), binds=(_EXIT_CODE,), effects=("!",), files=shell_uses(text.strip()))
 
 
 def _script(magic: Magic) -> Effect:
     """A cell in another language: its text goes to a process, its output perhaps into names."""
     binds = re.findall(r"--(?:out|err|proc)[ =]([A-Za-z_]\w*)", magic.line)
-    return Effect(expressions=interpolated(magic.line), binds=tuple(binds), effects=(magic.shown,))
+    files = shell_uses(magic.body) if magic.name in {"bash", "sh"} else UNKNOWN_USES
+    return Effect(expressions=interpolated(magic.line), binds=tuple(binds), effects=(magic.shown,), files=files)
 
 
 def _timed(magic: Magic) -> Effect:
@@ -153,7 +164,17 @@ def _text_only(magic: Magic) -> Effect:
 
 
 def _file_written(magic: Magic) -> Effect:
-    return Effect(expressions=interpolated(magic.line), effects=(magic.shown,))
+    files: tuple[FileUse, ...] = UNKNOWN_USES
+    if magic.name in {"writefile", "file"}:
+        words = [word for word in magic.line.split() if word not in {"-a", "--append"}]
+        path = words[0].strip("\"'") if len(words) == 1 and not set("{}$~") & set(words[0]) else None
+        kinds = ("write",) if len(words) == len(magic.line.split()) else ("read", "write")
+        files = tuple(use_of(kind, path) for kind in kinds)
+    return Effect(expressions=interpolated(magic.line), effects=(magic.shown,), files=files)
+
+
+def _file_listed(magic: Magic) -> Effect:
+    return Effect(expressions=interpolated(magic.line), files=(FileUse("read", None),))
 
 
 def _directory(magic: Magic) -> Effect:
@@ -170,9 +191,8 @@ def _settings(magic: Magic) -> Effect:
 
 
 def _own(magic: Magic) -> Effect:
-    """`%flow`: only what runs tasks touches names, and that the session does itself."""
-    word = (magic.line.split() or [""])[0]
-    return Effect(unseen=f"%{magic.name} {word}" if word in {"run", "resume"} else None)
+    """`%flow`: what runs tasks waits for those above by rules of the runners', and binds no name that they do not."""
+    return Effect()
 
 
 def _without_options(line: str) -> str:
@@ -185,8 +205,8 @@ def _without_options(line: str) -> str:
 
 _INERT_NAMES = (
     "matplotlib load_ext reload_ext unload_ext autoreload pip conda mamba uv pinfo pinfo2 psource pdoc pfile psearch"
-    " pwd ls ll lx lk lf ldir cat less more man who who_ls whos lsmagic magic quickref tb pdb alias unalias"
-    " notebook history hist logstart logstop logoff logon logstate dhist bookmark automagic autocall page pycat"
+    " pwd man who who_ls whos lsmagic magic quickref tb pdb alias unalias"
+    " notebook history hist logstart logstop logoff logon logstate dhist bookmark automagic autocall page"
     " watermark config_inline nbagg connect_info qtconsole colabkernelspecs subshell tqdm"
 )
 for _names, _handler in (
@@ -205,6 +225,7 @@ for _names, _handler in (
     ),
     ("html HTML svg SVG latex markdown js javascript task", _text_only),
     ("writefile file mkdir rm mv cp rmdir save", _file_written),
+    ("ls ll lx lk lf ldir cat less more pycat", _file_listed),
     ("flow nbflow", _own),
 ):
     for _name in _names.split():

@@ -7,7 +7,10 @@ An expression gives a set of objects; an expression that can only give something
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from notebook_flows.analysis.files import FileUse, Paths, PathText
 
 
 class Const(NamedTuple):
@@ -81,6 +84,7 @@ class Call(NamedTuple):
     texts: tuple[str | None, ...]  # of the first arguments, those that are plain text: the mode of open()
     flags: frozenset[str]  # keywords that are given as True: inplace=True
     is_spread: bool  # *args or **kwargs: who gets which is not known
+    paths: Paths = {}  # what says of paths: arguments by place and keyword, and "self" # noqa: RUF012
 
 
 class Function(NamedTuple):
@@ -245,8 +249,14 @@ class Note(NamedTuple):
     text: str
 
 
+class Uses(NamedTuple):
+    """Files are read or written."""
+
+    uses: tuple[FileUse, ...]
+
+
 Step: TypeAlias = (
-    "Do | Hold | Bind | Augment | Store | Delete | Enter | Branch | Loop | Try | Leave | Yield | Unseen | Note"
+    "Do | Hold | Bind | Augment | Store | Delete | Enter | Branch | Loop | Try | Leave | Yield | Unseen | Note | Uses"
 )
 Block: TypeAlias = "tuple[Step, ...]"
 
@@ -284,6 +294,7 @@ class Program:
     Attributes:
         codes: function or class name, as bound at the top of the cell -> the bodies that it runs.
         all_codes: every function in the cell, in the order of the text.
+        texts: name -> what it says of a path, if it is bound once.
     """
 
     steps: Block = ()
@@ -295,3 +306,4 @@ class Program:
     has_await: bool = False
     only_imports: bool = False
     functions: frozenset[str] = frozenset()
+    texts: dict[str, PathText] = field(default_factory=dict)

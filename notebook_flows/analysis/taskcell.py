@@ -116,8 +116,15 @@ def task_cell(source: str, tags: Collection[str] = ()) -> TaskCell | None:
         return TaskCell(name=tagged["name"], options=CellOptions(), body=source) if tagged else None
     found = _TASK_LINE.match(source.split("\n")[place].rstrip("\r"))
     assert found is not None
+    if asks_for_help(found["rest"] or ""):
+        return None
     name, options = _understood(found["rest"] or "")
     return TaskCell(name=name or (tagged["name"] if tagged else None), options=options, body=without_task_line(source))
+
+
+def asks_for_help(rest: str) -> bool:
+    """Whether the line behind `%%task` asks what can be written there: such a cell is no task, and says it."""
+    return rest.partition(" #")[0].split() in (["--help"], ["-h"])
 
 
 def without_task_line(source: str) -> str:
@@ -234,6 +241,7 @@ def _executor(text: str) -> str:
     return text
 
 
+_OTHER_WORDS = dict.fromkeys(("--after", "--depends-on", "--upstream", "--wait-for"), "--needs")
 _SECONDS = "seconds, such as 30 or 1.5 or 5m"
 _OPTIONS = {
     "--name": _Option("name", str, expects="a name"),
@@ -321,4 +329,6 @@ def _value(line: str, key: str, option: _Option, text: str) -> Any:
 def _likely(word: str) -> str:
     """The likely slip; without one, all that can be said."""
     full = f"--{word.lstrip('-')}"
+    if full in _OTHER_WORDS:
+        return f" Did you mean {_OTHER_WORDS[full]}?"
     return did_you_mean(full, _OPTIONS) or f" The options are {', '.join(_OPTIONS)}."

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows.analysis import known, program as p
 from notebook_flows.analysis.calling import Calling
+from notebook_flows.analysis.files import resolved
 from notebook_flows.analysis.heap import (
     BUILTIN,
     CLASS,
@@ -30,7 +31,9 @@ from notebook_flows.analysis.heap import (
 from notebook_flows.errors import FlowError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Mapping
+
+    from notebook_flows.analysis.files import PathText
 
 BUILTIN_NAMES = frozenset(dir(builtins)) | known.ALWAYS
 _NUMBERED_HISTORY = re.compile(r"_i?\d+$")
@@ -79,6 +82,9 @@ class Walk(Calling):
         self.star: list[str] = []
         self.global_writes: set[str] = set()
         self.taken: dict[str, Value] = {}
+        self.text_above: Callable[[str], str | None] = lambda _: None
+        self.own_texts: Mapping[str, PathText] = {}
+        self.own_names: frozenset[str] = frozenset()
         self._is_dead = False
         self._steps_left = _MOST_STEPS
 
@@ -280,6 +286,21 @@ class Walk(Calling):
         else:
             self.note_effect(step.text)
 
+    def _uses(self, step: p.Uses) -> None:
+        self.files.update(dict.fromkeys(step.uses))
+
+    def text_of(self, name: str) -> str | None:
+        """The text that a name stands for here, if it is the only one that it may stand for."""
+        frame = self.frame
+        while frame is not None and name not in frame.global_names:
+            if name in frame.bound:
+                return None
+            frame = frame.parent
+        if name not in self.values and name not in self.own_names:
+            return self.text_above(name)
+        is_known = name in self.sure and name not in self.global_writes and name in self.own_texts
+        return resolved(self.own_texts[name], self.text_of) if is_known else None
+
     # --- branches
 
     def _state(self) -> _State:
@@ -471,6 +492,7 @@ _STEPS: dict[type, Callable[[Walk, Any], None]] = {
     p.Yield: Walk._yield,
     p.Unseen: Walk._unseen,
     p.Note: Walk._note,
+    p.Uses: Walk._uses,
 }
 _EXPRESSIONS: dict[type, Callable[[Walk, Any], Value]] = {
     p.Const: Walk._const,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from notebook_flows.analysis.taskcell import TaskCellError, task_cell, without_task_line
+from notebook_flows.analysis.taskcell import TaskCellError, asks_for_help, task_cell, without_task_line
 from notebook_flows.errors import FlowError
 
 HELP = """Make this cell a task of the notebook's flow; by hand it runs as it would without this line.
@@ -31,6 +31,11 @@ The same can be said in a comment, `# %%task ...`, or by the cell tags `task` an
 """
 
 
+def print_help() -> None:
+    """Say what can be written behind `%%task`."""
+    print(HELP)
+
+
 class AwaitInMagicError(FlowError):
     """A task cell awaits, and the input transformer that would let it is not there."""
 
@@ -49,6 +54,9 @@ def task_line(lines: list[str]) -> list[str]:
     source = "".join(lines)
     if "%%task" not in source:
         return lines
+    first, *below = source.strip().splitlines()
+    if first.startswith("%%task") and (asks_for_help(first[6:]) or (first.strip() == "%%task" and not below)):
+        return [f"__import__({__name__!r}, fromlist=['print_help']).print_help()\n"]
     try:
         task_cell(source)
     except TaskCellError as error:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MOST_NAMES = 30
 LABEL_COLUMNS = 9
+MOST_SHARES = 5
 
 
 def explained(
@@ -51,10 +52,10 @@ def _cell(connections: Connections, names: Mapping[str, str], labels: Mapping[st
         ("mutates", _listed(sorted(links.mutates))),
         ("deletes", _listed(sorted(links.deletes))),
         ("alone", "; ".join(links.alone)),
-        ("shares", _shares(links)),
     ):
         if text:
             lines.append(_line(label, text))
+    lines += [_line("shares", text) for text in _shares(connections, key)]
     lines += _edges(connections, labels, key)
     lines += [_line("unknown", printable(one.text)) for one in connections.unresolved if one.key == key]
     lines += [_line("unseen", printable(what)) for other, what in connections.unseen if other == key]
@@ -68,21 +69,35 @@ def _line(label: str, text: str) -> str:
 
 
 def _inputs(links: Links, names: Mapping[str, str]) -> str:
-    parts = []
+    by_sources: dict[tuple[str, ...], list[str]] = {}
     for name, sources in sorted(links.inputs.items()):
+        by_sources.setdefault(sources, []).append(name)
+    parts = []
+    for sources, found in by_sources.items():
         said = " or ".join(printable(names.get(key, key)) for key in sources)
-        parts.append(f"{name} (from {said})" if said else name)
-    return _listed(parts)
+        parts.append(f"{_listed(found)} (from {said})" if said else _listed(found))
+    return "; ".join(parts)
 
 
 def _outputs(links: Links) -> str:
     return _listed(f"{name} (perhaps)" if name in links.may_outputs else name for name in sorted(links.outputs))
 
 
-def _shares(links: Links) -> str:
-    return _listed(
-        f"{name} with {', '.join(sorted(others))}" for name, others in sorted(links.shares.items()) if others
-    )
+def _shares(connections: Connections, key: str) -> list[str]:
+    """Where a process would lose that two names are one object, and a cell below changes it by one of them."""
+    links, found = connections.cells[key], []
+    if key not in connections.tasks:
+        return []
+    places = list(connections.cells)
+    below = [connections.cells[other] for other in places[places.index(key) + 1 :]]
+    for name, others in sorted(links.shares.items()):
+        changing = [one for one in below if name in one.mutates and key in one.inputs.get(name, ())]
+        found += [
+            f"{name} and {other} may be one object, which is changed below by the name {name}: "
+            f"in a process {name} becomes a copy, and {other} stays as it is"
+            for other in (sorted(others - {name}) if changing else ())
+        ]
+    return found[:MOST_SHARES]
 
 
 def _listed(parts: Iterable[str]) -> str:

@@ -342,7 +342,8 @@ ROWS = [
     row("%%time\n%%task load\nx = a", reads="a", binds="x"),
     row("# %%task load\nx = a", reads="a", binds="x"),
     row("%flow show", magics="%flow"),
-    row("%flow run", opaque="%flow run", magics="%flow"),
+    row("%flow run", magics="%flow"),
+    row("%flow run --help", magics="%flow"),
     # what cannot be seen
     row("exec(code)", reads="code", opaque="exec()", mutates="code"),
     row("x = eval('a')", binds="x", opaque="eval()"),

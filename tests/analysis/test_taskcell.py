@@ -161,3 +161,12 @@ def test_what_runs_has_as_many_lines_and_is_still_the_same_task(lines: list[str]
     before, after = task_cell(source), task_cell(body)
     if before is not None and "%%bash" not in lines:  # a task line below `%%bash` is a line of the script
         assert after == before
+
+
+def test_other_systems_word_for_needs_is_answered_by_ours() -> None:
+    with pytest.raises(TaskCellError, match="Did you mean --needs"):
+        task_cell("%%task load --after fetch\nx = 1")
+
+
+def test_a_line_that_asks_for_help_makes_no_task() -> None:
+    assert task_cell("%%task --help\n") is None

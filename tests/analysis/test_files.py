@@ -1,0 +1,149 @@
+"""Files order cells: who writes one, who reads it, and what the text does not tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from notebooks import connected
+
+from notebook_flows.analysis import Reason, analyse
+from notebook_flows.analysis.feeding import feeders
+from notebook_flows.analysis.taskcell import task_cell
+
+USES = [
+    ("df.to_csv('a.csv')", "write a.csv"),
+    ("df.to_csv()", ""),
+    ("df.to_csv(path_or_buf='a.csv', index=False)", "write a.csv"),
+    ("df.to_parquet(p)", "write ?"),
+    ("pd.read_csv('a.csv')", "read a.csv"),
+    ("pd.read_csv(filepath_or_buffer='./d/../a.csv')", "read a.csv"),
+    ("from pandas import read_csv as r\nr('a.csv')", "read a.csv"),
+    ("pd.read_sql('select 1', con)", "read sql:"),
+    ("df.to_sql('t', con)", "read sql:, write sql:"),
+    ("open('a')", "read a"),
+    ("open('a', 'rb')", "read a"),
+    ("open('a', 'w')", "write a"),
+    ("open('a', mode='x')", "write a"),
+    ("open('a', 'a')", "read a, write a"),
+    ("open('a', 'r+')", "read a, write a"),
+    ("open('a', m)", "read a, write a"),
+    ("import json\njson.dump(x, open('a', 'w'))", "write a"),
+    ("plt.savefig('a.png')", "write a.png"),
+    ("fig.savefig('a.png')", "write a.png"),
+    ("np.save('a.npy', x)", "write a.npy"),
+    ("np.load('a.npy')", "read a.npy"),
+    ("import joblib\njoblib.dump(m, 'm')", "write m"),
+    ("import joblib\njoblib.load('m')", "read m"),
+    ("from pathlib import Path\nPath('a').write_text('x')", "write a"),
+    ("from pathlib import Path\n(Path('d') / 'a').read_text()", "read d/a"),
+    ("from pathlib import Path\nPath('d', 'a').unlink()", "write d/a"),
+    ("from pathlib import Path\nPath('d').mkdir()", "make d"),
+    ("from pathlib import Path\nPath('a').open('w')", "write a"),
+    ("from pathlib import Path\nPath('a').rename('b')", "read ?, write ?"),
+    ("'a'.replace('b', 'c')", ""),
+    ("df.rename(columns=str)", ""),
+    ("os.remove('a')", "write a"),
+    ("os.makedirs('d', exist_ok=True)", "make d"),
+    ("os.listdir('d')", "read d"),
+    ("os.path.exists('a')", "read a"),
+    ("import glob\nglob.glob('d/*.csv')", "read d"),
+    ("shutil.copy('a', 'b')", "read ?, write ?"),
+    ("subprocess.run(c)", "read ?, write ?"),
+    ("d = 'out'\nopen(f'{d}/a', 'w')", "write out/a"),
+    ("d = 'out'\nopen(os.path.join(d, 'a'))", "read out/a"),
+    ("d = 'out'\nd = 'in'\nopen(d + '/a')", "read ?"),
+    ("for d in 'ab':\n    open(d)", "read ?"),
+    ("def f(p):\n    open(p)\nf('a')", "read ?"),
+    ("def f():\n    open('a', 'w')", ""),
+    ("def f():\n    open('a', 'w')\nf()", "write a"),
+    ("%%writefile a.py\nx = 1", "write a.py"),
+    ("%%writefile -a a.py\nx = 1", "read a.py, write a.py"),
+    ("%%writefile {p}\nx = 1", "write ?"),
+    ("%%bash\nmake", "read ?, write ?"),
+    ("!make", "read ?, write ?"),
+    ("!echo x", ""),
+    ("!echo x > a", "read ?, write ?"),
+    ("!sleep 1 2>/dev/null && pwd", ""),
+    ("!pip list", ""),
+    ("!pip install x", "read ?, write ?"),
+    ("!cat a.csv | wc -l", "read ., read a.csv"),
+    ("!ls", "read ."),
+    ("!cat {p}", "read ?"),
+    ("x = [1]\nx.copy()", ""),
+]
+
+
+@pytest.mark.parametrize(("source", "expected"), USES)
+def test_the_files_of_a_cell_are_told_by_its_text(source: str, expected: str) -> None:
+    facts = analyse(source)
+
+    assert ", ".join(sorted(f"{use.kind} {use.path or '?'}" for use in facts.files)) == expected
+
+
+W, R = "%%task w\ndf.to_csv('a.csv')", "%%task r\npd.read_csv('a.csv')"
+ORDERS = [
+    (W, R, "need"),
+    (R.replace("r\n", "w\n"), W.replace("w\n", "r\n"), "order"),
+    (W, R.replace("a.csv", "b.csv"), ""),
+    (W, R.replace("a.csv", "./a.csv"), "need"),
+    (W, R.replace("'a.csv'", "p"), "order"),
+    (W, R.replace("a.csv", "/data/a.csv"), "order"),
+    (W, R.replace("a.csv", "https://x/a.csv"), ""),
+    (W, "%%task r\ndf.to_csv('a.csv')", "order"),
+    (W, "%%task r\nopen('a.csv', 'a')", "need"),
+    (W, "%%task r\nos.listdir('.')", "order"),
+    (W, "%%task r\n!make", "order"),
+    (W, "%%task r\n!echo done", ""),
+    (W, "%%task r --pure\npd.read_csv('a.csv')", ""),
+    (W, "%%task r --writes x\nx = pd.read_csv('a.csv')", ""),
+    (W, "pd.read_csv('a.csv')", "need"),
+    ("%%task w\nopen('a')", "%%task r\nopen('a')", ""),
+    ("%%task w\n!make", "%%task r\n!make", "order"),
+    ("%%task w\nos.makedirs('d')\nopen('d/a', 'w')", "%%task r\nos.makedirs('d')\nopen('d/b', 'w')", ""),
+    ("%%task w\nos.makedirs('d')", "%%task r\nopen('d/b', 'w')", "order"),
+    ("%%task w\ndf.to_sql('t', c)", "%%task r\npd.read_sql('q', k)", "order"),
+    ("%%task w\ndf.to_sql('t', c)", "%%task r\nopen('a')", ""),
+]
+
+
+def _declared(source: str) -> dict[str, Any]:
+    found = task_cell(source)
+    return {"pure": found.options.pure, "writes": found.options.writes} if found is not None else {}
+
+
+@pytest.mark.parametrize(("upper", "lower", "expected"), ORDERS)
+def test_files_keep_the_order_of_two_cells(upper: str, lower: str, expected: str) -> None:
+    connections = connected(upper, lower, r=_declared(lower))
+
+    above, below = connections.cells
+    is_ordered = any(edge.kind is Reason.HIDDEN for edge in connections.why(above, below))
+    is_need = above in feeders(connections)[below]
+    assert ("need" if is_need else "order" if is_ordered else "") == expected
+
+
+def test_a_name_that_a_cell_above_binds_once_says_the_path() -> None:
+    connections = connected("d = 'out'", "%%task w\nopen(f'{d}/a', 'w')", "%%task r\nopen('out/b')")
+
+    assert connections.task_edges == ()
+
+
+def test_a_name_that_is_bound_anew_says_the_new_path() -> None:
+    cells = ["p = 'a'", "%%task w\nopen(p, 'w')", "p = 'b'", "%%task r\nopen(p)", "%%task s\nopen('a')"]
+
+    found = {(edge.upstream_key, edge.downstream_key) for edge in connected(*cells).task_edges}
+
+    assert len(found) == 1
+
+
+def test_the_reason_names_both_cells_and_the_file() -> None:
+    (edge,) = connected(W, R).task_edges
+
+    assert edge.text == "'r' reads a.csv, which 'w' writes"
+
+
+def test_what_reads_a_file_is_stale_once_its_writer_has_changed() -> None:
+    connections = connected(W, R)
+    above, below = connections.cells
+
+    assert connections.stale_after([above]) == {above, below}
