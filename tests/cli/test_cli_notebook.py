@@ -177,3 +177,21 @@ def test_a_page_without_code_has_no_gaps_and_the_picture_of_the_flow(nf: Command
     shown = nf("show", "latest").stdout
     assert "State       success: All cells ran well." in shown
     assert "load_ext" not in shown
+
+
+def test_an_unknown_cell_is_told_with_those_that_there_are(nf: Command, notebook: Path) -> None:
+    result = nf("explain", notebook, "nope")
+
+    assert result.exit_code == 2
+    assert "has no cell 'nope'. Its cells: cell-1 (parameters), cell-2 (Say it), " in result.stderr
+
+
+def test_a_parameters_cell_may_import_what_its_types_need(nf: Command, notebook: Path) -> None:
+    written = nbformat.read(notebook, as_version=4)
+    written.cells[
+        0
+    ].source = 'from typing import Literal\n\ncount: int = 1\nname: Literal["fast", "exact"] = "fast"  # how'
+    nbformat.write(written, notebook)
+
+    assert [row["name"] for row in json.loads(nf("params", notebook, "--json").stdout)] == ["count", "name"]
+    assert nf("validate", notebook).exit_code == 0
