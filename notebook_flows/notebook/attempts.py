@@ -16,7 +16,7 @@ from notebook_flows.notebook.document import CellEnd
 from notebook_flows.notebook.ears import first_of
 from notebook_flows.notebook.endings import Ending, Judged
 from notebook_flows.notebook.retries import retried
-from notebook_flows.notebook.serving import cancelling
+from notebook_flows.notebook.serving import asking, cancelling
 from notebook_flows.notebook.streams import Lines
 from notebook_flows.notebook.turns import Lane
 
@@ -34,6 +34,10 @@ LAST_WORDS_S = 0.2
 """How long what a dead kernel has said may still be on its way."""
 SILENCE_S = 10.0
 """After its answer, how long a kernel may publish nothing, not even that it is done."""
+ASK_EVERY_S = 30.0
+"""How long nothing may be said of a task cell's end before the session is asked whether it goes on."""
+LATE_S = 5.0
+"""How long its end may still be on its way after the session has said that it does not."""
 ALLOWED_TAG = "raises-exception"
 TOLD = "notebook_flows_task"
 """The type of the message by which a kernel tells that a task cell has ended."""
@@ -192,7 +196,7 @@ class CellAttempt:
             if not self._told.done():
                 await first_of(self._told, self._reply, timeout_s=REPLY_S)
             if not self._told.done() and self._reply.done() and self._reply.result().get("status") == "ok":
-                await self._told
+                return await self._until_told()
             if self._told.done():
                 return endings.told(self._judged, self._told.result())
         else:
@@ -206,6 +210,20 @@ class CellAttempt:
         if kernel.died.done():
             return self._died()
         return endings.unanswered(self._judged, self._stderr())
+
+    async def _until_told(self) -> Ending:
+        """The cell goes on in the kernel for as long as it likes; a lost message must not keep the run waiting for ever."""
+        asked = asking(self.task.key, self.call.attempt)
+        while True:
+            await first_of(self._told, timeout_s=ASK_EVERY_S)
+            if not self._told.done() and await self._kernel.refuses(asked, unless=self._told):
+                await first_of(self._told, timeout_s=LATE_S)
+                if not self._told.done():
+                    return endings.lost(self._judged)
+            if self._told.done():
+                return endings.told(self._judged, self._told.result())
+            if self._kernel.died.done():
+                return self._died()
 
     def _died(self) -> Ending:
         room = self._room

@@ -172,6 +172,18 @@ def _process_died(cell: Judged, name: str, how: str) -> Ending:
     )
 
 
+def lost(cell: Judged) -> Ending:
+    """The session in the kernel does not run the cell any more, and what it said of its end never came."""
+    how = "its kernel does not run it any more, and the message that tells how it has ended is lost"
+    return Ending(
+        state=S.CRASHED,
+        message=f"{cell.label} crashed: {how}.",
+        error=CellError(cell.path, cell.number, "LostMessage", how),
+        details={"error": "LostMessage"},
+        log=f"{cell.label}: {how}.",
+    )
+
+
 def too_late(cell: Judged, timeout_s: float, *, was_stopped: Stopped) -> Ending:
     """The cell's time was up."""
     sentence = f"{cell.label} took longer than its timeout of {timeout_s:g} s and {was_stopped.value}."

@@ -211,6 +211,22 @@ class Kernel:
         how = self.died.result() if self.died.done() else f"it did not answer within {timeout_s:g} s"
         raise KernelStartError(self.name, f"could not be made ready: {how}.{self._last_words()}")
 
+    async def refuses(self, code: str, *, unless: asyncio.Future[Any]) -> bool:
+        """Let it run code of ours: whether that fails. No time is too long, for it may be busy.
+
+        Args:
+            code: of which nothing is shown or counted.
+            unless: once it is done, nobody wants to know.
+        """
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        number = self.execute_silently(code)
+        self._asked[number] = answer
+        try:
+            await first_of(answer, unless, self.died)
+        finally:
+            self._asked.pop(number, None)
+        return answer.done() and answer.result().get("status") == "error"
+
     def execute(self, code: str, *, cell_id: str, stop_on_error: bool, more: dict[str, Any] | None = None) -> str:
         """Let it run some code; the id that all messages about it have as their parent's.
 

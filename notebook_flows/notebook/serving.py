@@ -68,6 +68,11 @@ def cancelling(task: str, attempt: int) -> str:
     return _calling("cancel", task, attempt)
 
 
+def asking(task: str, attempt: int) -> str:
+    """The code that fails if the session does not run this attempt of a task cell any more."""
+    return _calling("ask", task, attempt)
+
+
 def _calling(function: str, *arguments: Any) -> str:
     """Code that calls a function of the session, and binds no name in the notebook's namespace."""
     listed = ", ".join(map(repr, arguments))

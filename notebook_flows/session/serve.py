@@ -72,6 +72,29 @@ def serve(told: str) -> None:
     session.server = Server(session, workers=workers, strict_shell=bool(wish.get("strict_shell")))
 
 
+class NoSuchAttemptError(FlowError):
+    """The client asks after an attempt that does not go on here: its end was told, or it has never begun."""
+
+    def __init__(self, task: str, attempt: int) -> None:
+        super().__init__(task, attempt)
+        self.task = task
+        self.attempt = attempt
+
+    def __str__(self) -> str:
+        return f"Attempt {self.attempt} of the task cell {self.task!r} does not go on here, or has ended."
+
+
+def ask(task: str, attempt: int) -> None:
+    """The client has not heard of this attempt for long.
+
+    Raises:
+        NoSuchAttemptError: it does not go on: of its end nothing more will be said.
+    """
+    server = _session().server
+    if server is None or not server.runs(task, attempt):
+        raise NoSuchAttemptError(task, attempt)
+
+
 def cancel(task: str, attempt: int) -> None:
     """Nobody waits for this attempt any more."""
     server = _session().server

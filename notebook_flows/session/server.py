@@ -108,6 +108,10 @@ class Server:
             return ""
         return _AWAIT if self._held.task.lane is Lane.LOOP else _RUN
 
+    def runs(self, name: str, number: int) -> bool:
+        """Whether this attempt still goes on: its end is not told yet."""
+        return (name, number) in self._attempts
+
     def cancel(self, name: str, number: int) -> None:
         """The client does not wait for this attempt any more: what it makes is forgotten."""
         attempt = self._attempts.pop((name, number), None)

@@ -346,6 +346,34 @@ def test_a_task_whose_process_dies_is_tried_again_as_often_as_it_says(write: Any
     assert printed(cells_of(done)[1]) == "1\n"
 
 
+def test_a_task_whose_end_is_never_told_has_crashed(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("notebook_flows.notebook.attempts.ASK_EVERY_S", 0.05)
+    monkeypatch.setattr("notebook_flows.notebook.attempts.LATE_S", 0.05)
+    silence = "import notebook_flows.session.served as served\nserved.publish = lambda *_: None"
+
+    done = run_notebook(write(silence, "%%task mute\nx = 1"))
+
+    assert states(done) == [S.SUCCESS, S.CRASHED]
+    assert "the message that tells how it has ended is lost" in messages(done)[1]
+
+
+def test_a_task_that_takes_long_is_asked_after_and_goes_on(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("notebook_flows.notebook.attempts.ASK_EVERY_S", 0.01)
+    watch = (
+        "import threading\nimport notebook_flows.session.server as server\nasked = threading.Semaphore(0)\n"
+        "before = server.Server.runs\n"
+        "def runs(*given):\n    asked.release()\n    return before(*given)\n"
+        "server.Server.runs = runs"
+    )
+
+    done = run_notebook(
+        write(watch, "%%task slow --pure\nseen = [asked.acquire(timeout=30) for _ in range(3)]", "print(seen)")
+    )
+
+    assert done.is_successful, done.error
+    assert printed(cells_of(done)[2]) == "[True, True, True]\n"
+
+
 def test_a_process_whose_time_is_up_is_killed(write: Any, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     slow = f"%%task slow --executor processes --timeout 2\nimport os, pathlib, time\npathlib.Path({str(pid)!r}).write_text(str(os.getpid()))\n"
