@@ -378,7 +378,7 @@ def test_a_process_whose_time_is_up_is_killed(write: Any, tmp_path: Path) -> Non
     pid = tmp_path / "pid"
     slow = f"%%task slow --executor processes --timeout 2\nimport os, pathlib, time\npathlib.Path({str(pid)!r}).write_text(str(os.getpid()))\n"
 
-    watch = f"""%%task watch
+    watch = f"""%%task watch --pure
 import pathlib, psutil, time
 file = pathlib.Path({str(pid)!r})
 while not file.exists() or not file.read_text(): time.sleep(0.02)
