@@ -92,7 +92,10 @@ class Publisher:
         """One message, now."""
         topic = f"stream.{content['name']}".encode() if kind == "stream" else self._topics.get(kind, b"display_data")
         with _SENDING:
-            self._session.send(self._socket, kind, content, parent=self.parent, ident=topic)
+            try:
+                self._session.send(self._socket, kind, content, parent=self.parent, ident=topic)
+            except UnicodeEncodeError:  # half of a character, which no message can carry; it must not be lost whole
+                self._session.send(self._socket, kind, _sendable(content), parent=self.parent, ident=topic)
 
     def wait_if_far_ahead(self) -> None:
         """Not under the owner's lock: gives the sending thread time, so that memory stays bounded."""
@@ -143,6 +146,17 @@ def _joined(texts: list[tuple[str, str]]) -> list[tuple[str, str]]:
             joined.append((name, []))
         joined[-1][1].append(text)
     return [(name, "".join(parts)) for name, parts in joined]
+
+
+def _sendable(value: Any) -> Any:
+    """The same with a mark in place of each half of a character (a lone surrogate)."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_sendable(key): _sendable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sendable(one) for one in value]
+    return value
 
 
 def _this_kernel() -> Any:

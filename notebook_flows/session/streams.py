@@ -44,9 +44,16 @@ def _by_class(stream: Any, name: str) -> Callable[[], None] | None:
         else:
             _flush(route)
 
+    def close(self: Any) -> None:
+        if _route() is None:
+            before.close(self)
+        else:
+            self.flush()  # one task cannot close what all print to: a kernel's stream would wait for its thread for ever
+
     members = {
         "write": _Write(name, before.write.__get__),
         "flush": flush,
+        "close": close,
         "__module__": before.__module__,
         "__qualname__": before.__qualname__,
     }
@@ -157,6 +164,13 @@ class RoutedStdout:
             self._routed_stream.flush()
         else:
             _flush(route)
+
+    def close(self) -> None:
+        """One task cannot close what all print to."""
+        if _route() is None:
+            self._routed_stream.close()
+        else:
+            self.flush()
 
 
 class RoutedStderr(RoutedStdout):

@@ -68,6 +68,7 @@ PRINTS = {
     "a child whose stderr is its stdout": "subprocess.run(f'echo {name} {n} >&2', shell=True, stderr=subprocess.STDOUT)",
     "check_call": "subprocess.check_call(['echo', name, str(n)])",
     "a fork": "multiprocessing.get_context('fork').Process(target=print, args=(name, n)).run()",
+    "a stream that a task has closed": "sys.stdout.close(); print(name, n)",
     "redirected and back": ("with contextlib.redirect_stderr(sys.stdout): print(name, n, file=sys.stderr)"),
     "redirected to itself": "with contextlib.redirect_stdout(sys.stdout): print(name, n)",
 }
@@ -184,6 +185,23 @@ both(lambda name, n: display(Bad()), 1)
     for name in ("one", "two"):
         assert [m.content["ename"] for m in answer.of(name) if m.kind == "error"] == ["ValueError"]
     assert answer.of() == []
+
+
+def test_half_of_a_character_is_shown_as_a_mark_and_nothing_is_lost_for_it(kernel: Kernel) -> None:
+    code = r"""
+def step(name, n):
+    print(name, "\ud800")
+    display({"text/plain": "\ud83d" + name}, raw=True)
+both(step, 1)
+"""
+
+    answer = kernel.run(code)
+
+    assert answer.reply["status"] == "ok", answer.published
+    for name in ("one", "two"):
+        assert answer.text(name, "stdout") == f"{name} \ufffd\n"
+        shown = [m.content["data"]["text/plain"] for m in answer.of(name) if m.kind == "display_data"]
+        assert shown == [f"\ufffd{name}"]
 
 
 def test_an_exception_in_a_thread_is_told_in_the_cell_of_its_task(kernel: Kernel) -> None:
