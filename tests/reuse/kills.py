@@ -23,7 +23,7 @@ from notebook_flows.core.lifecycle import IS_SUCCESSFUL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PAUSE_S = 0.002
+PAUSE_S = 0.012
 EXECUTORS = ("local", "threads:3")
 LARGE = 80_000
 """Bytes of the large results, which are kept in files."""
@@ -175,7 +175,7 @@ def kill_so_often(wanted: int, seed: int) -> int:
     """Kill so often; how many rounds that took."""
     luck = random.Random(seed)
     kills = rounds = 0
-    span_s = 0.2
+    span_s = 0.4
     while kills < wanted:
         with TemporaryDirectory(prefix="kills-") as folder:
             more, _ = one_round(Path(folder), luck, wanted - kills, span_s)
