@@ -81,9 +81,9 @@ def notebook_from_text(text: str, path: object = "", *, keeps_marks: bool = Fals
         found = _upgraded(known, major)
         if not keeps_marks:
             drop_marks(found)
-        return found
     except Exception as error:  # what old or damaged notebooks make nbformat raise is of many kinds
         raise NotebookUnreadable(path, f"is damaged: {type(error).__name__}: {error}.") from None
+    return found
 
 
 def _upgraded(known: dict[str, Any], major: int) -> NotebookNode:
