@@ -13,6 +13,7 @@ from notebook_flows.errors import FlowError
 from notebook_flows.session.awaylane import AwayLane
 from notebook_flows.session.celltask import KernelCellTask
 from notebook_flows.session.code import prepare
+from notebook_flows.session.crew import Crew
 from notebook_flows.session.landing import land
 from notebook_flows.session.lanes import Lane
 from notebook_flows.session.mainlane import MainLane
@@ -64,6 +65,7 @@ class Server:
         self._attempts: dict[tuple[str, int], ServedAttempt] = {}
         self._held: ServedAttempt | None = None
         self._away: AwayLane | None = None
+        self._crew = Crew()
         self._floor = Floor()
         session.before_cell.append(self.before_cell)
         self._while_it_serves = ExitStack()
@@ -215,7 +217,7 @@ class Server:
             self._end(attempt)
 
         self._floor.enter(attempt.who)
-        threading.Thread(target=run, name=f"notebook_flows {attempt.task.name}", daemon=True).start()
+        self._crew.run(run, name=f"notebook_flows {attempt.task.name}")
 
     def _send_away(self, attempt: ServedAttempt) -> None:
         if self._away is None:
