@@ -126,6 +126,8 @@ def from_json(text: str) -> Any:
     except json.JSONDecodeError as error:
         shown = text if len(text) <= 60 else f"{text[:57]}..."
         raise ValueError(f"is no JSON: {shown!r}, {error.msg.lower()} at character {error.pos + 1}.") from None
+    except RecursionError:
+        raise ValueError("is JSON that is nested too deeply.") from None
 
 
 def converted(text: str, default: Any) -> Any:

@@ -138,7 +138,9 @@ def task_flow(document: Document, name: str, *, timeout_s: float | None, cell_ti
     """
     cells = [document.notebook.cells[place] for place in document.nodes]
     known = _task_cells(cells, document)
-    connections = connect([_cell(cell, number, known.get(cell.id)) for number, cell in enumerate(cells, 1)])
+    told = [_cell(cell, number, known.get(cell.id)) for number, cell in enumerate(cells, 1)]
+    connections = connect(told)
+    _check_needs(told, connections, document)
     ordinary = [cell for cell in cells if cell.id not in known]
     order = order_of(
         connections,
@@ -168,6 +170,15 @@ def showing(document: Document) -> int | None:
     """The place of the first cell that asks for the picture, or None."""
     cells = document.notebook.cells
     return next((place for place in document.nodes if _SHOWS_FLOW.search(cells[place].source)), None)
+
+
+def _check_needs(cells: Sequence[Cell], connections: Connections, document: Document) -> None:
+    """Whether the tasks that others wait for are there, above them."""
+    needs = {cell.key: cell.needs for cell in cells}
+    problems = [one.text for one in connections.unresolved if one.name in needs[one.key]]
+    if problems:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise NotebookError(document.input_path, f"has tasks that wait for what they cannot get:\n{listed}")
 
 
 def _task_cells(cells: Sequence[Any], document: Document) -> dict[str, TaskCell]:

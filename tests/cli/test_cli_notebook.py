@@ -62,7 +62,7 @@ def test_it_is_shown_and_validated_without_running(nf: Command, notebook: Path, 
     [
         (["report.ipynb", "-p", "cout=3"], "Did you mean 'count'?"),
         (["report.ipynb", "-p", "count=many"], "is a whole number (int), not 'many'"),
-        (["report.ipynb", "-p", "count:=[1"], "A parameter is no JSON: '[1'"),
+        (["report.ipynb", "-p", "count:=[1"], "Parameter 'count' is no JSON: '[1'"),
         (["report.ipynb", "-k", "pyton3"], "Did you mean 'python3'?"),
         (["report.ipynb", "-x", "threads"], "--executor is for flows; the cells of report.ipynb run in its kernel."),
         (["reprot.ipynb"], "Did you mean 'report.ipynb'?"),

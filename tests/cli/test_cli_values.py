@@ -11,7 +11,7 @@ import pytest
 
 from notebook_flows import Flow, Parameter, Secret, flow
 from notebook_flows.cli.times import since
-from notebook_flows.cli.values import converted, given_from, values_for
+from notebook_flows.cli.values import converted, from_json, given_from, values_for
 from notebook_flows.core.parameter import DateTimeParameter
 from notebook_flows.errors import ParameterError
 
@@ -174,3 +174,8 @@ def test_a_required_parameter_is_read_by_the_annotation_of_a_flow_function() -> 
     values = values_for(nightly, given_from(["days=7"]))
 
     assert values == {"days": 7}
+
+
+def test_json_that_is_nested_too_deeply_is_told() -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        from_json("[" * 100_000)

@@ -81,6 +81,14 @@ def test_an_ordinary_cell_that_needs_no_task_runs_before_them(write: Any) -> Non
     assert cells_of(done)[3].outputs[0].data["text/plain"] == "[]"
 
 
+@pytest.mark.parametrize("needed", ["nope", "a", "b"], ids=["unknown", "itself", "below it"])
+def test_a_task_that_waits_for_one_that_is_not_above_it_is_refused(write: Any, needed: str) -> None:
+    path = write("%load_ext notebook_flows", f"%%task a --needs {needed}\nx = 1", "%%task b\ny = 1")
+
+    with pytest.raises(NotebookError, match=f"'a' waits for '{needed}', which is no task above it"):
+        run_notebook(path)
+
+
 def test_a_failure_stops_what_needs_it_and_nobody_else(write: Any) -> None:
     done = run_notebook(
         write(
