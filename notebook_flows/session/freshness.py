@@ -83,21 +83,29 @@ class Freshness:
         """Make one cell stale."""
         self._last.pop(key, None)
 
-    def why_stale(self, sources: Mapping[str, str], upstream: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    def why_stale(
+        self,
+        sources: Mapping[str, str],
+        upstream: Mapping[str, Sequence[str]],
+        names: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
         """The stale cells with the reason, in a few words.
 
         Args:
             sources: key -> text, of all n cells in document order.
             upstream: key -> the cells above whose values the cell takes; direct ones, each above it.
+            names: key -> what people call the cell; its key where that is missing.
         """
         found: dict[str, str] = {}
         for key, source in sources.items():
-            reason = self._why(key, source, upstream.get(key, ()), found)
+            reason = self._why(key, source, upstream.get(key, ()), found, names or {})
             if reason:
                 found[key] = reason
         return found
 
-    def _why(self, key: str, source: str, upstream: Sequence[str], stale: Mapping[str, str]) -> str:
+    def _why(
+        self, key: str, source: str, upstream: Sequence[str], stale: Mapping[str, str], names: Mapping[str, str]
+    ) -> str:
         last = self._last.get(key)
         if last is None:
             return "has not run yet"
@@ -110,9 +118,9 @@ class Freshness:
                 return f"{Path(file).name} has changed"
         for other in upstream:
             if other in stale:
-                return "what it needs is stale"
+                return f"{names.get(other, other)!r} is stale, which it needs"
             if last.seen.get(other, 0) != self.times(other):
-                return "what it needs has run again"
+                return f"{names.get(other, other)!r} has run again, which it needs"
         return ""
 
 

@@ -128,7 +128,11 @@ class NotebookFlow:
         records = {one.key: one for one in self._session.book.records() if one.times}
         connections = connect([one.as_cell() for one in records.values()])
         self._take_in_what_had_run(records)
-        stale = self.freshness.why_stale({key: one.source for key, one in records.items()}, feeders(connections))
+        stale = self.freshness.why_stale(
+            {key: one.source for key, one in records.items()},
+            feeders(connections),
+            {key: one.name for key, one in records.items()},
+        )
         return Outlook(records=records, connections=connections, stale=stale)
 
     def _take_in_what_had_run(self, records: Mapping[str, CellRecord]) -> None:

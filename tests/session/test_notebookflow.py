@@ -353,7 +353,7 @@ def test_an_edited_cell_is_stale_with_all_below(notebook: OpenNotebook) -> None:
     answer = notebook.run("run", "%flow status")
 
     assert "✓ double  up to date" in answer.said
-    assert "total   stale: what it needs has run again" in answer.said
+    assert "total   stale: 'double' has run again, which it needs" in answer.said
 
 
 def test_a_renamed_cell_leaves_no_ghost(notebook: OpenNotebook) -> None:

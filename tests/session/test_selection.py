@@ -154,8 +154,8 @@ def test_what_is_below_a_cell_that_has_run_again_is_stale_and_says_why() -> None
 
     freshness.ran("load", source=PIPELINE["load"], has_succeeded=True)
 
-    assert stale(freshness)["mid"] == "what it needs has run again"
-    assert stale(freshness)["plot"] == "what it needs is stale"
+    assert stale(freshness)["mid"] == "'load' has run again, which it needs"
+    assert stale(freshness)["plot"] == "'clean' is stale, which it needs"
     assert "other" not in stale(freshness)
 
 
