@@ -7,6 +7,7 @@ after the tasks that they need.
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.analysis import Cell, Connections, analyse, connect
@@ -115,13 +116,21 @@ class AnyOrder:
                     self.names[name] = value
 
 
-def shape_of(names: dict[str, Any]) -> list[Any]:
-    """All values as nested tuples, with a number for each object: equal if and only if values and sharing are equal."""
+def shape_of(names: dict[str, Any], *, with_functions: bool = True) -> list[Any]:
+    """All values as nested tuples, with a number for each object: equal if and only if values and sharing are equal.
+
+    Args:
+        names: a namespace.
+        with_functions: that two names hold the same function counts, too.
+    """
     seen: dict[int, int] = {}
+    inside: set[int] = set()
 
     def told(value: Any) -> Any:
         if isinstance(value, (int, str, bool, type(None))):
             return value
+        if not with_functions and isinstance(value, FunctionType):
+            return of_function(value)
         if id(value) in seen:
             return ("seen", seen[id(value)])
         seen[id(value)] = len(seen)
@@ -132,8 +141,16 @@ def shape_of(names: dict[str, Any]) -> list[Any]:
         if hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
             return (type(value).__name__, told(vars(value)))
         if hasattr(value, "__closure__"):
-            cells = value.__closure__ or ()
-            return (value.__name__, *(told(cell.cell_contents) for cell in cells), told(value.__defaults__))
+            return of_function(value)
         return type(value).__name__
+
+    def of_function(value: Any) -> Any:
+        if id(value) in inside:
+            return "itself"
+        inside.add(id(value))
+        cells = value.__closure__ or ()
+        found = (value.__name__, *(told(cell.cell_contents) for cell in cells), told(value.__defaults__))
+        inside.discard(id(value))
+        return found
 
     return [(name, told(names[name])) for name in sorted(names) if name not in {"__builtins__", "__annotations__"}]
