@@ -106,7 +106,7 @@ class Libraries:
     def note_files(self, expr: p.Call, kinds: tuple[str, ...], where: str | int | None) -> None:
         """Files are used; which, says an argument."""
         if kinds:
-            path = lambda place: None if expr.is_spread else resolved(expr.paths.get(place), self.text_of)  # noqa: E731
+            path = lambda place: None if expr.is_spread else resolved(expr.paths.get(place), self.text_of)  # noqa: E731 - one line, used once
             self.files.update(dict.fromkeys(uses_at(kinds, where, path)))
 
     def note_place(self, dotted: str) -> None:

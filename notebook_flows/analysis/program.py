@@ -84,7 +84,7 @@ class Call(NamedTuple):
     texts: tuple[str | None, ...]  # of the first arguments, those that are plain text: the mode of open()
     flags: frozenset[str]  # keywords that are given as True: inplace=True
     is_spread: bool  # *args or **kwargs: who gets which is not known
-    paths: Paths = {}  # what says of paths: arguments by place and keyword, and "self" # noqa: RUF012
+    paths: Paths = {}  # what says of paths: arguments by place and keyword, and "self" # noqa: RUF012 - never changed
 
 
 class Function(NamedTuple):

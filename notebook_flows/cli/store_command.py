@@ -235,7 +235,7 @@ def _write(path: Path, lines: Iterator[str]) -> None:
             os.fsync(file.fileno())
         os.replace(aside, path)  # noqa: PTH105 - as the other two here
     except BaseException:
-        os.unlink(aside)  # noqa: PTH108
+        os.unlink(aside)  # noqa: PTH108 - as the other two here
         raise
 
 

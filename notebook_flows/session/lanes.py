@@ -122,14 +122,14 @@ class LanesExecutor:
     def _take_turn(self, call: Call, lane: Lane) -> None:
         try:
             if call.task.is_alone:  # type: ignore[attr-defined] # a cell
-                with self._turns.hold(call.task.key):  # type: ignore[attr-defined]
+                with self._turns.hold(call.task.key):  # type: ignore[attr-defined] # a cell
                     self._turns.wait_for(self._post(call, lane))
             else:
-                self._turns.begin(call.task.key)  # type: ignore[attr-defined]
+                self._turns.begin(call.task.key)  # type: ignore[attr-defined] # a cell
                 if self._is_open(call):
                     self._post(call, lane)
                 else:  # given up while it waited
-                    self._turns.end(call.task.key)  # type: ignore[attr-defined]
+                    self._turns.end(call.task.key)  # type: ignore[attr-defined] # a cell
         except RunIsOver as error:
             self._report(call, ended_without(call, S.CANCELLED, str(error)))
 
