@@ -72,13 +72,15 @@ class Command:
             process = self._process
         if process is None:
             return
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-            if process.poll() is not None:
-                return
-            with suppress(ProcessLookupError, PermissionError):  # it has just ended
-                os.killpg(process.pid, number)
+        if process.poll() is not None:
+            return
+        for number in (signal.SIGINT, signal.SIGTERM):
+            _signal_group(process, number)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(GRACE_S)
+                break
+        _signal_group(process, signal.SIGKILL)  # what has not heard, and what has outlived its shell
+        process.wait()
 
     def _start(self, ours: int, theirs: int) -> subprocess.Popen[bytes]:
         try:
@@ -130,3 +132,8 @@ def _read(terminal: int) -> bytes:
 def _exit_code(code: int) -> int:
     """As IPython has it: a shell says 128 and more of what was ended by a signal."""
     return 128 - code if code > 128 else code
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # all of it has just ended
+        os.killpg(process.pid, number)

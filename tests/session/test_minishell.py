@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -25,6 +26,22 @@ def installed() -> Iterator[None]:
     install(None)
     yield
     uninstall(None)
+
+
+STUBBORN_CHILD = "!(trap '' INT TERM; echo $$; exec sleep 100) & wait"
+
+
+def group_has_ended(group: int, within_s: float = 30) -> bool:
+    """Whether nothing of this process group is alive, or will be soon; who waits to be reaped is not alive."""
+    living = [one for one in psutil.process_iter() if is_alive_in(one, group)]
+    return not psutil.wait_procs(living, timeout=within_s)[1]
+
+
+def is_alive_in(process: psutil.Process, group: int) -> bool:
+    try:
+        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return False
 
 
 class Cell:
@@ -156,8 +173,24 @@ def test_a_stopped_task_ends_its_commands_and_begins_no_more(
     assert "was stopped" in str(ended[0])
     with pytest.raises(ShellCommandFailed, match="was stopped"):
         cell.shell.system("echo more")
-    with pytest.raises(ProcessLookupError):
-        os.killpg(int(cell.printed or (tmp_path / "pid").read_text()), 0)
+    assert group_has_ended(int(cell.printed or (tmp_path / "pid").read_text()))
+
+
+def test_a_stopped_task_ends_what_outlives_its_command() -> None:
+    cell = Cell()
+
+    def run() -> None:
+        with pytest.raises(ShellCommandFailed, match="was stopped"):
+            cell.run(STUBBORN_CHILD)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while not cell.printed:
+        pass
+    cell.shell.stop()
+    thread.join(30)
+
+    assert group_has_ended(int(cell.printed), within_s=5)
 
 
 def test_an_error_of_who_takes_the_output_ends_the_command() -> None:
@@ -171,8 +204,7 @@ def test_an_error_of_who_takes_the_output_ends_the_command() -> None:
     with pytest.raises(KeyboardInterrupt) as raised:
         cell.run("!echo $$; sleep 100")
 
-    with pytest.raises(ProcessLookupError):
-        os.killpg(int(str(raised.value)), 0)
+    assert group_has_ended(int(str(raised.value)))
 
 
 def test_time_runs_in_the_tasks_names_and_tells_the_times() -> None:
