@@ -266,7 +266,7 @@ class Run:
         if IS_FINAL[event.state]:
             for number, state in enumerate(self.state):
                 if not IS_FINAL[state]:
-                    left = _left_as(state, event.state)
+                    left = left_as(state, event.state)
                     self.counts[state] -= 1
                     self.counts[left] += 1
                     self.state[number] = left
@@ -414,7 +414,7 @@ class Run:
             follower = self.plan.followers[follower]
 
 
-def _left_as(state: S, end: S) -> S:
+def left_as(state: S, end: S) -> S:
     """What becomes of a task run that is in this state when its run ends."""
     return S.CRASHED if end is S.CRASHED and state is S.RUNNING else S.NOT_RUN
 
@@ -433,7 +433,7 @@ def tally(run: Run, end: S | None = None) -> dict[S, int]:
     if end is not None:
         for state in S:
             if counts[state] and not IS_FINAL[state]:
-                counts[_left_as(state, end)] += counts[state]
+                counts[left_as(state, end)] += counts[state]
                 counts[state] = 0
     return {state: counts[state] for state in S if counts[state]}
 

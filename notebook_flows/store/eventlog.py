@@ -237,7 +237,7 @@ class StoredEventLog:
         return self._reader.run(run_id)
 
     def task_runs(self, run_id: str) -> list[TaskRunRow]:
-        """All attempts of all task runs that have an event, by node, index, loop and attempt."""
+        """All attempts of all task runs that have begun, or ended with the run, by node, index, loop and attempt."""
         self._sweep_once()
         return self._reader.task_runs(run_id)
 

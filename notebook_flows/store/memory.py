@@ -14,6 +14,7 @@ from notebook_flows.store.encoding import Batch, RunChange, encode, state_of
 from notebook_flows.store.locks import this_process
 from notebook_flows.store.rows import LogRow, RunRow, TaskRunRow
 from notebook_flows.store.sweeping import crash_events
+from notebook_flows.store.unreached import RunEnd, with_unreached
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -267,10 +268,12 @@ class MemoryEventLog:
             return _run_row(self._find(run_id))
 
     def task_runs(self, run_id: str) -> list[TaskRunRow]:
-        """All attempts of all task runs that have an event, by node, index, loop and attempt."""
+        """All attempts of all task runs that have begun, or ended with the run, by node, index, loop and attempt."""
         with self._guard:
             kept = self._find(run_id)
-            return task_rows(kept.info.slugs, _batch(kept))
+            slugs, batch = kept.info.slugs, _batch(kept)
+            rows, end = task_rows(slugs, batch), _run_end(kept, batch)
+            return rows if end is None else with_unreached(rows, slugs, end, lambda: kept.events)
 
     def log_lines(self, run_id: str, task: str | None = None, after: int = 0, limit: int | None = None) -> list[LogRow]:
         """What a run, or one task (by slug) of it, has logged."""
@@ -326,6 +329,15 @@ def _run_row(kept: _Kept, *, slugs: bool = True) -> RunRow:
         counts=_counts(change, latest.values()),
         slugs=list(info.slugs) if slugs else (),
     )
+
+
+def _run_end(kept: _Kept, batch: Batch) -> RunEnd | None:
+    """How a run has ended, or None while it has not."""
+    change = batch.run
+    if change is None or change.ended_us is None:
+        return None
+    told = None if change.counts is None else change.counts.get(str(int(S.NOT_RUN)), 0)
+    return RunEnd(change.state, change.message, change.ended_us, len(kept.events), len(kept.info.slugs), told)
 
 
 def _counts(change: RunChange | None, latest: Collection[TaskRunRow]) -> dict[S, int]:

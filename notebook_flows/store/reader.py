@@ -7,13 +7,17 @@ import os
 import sqlite3
 import threading
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.ports import Request
 from notebook_flows.errors import NoSuchRun, did_you_mean
+from notebook_flows.store.checking import pieces
 from notebook_flows.store.connection import as_store_error, is_writable, open_for_reading
 from notebook_flows.store.encoding import decode, state_of
 from notebook_flows.store.rows import LogRow, Owner, RunRow, TaskRunRow
+from notebook_flows.store.unreached import RunEnd, with_unreached
 from notebook_flows.store.writing import COUNTS
 
 if TYPE_CHECKING:
@@ -21,7 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from notebook_flows.core.events import Event
-    from notebook_flows.core.lifecycle import S
     from notebook_flows.store.place import Connection
 
 _RUN = """
@@ -30,6 +33,7 @@ SELECT run_no, run_id, flow, name, parent_run_id, state, message, created_us, st
        task_count, counts
 FROM run
 """
+_END = "SELECT state, message, ended_us, last_seq, task_count, counts FROM run WHERE run_no = ?"
 _LINES = """
 SELECT number, at_us, level, logger, message, node, map_index, attempt FROM log
 WHERE run_no = ? AND number > ? ORDER BY number LIMIT ?
@@ -139,11 +143,15 @@ class Reader:
             return _run_row(connection, row, slugs=_slugs(connection, run_no))
 
     def task_runs(self, run_id: str) -> list[TaskRunRow]:
-        """All attempts of all task runs that have an event, by node, index, loop and attempt."""
+        """All attempts of all task runs that have begun, or ended with the run, by node, index, loop and attempt."""
         with self._snapshot() as connection:
             run_no = self._run_no(connection, run_id)
             assert connection is not None
-            return self._task_rows(connection, run_no)[1]
+            slugs, rows = self._task_rows(connection, run_no)
+            end = _run_end(connection, run_no)
+            if end is None:
+                return rows
+            return with_unreached(rows, slugs, end, lambda: chain.from_iterable(pieces(connection, run_no)))
 
     def _task_rows(self, connection: Connection, run_no: int) -> tuple[list[str], list[TaskRunRow]]:
         slugs = _slugs(connection, run_no)
@@ -286,6 +294,15 @@ def _run_row(connection: Connection, row: tuple[Any, ...], slugs: Sequence[str] 
         counts={state_of(int(number)): count for number, count in told},
         slugs=slugs,
     )
+
+
+def _run_end(connection: Connection, run_no: int) -> RunEnd | None:
+    """How a run has ended, or None while it has not."""
+    state, message, ended_us, seq, task_count, counts = connection.execute(_END, (run_no,)).fetchone()
+    if ended_us is None:
+        return None
+    told = None if counts is None else int(json.loads(counts).get(str(int(S.NOT_RUN)), 0))
+    return RunEnd(state_of(state), message, ended_us, seq, task_count, told)
 
 
 def _slugs(connection: Connection, run_no: int) -> list[str]:

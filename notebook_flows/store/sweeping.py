@@ -14,6 +14,7 @@ from notebook_flows.store.encoding import encode
 from notebook_flows.store.locks import lock_of_run, this_process
 from notebook_flows.store.rows import Owner
 from notebook_flows.store.spool import Spooled, read_spools
+from notebook_flows.store.unreached import standing
 from notebook_flows.store.writing import LOCK, same_events, stored_bodies, write_batch
 
 if TYPE_CHECKING:
@@ -144,19 +145,7 @@ def crash_events(known: Iterable[Event], task_count: int, first_seq: int, at_us:
         at_us: now.
         message: why it is said, for people.
     """
-    now: dict[tuple[int, int], Event] = {}
-    widths: dict[int, int] = {}
-    for event in known:
-        if event.kind in {Kind.TASK, Kind.EXPANDED} and event.node != RUN_ITSELF:
-            now[event.node, event.index] = event
-        if event.kind is Kind.RUN and event.data:  # the first one names the tasks whose states were given
-            for node, state in event.data.get("presets", {}).items():
-                now[int(node), UNMAPPED] = Event(0, 0, Kind.TASK, int(node), UNMAPPED, 0, 1, S(state), None)
-        if event.kind is Kind.EXPANDED and event.data:
-            widths[event.node] = int(event.data.get("width", 0))
-    for node in range(task_count if first_seq > 1 else 0):  # without a first event its graph is not known
-        for index in (UNMAPPED, *range(widths.get(node, 0))):
-            now.setdefault((node, index), Event(0, 0, Kind.TASK, node, index, 0, 1, S.PENDING, None))
+    now, widths = standing(known, task_count if first_seq > 1 else 0)  # without a first event its graph is not known
     seq = first_seq
     counts: Counter[str] = Counter()
     for (node, index), event in sorted(now.items(), key=lambda item: item[0]):

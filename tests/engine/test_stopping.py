@@ -70,6 +70,7 @@ def test_a_request_stops_what_runs_in_threads_and_names_what_goes_on() -> None:
         (0, S.CANCELLED),
         (1, S.NOT_RUN),
     ]
+    assert [row.state for row in log.task_runs(RUN)] == [S.CANCELLED, S.NOT_RUN, S.NOT_RUN]
 
 
 def test_requests_that_mean_nothing_to_the_engine_are_passed_over() -> None:
@@ -141,7 +142,7 @@ def test_ctrl_c_in_a_task_gives_the_prompt_back_and_the_history_says_so(tmp_path
     assert prompt_s < PROMPT_S
     assert state is S.CANCELLED
     assert rows["long-1"] is first
-    assert rows.get("after-1", S.NOT_RUN) is S.NOT_RUN
+    assert rows["after-1"] is S.NOT_RUN
     assert "Traceback" not in errors
 
 

@@ -332,6 +332,42 @@ def every_attempt_keeps_its_row(bench: Bench) -> None:
     assert [(row.message, row.result) for row in rows] == [("no network", None), ("", {"key": "r1"})]
 
 
+def what_a_run_never_came_to_has_a_row_once_it_has_ended(bench: Bench) -> None:
+    run_id, run_log = begun(bench, slugs=("load", "clean", "each", "report"))
+    expanded = Event(5, 50, Kind.EXPANDED, 2, -1, 0, 1, S.EXPANDED, {"width": 2})
+    run_log.append([expanded, task_is(S.CANCELLED, 6, 1), task_is(S.SUCCESS, 7, 2, index=0)])
+    run_log.append([task_is(S.CANCELLED, 8, 2, attempt=0, message="Enough.")])
+    run_log.flush()
+    before = [(row.slug, row.index) for row in bench.log.task_runs(run_id)]
+
+    run_log.append([run_is(S.CANCELLED, 9, "Enough.")])
+    run_log.close()
+
+    rows = bench.log.task_runs(run_id)
+    assert before == [("load", -1), ("clean", -1), ("each", -1), ("each", 0)]
+    assert [(row.slug, row.index, row.state) for row in rows] == [
+        ("load", -1, S.SUCCESS),
+        ("clean", -1, S.CANCELLED),
+        ("each", -1, S.CANCELLED),
+        ("each", 0, S.SUCCESS),
+        ("each", 1, S.NOT_RUN),
+        ("report", -1, S.NOT_RUN),
+    ]
+    assert (rows[-1].attempt, rows[-1].started_us, rows[-1].ended_us, rows[-1].message) == (0, None, 90, "Enough.")
+
+
+def what_waited_when_its_run_ended_has_ended_with_it(bench: Bench) -> None:
+    run_id, run_log = begun(bench, slugs=("load", "clean"))
+    run_log.append([task_is(S.PAUSED, 5, 1, message="May it run?"), run_is(S.TIMED_OUT, 6, "It took too long.")])
+
+    run_log.close()
+
+    assert [(row.state, row.message) for row in bench.log.task_runs(run_id)] == [
+        (S.SUCCESS, ""),
+        (S.NOT_RUN, "May it run?"),
+    ]
+
+
 def runs_are_listed_newest_first(bench: Bench) -> None:
     names = []
     for number in range(4):
@@ -489,6 +525,8 @@ PROMISES = [
     a_runs_row_tells_where_it_stands,
     counts_of_a_running_run_are_the_present_ones,
     every_attempt_keeps_its_row,
+    what_a_run_never_came_to_has_a_row_once_it_has_ended,
+    what_waited_when_its_run_ended_has_ended_with_it,
     runs_are_listed_newest_first,
     runs_inside_of_a_run_are_found,
     a_unique_prefix_is_enough,
