@@ -16,6 +16,7 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.session.bindings import Change, Namespace
 from notebook_flows.session.saved import words
 from notebook_flows.session.taskline import task, task_line
+from notebook_flows.session.wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -63,6 +64,7 @@ class Hooks:
 
     def __post_init__(self) -> None:
         self._holding = _HeldBack(self)
+        self._wakeup = Wakeup()
 
     # -- coming and going ----------------------------------------------------------------------------------------------
 
@@ -78,11 +80,13 @@ class Hooks:
         self._is_first = True
         shell.register_magic_function(task, "cell", "task")
         with self.guarded():
+            self._begin_wakeup()
             self._catch_up()
 
     def uninstall(self) -> None:
         """Listen no longer."""
         shell = self.session.shell
+        self._wakeup.end()
         for event, function in (("pre_run_cell", self.pre_run_cell), ("post_run_cell", self.post_run_cell)):
             with suppress(ValueError):  # somebody has taken it away before
                 shell.events.unregister(event, function)
@@ -91,6 +95,10 @@ class Hooks:
         if self._holding in shell.ast_transformers:
             shell.ast_transformers.remove(self._holding)
         shell.magics_manager.magics["cell"].pop("task", None)
+
+    def _begin_wakeup(self) -> None:
+        if hasattr(self.session.shell, "kernel"):
+            self._wakeup.begin()
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
@@ -130,6 +138,7 @@ class Hooks:
     def pre_run_cell(self, info: Any) -> None:
         """A cell begins: register it."""
         self._is_first = False
+        self._begin_wakeup()  # the extension may have been loaded before there was a loop
         if not info.store_history:
             return
         with self.guarded():

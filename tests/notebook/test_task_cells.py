@@ -168,6 +168,13 @@ def test_a_task_in_the_main_thread_is_interrupted_when_its_time_is_up(write: Any
     assert "was interrupted" in str(done.error)
 
 
+def test_a_task_that_sleeps_in_an_await_is_interrupted_when_its_time_is_up(write: Any) -> None:
+    done = run_notebook(write("%%task --timeout 0.5\nimport asyncio\nawait asyncio.sleep(600)", "print(1)"))
+
+    assert states(done) == [S.TIMED_OUT, S.SUCCESS]
+    assert "was interrupted" in str(done.error)
+
+
 def test_a_main_thread_that_ignores_the_interrupt_is_killed_once_nobody_else_runs(write: Any) -> None:
     deaf = "%%task deaf --pure --executor main --timeout 2\n"
     deaf += "import time\nstarted.set()\nwhile True:\n    try: time.sleep(60)\n    except KeyboardInterrupt: hit.set()"

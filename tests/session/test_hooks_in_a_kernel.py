@@ -160,8 +160,8 @@ def test_a_failed_task_is_in_the_history_and_an_interrupted_one_too(kernel: Kern
     kernel.run("%%task fails\n1 / 0")
     kernel.run("%%task stopped\nimport os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(30)")
     kernel.run(
-        "%%task awaits\nimport asyncio, os, signal\n"
-        "asyncio.get_running_loop().call_later(0.1, os.kill, os.getpid(), signal.SIGINT)\nawait asyncio.sleep(30)"
+        "%%task awaits\nimport asyncio, os, signal, threading\n"
+        "threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()\nawait asyncio.sleep(600)"
     )
     assert kernel.run("print('alive')").text() == "alive\n"
 
@@ -169,3 +169,16 @@ def test_a_failed_task_is_in_the_history_and_an_interrupted_one_too(kernel: Kern
 
     states = {event_log().task_runs(row.run_id)[0].slug: row.state for row in event_log().runs(limit=3)}
     assert states == {"fails-1": S.FAILED, "stopped-1": S.CANCELLED, "awaits-1": S.CANCELLED}
+
+
+def test_a_cell_that_sleeps_in_an_await_hears_ctrl_c_as_long_as_the_extension_is_loaded(kernel: Kernel) -> None:
+    kernel.run("%load_ext notebook_flows")
+    kernel.run("import asyncio, os, signal, threading, time")
+    sleeps = "threading.Timer({0}, os.kill, (os.getpid(), signal.SIGINT)).start()\nawait asyncio.sleep({1})"
+
+    heard = kernel.run(sleeps.format(0.1, 600))
+    kernel.run("%unload_ext notebook_flows")
+    left_alone = kernel.run("import signal\nprint(signal.set_wakeup_fd(-1))")
+
+    assert heard.reply["ename"] == "CancelledError"
+    assert left_alone.text() == "-1\n"

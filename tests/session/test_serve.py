@@ -253,8 +253,7 @@ KILL = "import asyncio, os, signal, threading, time\n"
     "body",
     [
         "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\ntime.sleep(600)",
-        # from the loop: ipykernel's handler does not wake a loop that sleeps, with or without us
-        "asyncio.get_running_loop().call_later(0.1, os.kill, os.getpid(), signal.SIGINT)\nawait asyncio.sleep(600)",
+        "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\nawait asyncio.sleep(600)",
     ],
 )
 def test_an_interrupted_task_in_the_main_thread_is_told_and_the_kernel_goes_on(client: Client, body: str) -> None:
