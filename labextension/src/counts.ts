@@ -1,0 +1,56 @@
+// How many task runs are in which state, in words; the same as views/table.py and core.run.tally.
+
+import type { Counts, Run } from "./run";
+import { GRAVITY, STATES } from "./theme/states.generated";
+
+/** The one state to be told where only one can be. */
+export function gravest(counts: Counts): number | null {
+  return GRAVITY.find((state) => (counts[state] ?? 0) > 0) ?? null;
+}
+
+/** `3 failed, 180 success` */
+export function toldCounts(counts: Counts): string {
+  return present(counts)
+    .map((state) => `${count(counts, state).toLocaleString("en")} ${STATES[state]?.word}`)
+    .join(", ");
+}
+
+/** Counts as they fit below a name: `✗ 3 ✓ 180`; of more than three states the least grave are left out. */
+export function shortCounts(counts: Counts, most = 3): string {
+  const told = present(counts).map((state) => `${STATES[state]?.glyph} ${count(counts, state)}`);
+  return (told.length <= most ? told : [...told.slice(0, most - 1), "…"]).join("\u2002");
+}
+
+/** The states that occur, the gravest first. */
+export function present(counts: Counts): number[] {
+  return GRAVITY.filter((state) => count(counts, state) > 0);
+}
+
+export function total(counts: Counts): number {
+  return counts.reduce((sum, one) => sum + one, 0);
+}
+
+/** As people are told: a mapped task counts as its children, and by itself without any. */
+export function tally(run: Run, tasks?: Iterable<number>): Counts {
+  const counts = new Int32Array(run.counts.length);
+  for (const task of tasks ?? range(run.size)) {
+    const children = run.childCounts.get(task);
+    if (children && (run.children.get(task)?.width ?? 0) > 0) {
+      children.forEach((one, state) => {
+        counts[state] = (counts[state] ?? 0) + one;
+      });
+    } else {
+      const state = run.state[task] ?? 0;
+      counts[state] = (counts[state] ?? 0) + 1;
+    }
+  }
+  return counts;
+}
+
+function count(counts: Counts, state: number): number {
+  return counts[state] ?? 0;
+}
+
+export function* range(end: number): Generator<number> {
+  for (let number = 0; number < end; number++) yield number;
+}

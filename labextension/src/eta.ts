@@ -1,0 +1,90 @@
+// How far a run has come, and how long it may still take by what its tasks took in earlier runs.
+
+import { tally } from "./counts";
+import type { Run } from "./run";
+import { isFinal, isOver } from "./run";
+import { S, STATES } from "./theme/states.generated";
+import type { Edge } from "./timeline";
+import { criticalPath } from "./timeline";
+import type { Estimate } from "./wire";
+
+export interface Progress {
+  /** Task runs that have ended; children of mapped tasks are counted each, their parents not. */
+  readonly done: number;
+  readonly total: number;
+  readonly fraction: number;
+  /** Seconds that are left; null where history does not say enough. */
+  readonly leftS: number | null;
+}
+
+/** Less than this share of what is left to do is known: then nothing is said. */
+const LEAST_KNOWN = 0.5;
+
+export function progressOf(
+  run: Run,
+  edges: readonly Edge[],
+  estimate: Readonly<Record<string, Estimate>>,
+  nowUs: number,
+  tasks?: Iterable<number>,
+): Progress {
+  const counts = tally(run, tasks);
+  let done = 0;
+  let total = 0;
+  counts.forEach((count, state) => {
+    total += count;
+    if (STATES[state]?.isFinal) done += count;
+  });
+  const leftS = isOver(run.runState) ? null : leftOf(run, edges, estimate, nowUs);
+  return { done, total, fraction: total ? done / total : 0, leftS };
+}
+
+/**
+ * The greater of what the chains that are left need, and of what all that is left needs at the pace of now: as many
+ * tasks at once as run now, at least one.
+ */
+function leftOf(
+  run: Run,
+  edges: readonly Edge[],
+  estimate: Readonly<Record<string, Estimate>>,
+  nowUs: number,
+): number | null {
+  let known = 0;
+  let unknown = 0;
+  let work = 0;
+  let busy = 0;
+  const left = new Float64Array(run.size);
+  for (let task = 0; task < run.size; task++) {
+    if (isFinal(run.state[task] ?? S.PENDING)) continue;
+    const median = estimate[String(task)]?.median_s;
+    const ofTask = openRuns(run, task);
+    busy += ofTask.running.length;
+    if (median === undefined) {
+      unknown++;
+      continue;
+    }
+    known++;
+    const each = ofTask.running.map((number) => Math.max(0, median - (run.durationS(number, nowUs) ?? 0)));
+    const sum = each.reduce((one, other) => one + other, 0) + ofTask.waiting * median;
+    work += sum;
+    left[task] = ofTask.waiting > 0 ? Math.max(median, ...each) : Math.max(0, ...each);
+  }
+  if (known + unknown === 0) return null;
+  if (known / (known + unknown) < LEAST_KNOWN) return null;
+  const chain = criticalPath(run.size, edges, (task) => left[task] ?? 0).lengthS;
+  return Math.max(chain, work / Math.max(1, busy));
+}
+
+/** Of a task that has not ended: the task runs of it that run, and how many wait. */
+function openRuns(run: Run, task: number): { running: number[]; waiting: number } {
+  const children = run.children.get(task);
+  if (!children?.width)
+    return run.state[task] === S.RUNNING ? { running: [task], waiting: 0 } : { running: [], waiting: 1 };
+  const running: number[] = [];
+  let waiting = 0;
+  for (let number = children.first; number < children.first + children.width; number++) {
+    const state = run.state[number] ?? S.PENDING;
+    if (state === S.RUNNING) running.push(number);
+    else if (!isFinal(state)) waiting++;
+  }
+  return { running, waiting };
+}

@@ -1,0 +1,186 @@
+// The messages between the kernel and the browser, as they travel. Whatever comes is checked where it is read.
+
+export type StateNumber = number;
+
+export interface FlowNode {
+  /** Of its element in the SVG; null where it is not drawn. */
+  readonly id: string | null;
+  /** The task's number. */
+  readonly task: number;
+  /** The child's number below a mapped task, for children that are drawn by themselves. */
+  readonly index?: number | null;
+  readonly name: string;
+  readonly kind?: string;
+  readonly group?: string | null;
+  readonly tags?: readonly string[];
+  readonly mapped?: boolean;
+  readonly label?: string;
+}
+
+export interface FlowEdge {
+  readonly id?: string | null;
+  /** Tasks' numbers. */
+  readonly from: number;
+  readonly to: number;
+  readonly key?: string | null;
+  readonly why?: string | null;
+}
+
+export interface Group {
+  readonly name: string;
+  readonly kind?: string;
+  readonly tasks: readonly number[];
+}
+
+export interface Stale {
+  readonly task: number;
+  readonly why?: string;
+}
+
+export interface Estimate {
+  readonly median_s: number;
+}
+
+export type Action = "cancel" | "retry_failed" | "run_from" | "run_with_needs" | "run_only";
+
+export type Can = Partial<Record<Action, boolean>>;
+
+export interface FlowMessage {
+  readonly type: "flow";
+  readonly name: string;
+  readonly svg?: string | null;
+  readonly picture_message?: string | null;
+  readonly nodes: readonly FlowNode[];
+  readonly groups?: readonly Group[];
+  readonly edges?: readonly FlowEdge[];
+  readonly estimate?: Readonly<Record<string, Estimate>>;
+  readonly stale?: readonly (number | Stale)[];
+  readonly can?: Can;
+  readonly hint?: string | null;
+}
+
+export interface RunFacts {
+  readonly id: string;
+  readonly name?: string;
+  readonly flow?: string;
+  readonly parameters?: Readonly<Record<string, unknown>> | null;
+  readonly parent?: string | null;
+}
+
+export interface StandColumns {
+  readonly node: readonly number[];
+  readonly index: readonly number[];
+  readonly state: readonly StateNumber[];
+  readonly attempt: readonly number[];
+  readonly loop: readonly number[];
+  readonly started_us: readonly (number | null)[];
+  readonly ended_us: readonly (number | null)[];
+}
+
+export interface SnapshotMessage {
+  readonly type: "snapshot";
+  readonly batch: number;
+  readonly run: RunFacts;
+  readonly seq: number;
+  readonly now_us: number;
+  readonly run_state: StateNumber;
+  readonly stopping?: StateNumber | null;
+  readonly message?: string | null;
+  readonly started_us?: number | null;
+  readonly ended_us?: number | null;
+  readonly width?: Readonly<Record<string, number>>;
+  readonly columns: StandColumns;
+  /** {mapped task: {state: how many of its children}}, where these are too many to be listed. */
+  readonly folded?: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** {mapped task: one character a child, chr(48 + state)}. */
+  readonly states?: Readonly<Record<string, string>>;
+}
+
+export interface EventColumns {
+  readonly seq: readonly number[];
+  readonly at_us: readonly number[];
+  readonly kind: readonly (string | number)[];
+  readonly node: readonly number[];
+  readonly index: readonly number[];
+  readonly attempt: readonly number[];
+  readonly loop: readonly number[];
+  readonly state: readonly StateNumber[];
+}
+
+export interface EventsMessage {
+  readonly type: "events";
+  readonly batch: number;
+  readonly now_us: number;
+  readonly columns: EventColumns;
+  readonly data?: Readonly<Record<string, Readonly<Record<string, unknown>> | null>>;
+}
+
+export interface NamedValue {
+  readonly name: string;
+  readonly repr?: string;
+  readonly from?: string;
+}
+
+export interface Attempt {
+  readonly attempt: number;
+  readonly started_us?: number | null;
+  readonly ended_us?: number | null;
+  readonly state?: StateNumber | null;
+  readonly message?: string | null;
+}
+
+/** A rich output; `png` is base64, the others are texts. */
+export interface Display {
+  readonly png?: string;
+  readonly svg?: string;
+  readonly text?: string;
+  readonly plain?: string;
+}
+
+export interface Detail {
+  readonly type: "detail";
+  readonly request: number;
+  readonly node: number;
+  readonly index?: number | null;
+  readonly code?: string | null;
+  readonly doc?: string | null;
+  readonly inputs?: readonly NamedValue[];
+  readonly outputs?: readonly NamedValue[];
+  readonly state?: StateNumber | null;
+  readonly message?: string | null;
+  readonly attempts?: readonly Attempt[];
+  readonly traceback?: string | null;
+  readonly logs?: readonly string[];
+  readonly displays?: readonly Display[];
+  readonly cached?: { readonly run?: string; readonly saved_s?: number } | null;
+  readonly reads?: readonly string[];
+  readonly writes?: readonly string[];
+  readonly why?: readonly { readonly from?: string; readonly text: string }[];
+  readonly error?: string | null;
+}
+
+export interface Done {
+  readonly type: "done";
+  readonly request: number;
+  readonly ok: boolean;
+  readonly message?: string | null;
+}
+
+export interface CanMessage {
+  readonly type: "can";
+  readonly can?: Can;
+  readonly hint?: string | null;
+}
+
+export interface Bye {
+  readonly type: "bye";
+  readonly reason?: string;
+}
+
+export type FromKernel = FlowMessage | SnapshotMessage | EventsMessage | Detail | Done | CanMessage | Bye;
+
+export type ToKernel =
+  | { type: "ready" }
+  | { type: "resync"; have: number }
+  | { type: "detail"; request: number; node: number; index: number }
+  | { type: "action"; request: number; action: Action; node?: number };

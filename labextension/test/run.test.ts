@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { shortCounts, toldCounts } from "../src/counts";
+import { type Event, OutOfOrderError, Run } from "../src/run";
+import { S } from "../src/theme/states.generated";
+import type { EventsMessage, SnapshotMessage } from "../src/wire";
+
+const FOLDER = join(process.cwd(), "..", "tests", "golden");
+const NAMES = readdirSync(FOLDER)
+  .filter((name) => name.endsWith(".jsonl"))
+  .map((name) => name.replace(".jsonl", ""));
+
+function eventsOf(name: string): Event[] {
+  const lines = readFileSync(join(FOLDER, `${name}.jsonl`), "utf8")
+    .trim()
+    .split("\n");
+  return lines.map((line) => JSON.parse(line) as Event);
+}
+
+function folded(events: readonly Event[]): Run {
+  const run = Run.fromFirstEvent(events[0] as Event);
+  for (const event of events) run.apply(event);
+  return run;
+}
+
+/** Where a run stands, as tests/golden/NAME.json tells it. */
+function endOf(run: Run): unknown {
+  const counts: Record<string, number> = {};
+  run.counts.forEach((count, state) => {
+    if (count) counts[state] = count;
+  });
+  const children: Record<string, number> = {};
+  for (const [node, { width }] of run.children) children[node] = width;
+  const taskRuns = run.state.map((state, number) => [
+    ...run.placeOf(number),
+    state,
+    run.attempt[number],
+    run.loop[number],
+  ]);
+  return {
+    seq: run.seq,
+    run_state: run.runState,
+    stopping: run.stopping,
+    counts,
+    children,
+    task_runs: taskRuns,
+  };
+}
+
+/** What the kernel would tell of this run. */
+function snapshotOf(run: Run): SnapshotMessage {
+  const places = run.state.map((_, number) => run.placeOf(number));
+  return {
+    type: "snapshot",
+    batch: 1,
+    run: { id: "r" },
+    seq: run.seq,
+    now_us: 0,
+    run_state: run.runState,
+    stopping: run.stopping,
+    message: run.message,
+    width: Object.fromEntries([...run.children].map(([node, { width }]) => [node, width])),
+    columns: {
+      node: places.map(([node]) => node),
+      index: places.map(([, index]) => index),
+      state: [...run.state],
+      attempt: [...run.attempt],
+      loop: [...run.loop],
+      started_us: [...run.startedUs],
+      ended_us: [...run.endedUs],
+    },
+  };
+}
+
+test("there are golden runs", () => {
+  assert.ok(NAMES.length >= 14);
+});
+
+for (const name of NAMES) {
+  test(`the golden run ${name} folds to the end that was written down`, () => {
+    const events = eventsOf(name);
+
+    const run = folded(events);
+
+    assert.deepEqual(endOf(run), JSON.parse(readFileSync(join(FOLDER, `${name}.json`), "utf8")));
+  });
+
+  test(`the golden run ${name} goes on from a snapshot at any place to the same end`, () => {
+    const events = eventsOf(name);
+    const whole = endOf(folded(events));
+    for (let length = 1; length < events.length; length++) {
+      const first = folded(events.slice(0, length));
+      const run = Run.fromSnapshot(snapshotOf(first), first.size);
+
+      for (const event of events.slice(length)) run.apply(event);
+
+      const end = endOf(run) as { stopping: unknown };
+      assert.deepEqual(end, whole, `cut after ${length}`);
+    }
+  });
+
+  test(`a gap in the golden run ${name} is noticed`, () => {
+    const events = eventsOf(name);
+    const run = folded(events.slice(0, 2));
+
+    assert.throws(() => run.apply(events[3] as Event), OutOfOrderError);
+  });
+}
+
+test("a batch in columns is the same as its events one by one", () => {
+  const events = eventsOf("mapped");
+  const run = Run.fromFirstEvent(events[0] as Event);
+  const column = <K extends keyof Event>(key: K): Event[K][] => events.map((event) => event[key]);
+  const message = {
+    type: "events",
+    batch: 2,
+    now_us: 0,
+    columns: {
+      seq: column("seq"),
+      at_us: column("at_us"),
+      kind: column("kind"),
+      node: column("node"),
+      index: column("index"),
+      attempt: column("attempt"),
+      loop: column("loop"),
+      state: column("state"),
+    },
+    data: Object.fromEntries(events.map((event, place) => [place, event.data ?? null])),
+  } satisfies EventsMessage;
+
+  run.applyAll(message);
+
+  assert.deepEqual(endOf(run), endOf(folded(events)));
+});
+
+function manyChildren(): SnapshotMessage {
+  const rows = { attempt: [1, 1], loop: [1, 1], started_us: [1, 2], ended_us: [null, 3] };
+  return {
+    type: "snapshot",
+    batch: 1,
+    run: { id: "r" },
+    seq: 7,
+    now_us: 0,
+    run_state: S.RUNNING,
+    width: { 0: 1000 },
+    columns: { node: [0, 0], index: [-1, 500], state: [S.EXPANDED, S.FAILED], ...rows },
+    folded: { 0: { [S.SUCCESS]: 700, [S.FAILED]: 1, [S.PENDING]: 299 } },
+  };
+}
+
+test("children that are told as counts are counted, and those that are listed are not counted twice", () => {
+  const run = Run.fromSnapshot(manyChildren(), 1);
+
+  const counts = run.childCounts.get(0) as Int32Array;
+  assert.equal(toldCounts(counts), "1 failed, 299 pending, 700 success");
+  assert.equal(run.state[run.numberOf(0, 500)], S.FAILED);
+});
+
+test("children that are told as letters go on exactly", () => {
+  const letter = (state: number): string => String.fromCharCode(48 + state);
+  const letters = letter(S.SUCCESS).repeat(998) + letter(S.PENDING) + letter(S.RUNNING);
+  const run = Run.fromSnapshot({ ...manyChildren(), states: { 0: letters } }, 1);
+
+  const at = { seq: 8, at_us: 9, kind: "task", node: 0, attempt: 1, loop: 1 };
+  run.apply({ ...at, index: 999, state: S.SUCCESS });
+
+  assert.equal(run.childCounts.get(0)?.[S.SUCCESS], 998);
+  assert.throws(() => run.apply({ ...at, seq: 9, index: 0, state: S.RUNNING }), OutOfOrderError);
+});
+
+test("what changed is told once", () => {
+  const run = folded(eventsOf("success"));
+
+  assert.ok(run.takeChanged().size > 0);
+  assert.equal(run.takeChanged().size, 0);
+});
+
+test("counts are told the gravest first, and shortly below a name", () => {
+  const counts = new Int32Array(33);
+  counts[S.SUCCESS] = 9180;
+  counts[S.FAILED] = 3;
+  counts[S.RUNNING] = 2;
+  counts[S.PENDING] = 7;
+
+  assert.equal(toldCounts(counts), "3 failed, 2 running, 7 pending, 9,180 success");
+  assert.equal(shortCounts(counts), "✗ 3\u2002▶ 2\u2002…");
+});
