@@ -11,6 +11,7 @@ from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.magics.errors import FlowRunFailed, RunStopped, SaidPlainly
 from notebook_flows.magics.parameters import values_for_notebook
 from notebook_flows.session.notebookflow import Background, interactive_sink
+from notebook_flows.views.table import counts_of, told_counts
 from notebook_flows.views.text import counted, printable, told_duration
 
 if TYPE_CHECKING:
@@ -169,8 +170,7 @@ def tell_report(
         say(sink, f"{facts_of(S.SUCCESS).glyph} {counted(len(report.tasks), 'cell')} {tail}\n")
         return
     bad = {key: state for key, state in report.states.items() if state not in _QUIET}
-    who = f"{len(bad)} of {counted(len(report.tasks), 'cell')}" if len(report.tasks) > 1 else "The cell"
-    lines = [f"{facts_of(S.FAILED).glyph} {who} did not go well, {tail}"]
+    lines = [f"{facts_of(S.FAILED).glyph} {told_counts(counts_of(report.states.values()))} {tail}"]
     failures: dict[str, BaseException | None] = {}
     for key, state in list(bad.items())[:MOST_TOLD]:
         known = report.state.result[report.tasks[key]]

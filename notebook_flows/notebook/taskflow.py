@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.analysis import Cell, CellFacts, analyse, connect
 from notebook_flows.analysis.feeding import feeding_pairs
 from notebook_flows.analysis.taskcell import EXECUTORS, TaskCell, TaskCellError, name_of as name_of_task, task_cell
-from notebook_flows.core import signals, state as api
 from notebook_flows.core.flow import Flow
 from notebook_flows.notebook.cells import CellTask, name_of
 from notebook_flows.notebook.document import SKIP_TAG
 from notebook_flows.notebook.errors import NotebookError
+from notebook_flows.notebook.needs import Needs
 from notebook_flows.notebook.turns import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from notebook_flows.analysis import Connections
-    from notebook_flows.core.task import Task
     from notebook_flows.notebook.document import Document
 
 _SHOWS_FLOW = re.compile(r"^\s*(?:\w+\s*=\s*)?%(?:flow|nbflow)\s+(?:run|show|resume)\b", re.MULTILINE)
@@ -95,37 +94,6 @@ def _let_run(gathered: Iterable[str], before: str | None, follows: Mapping[str, 
 
 
 # -- the flow --------------------------------------------------------------------------------------------------------------
-
-
-class _NotRun(signals.Signal):
-    """A cell cannot run without one that has failed."""
-
-    state_class = api.NotRun
-
-
-class Needs:
-    """The trigger of a cell that needs some of the cells before it, and only follows the others.
-
-    Args:
-        needed: without whose success it does not run.
-    """
-
-    __name__ = "needs"
-
-    def __init__(self, needed: Collection[Task]) -> None:
-        self.needed = frozenset(needed)
-
-    def __call__(self, upstream_states: Mapping[Any, api.State]) -> bool:
-        """Whether it may run.
-
-        Raises:
-            Signal: it may not; the signal's state says after whom.
-        """
-        for edge, ended in upstream_states.items():
-            if edge.upstream_task in self.needed and not ended.is_successful():
-                is_cause = not isinstance(ended, api.NotRun)
-                raise _NotRun(f"after {edge.upstream_task.name}" if is_cause else ended.message)
-        return True
 
 
 def task_flow(document: Document, name: str, *, timeout_s: float | None, cell_timeout_s: float | None) -> Flow:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from notebook_flows.core import signals
 from notebook_flows.core.flow import Flow
-from notebook_flows.core.triggers import all_finished, all_successful
+from notebook_flows.notebook.needs import Needs
 from notebook_flows.session.feeding import feeders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from notebook_flows.analysis import Connections
-    from notebook_flows.core.edge import Edge
-    from notebook_flows.core.state import State
     from notebook_flows.session.celltask import KernelCellTask
 
 
@@ -38,37 +35,6 @@ def flow_of_cells(name: str, tasks: Mapping[str, KernelCellTask], connections: C
     for key, uppers in waits_for.items():
         for upper in uppers:
             flow.add_edge(tasks[upper], tasks[key])
-        needed = uppers.keys() & above[key]
-        if needed == uppers.keys():
-            tasks[key].trigger = all_successful
-        else:
-            tasks[key].trigger = NeededWentWell(frozenset(needed)) if needed else all_finished
+        if uppers:
+            tasks[key].trigger = Needs([tasks[upper] for upper in uppers if upper in above[key]])
     return flow
-
-
-class NeededWentWell:
-    """Lets a cell run when those went well whose values it takes; for the others only the order counts.
-
-    Args:
-        keys: of the cells whose values it takes.
-    """
-
-    __name__ = "needed_went_well"
-
-    def __init__(self, keys: frozenset[str]) -> None:
-        self.keys = keys
-
-    def __call__(self, upstream_states: Mapping[Edge, State]) -> bool:
-        """Judge these states.
-
-        Raises:
-            TRIGGERFAIL: a cell that is needed did not go well.
-        """
-        bad = [
-            edge.upstream_task.name
-            for edge, state in upstream_states.items()
-            if not state.is_successful() and edge.upstream_task.code.key in self.keys  # type: ignore[attr-defined] # all of the flow are cells
-        ]
-        if bad:
-            raise signals.TRIGGERFAIL(f"It needs {', '.join(map(repr, bad))}, which did not go well.")
-        return True

@@ -75,7 +75,7 @@ def test_a_failure_is_a_sentence_below_the_traceback_of_its_cell(notebook: Calla
     seen = notebook("%flow run bad")
 
     assert "ZeroDivisionError" in seen
-    assert "✗ The cell did not go well, in" in seen
+    assert "✗ 1 failed in " in seen
     assert "✗ bad: failed: ZeroDivisionError: division by zero" in seen
     assert "notebook_flows/magics" not in seen
 

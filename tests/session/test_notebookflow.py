@@ -152,7 +152,7 @@ def test_a_run_inside_of_a_function_waits_and_what_needs_the_loop_says_so(notebo
 
     assert answer.status == "error"
     assert "b: failed: RuntimeError: It awaits, and the kernel's event loop is not free" in answer.said
-    assert "1 of 2 cells did not go well" in answer.said
+    assert "✗ 1 failed, 1 success in " in answer.said
 
 
 def test_kinds_of_cells_side_by_side_give_their_values(notebook: OpenNotebook) -> None:
@@ -236,9 +236,9 @@ def test_what_does_not_need_a_failed_task_goes_on(notebook: OpenNotebook) -> Non
     answer = notebook.run("run", "%flow run")
 
     assert answer.ename == "FlowRunFailed"
-    assert "✗ 2 of 3 cells did not go well, in" in answer.said
+    assert "✗ 1 failed, 1 not run, 1 success in " in answer.said
     assert "✗ bad: failed: ZeroDivisionError: division by zero" in answer.said
-    assert "⊘ after: upstream failed: after bad" in answer.said
+    assert "- after: not run: after bad" in answer.said
     assert notebook.shown("bad") == [("error", "ZeroDivisionError")]
     assert notebook.value("ratio, afterwards, other") == "(1.0, 2.0, 1)"
 
