@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from notebook_flows.analysis.files import DATABASE, FileUse, is_same, keeps_order
+from notebook_flows.analysis.files import (
+    DATABASE,
+    FileUse,
+    directories_above,
+    is_local,
+    is_same,
+    keeps_order,
+    surroundings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _VERBS = {"read": "reads", "write": "writes", "make": "makes"}
+_OTHERS = {"read": ("write", "make"), "write": ("read", "write", "make"), "make": ("read", "write")}
 
 
 class Meeting(NamedTuple):
@@ -49,41 +58,122 @@ def _shown(use: FileUse) -> str:
 
 
 @dataclass(slots=True)
+class _Users:
+    """The cells that use files in one way; a set of cells is the bits of a number, so that thousands are one step.
+
+    Attributes:
+        every: all of them, those of databases aside.
+        unknown: those whose path is not known.
+        around: surroundings -> those with a path in them.
+        at, below: path -> those with just this path; with one that is somewhere below it.
+    """
+
+    every: int = 0
+    unknown: int = 0
+    around: dict[str, int] = field(default_factory=dict)
+    at: dict[str, int] = field(default_factory=dict)
+    below: dict[str, int] = field(default_factory=dict)
+
+    def add(self, path: str | None, cell: int) -> None:
+        """A cell more."""
+        if path is None:
+            self.unknown |= cell
+        else:
+            path = path.casefold()
+            place = surroundings(path)
+            self.around[place] = self.around.get(place, 0) | cell
+            self.at[path] = self.at.get(path, 0) | cell
+            for above in directories_above(path):
+                self.below[above] = self.below.get(above, 0) | cell
+        if path != DATABASE:
+            self.every |= cell
+
+    def near(self, path: str | None, *, but_at: frozenset[str] = frozenset()) -> int:
+        """The cells whose path may be this one, as `may_be_one` says; those left out that are just at some paths."""
+        if path is None:
+            return self.every
+        path = path.casefold()
+        found = self.below.get(path, 0)
+        for place in {path, *directories_above(path)} - but_at:
+            found |= self.at.get(place, 0)
+        if path == DATABASE:
+            return found
+        here = surroundings(path)
+        for there, cells in self.around.items():
+            if there != here and is_local(there) and is_local(here):
+                found |= cells
+        return found | self.unknown
+
+
+@dataclass(slots=True)
 class FileOrder:
     """The cells down to some cell, and the files that they use."""
 
-    _users: dict[str, tuple[FileUse, ...]] = field(default_factory=dict)
-    _writers: dict[str, tuple[str, FileUse]] = field(default_factory=dict)  # path -> the last that surely wrote it
+    _keys: list[str] = field(default_factory=list)
+    _uses: list[Sequence[FileUse]] = field(default_factory=list)
+    _above: list[int] = field(
+        default_factory=list
+    )  # of each, the cells for which it waits, by whatever way through tasks
+    _users: dict[str, _Users] = field(default_factory=lambda: {kind: _Users() for kind in _VERBS})
+    _writers: dict[str, tuple[int, FileUse]] = field(default_factory=dict)  # path -> the last that surely wrote it
 
     def add(self, key: str, uses: Sequence[FileUse], *, is_task: bool) -> list[Meeting]:
-        """The next cell; the cells above for which it has to wait."""
+        """The next cell; the cells above for which it has to wait, but for those for which one of these waits."""
         if not uses:
             return []
-        found = list(self._needs(uses))
-        known = {meeting.key for meeting in found}
-        for other, theirs in self._users.items():
-            if other not in known and (meeting := _meeting(other, theirs, uses)) is not None:
-                found.append(meeting)
-        if is_task and FileUse("write", None) in uses:
-            self._users.clear()  # it waits for them all, and whoever comes below waits for it
-        self._users[key] = tuple(uses)
-        for use in uses:
-            if use.kind == "write" and use.path is not None and use.is_whole:
-                self._writers[use.path] = key, use
-        return found
+        found = dict(self._needs(uses))
+        waiting, above = self._near(uses), 0
+        for place in found:
+            above |= self._above[place] | 1 << place
+        while left := waiting & ~above:
+            place = left.bit_length() - 1
+            meeting = _meeting(self._keys[place], self._uses[place], uses)
+            if meeting is None:
+                waiting &= ~(1 << place)
+            else:
+                found[place] = meeting
+                above |= self._above[place] | 1 << place
+        self._add(key, uses, above=above if is_task else 0)
+        return [found[place] for place in sorted(found)]
 
-    def _needs(self, uses: Iterable[FileUse]) -> Iterator[Meeting]:
+    def _add(self, key: str, uses: Sequence[FileUse], *, above: int) -> None:
+        place = len(self._keys)
+        self._keys.append(key)
+        self._uses.append(tuple(uses))
+        self._above.append(above)
+        for use in uses:
+            self._users[use.kind].add(use.path, 1 << place)
+            if use.kind == "write" and use.path is not None and use.is_whole:
+                self._writers[use.path] = place, use
+
+    def _needs(self, uses: Iterable[FileUse]) -> Iterator[tuple[int, Meeting]]:
         for use in uses:
             writer = self._writers.get(use.path) if use.kind == "read" and use.path is not None else None
             if writer is not None and is_same(writer[1], use):
-                yield Meeting(*writer, use, is_need=True)
+                place, written = writer
+                yield place, Meeting(self._keys[place], written, use, is_need=True)
+
+    def _near(self, uses: Sequence[FileUse]) -> int:
+        """All cells above that use, perhaps, one of the files in a way that has an order."""
+        made = _made(uses)
+        found = 0
+        for use in uses:
+            near = 0
+            for kind in _OTHERS[use.kind]:
+                near |= self._users[kind].near(use.path, but_at=made if kind == "make" else frozenset())
+            if use.kind == "make" and use.path is not None:
+                near &= ~self._users["make"].at.get(use.path.casefold(), 0)
+            found |= near
+        return found
+
+
+def _made(uses: Sequence[FileUse]) -> frozenset[str]:
+    return frozenset(use.path.casefold() for use in uses if use.kind == "make" and use.path is not None)
 
 
 def _meeting(key: str, theirs: Sequence[FileUse], uses: Sequence[FileUse]) -> Meeting | None:
-    made = {use.path for use in theirs if use.kind == "make"} & {use.path for use in uses if use.kind == "make"}
-    for upper in theirs:
-        for lower in uses:
-            is_room = (upper.kind == "make" and upper.path in made) or (lower.kind == "make" and lower.path in made)
-            if not is_room and keeps_order(upper, lower):  # both make sure of their directory
-                return Meeting(key, upper, lower)
-    return None
+    made = _made(theirs) & _made(uses)  # both make sure of these directories: that keeps no order
+    uppers = [use for use in theirs if use.kind != "make" or (use.path or "").casefold() not in made]
+    lowers = [use for use in uses if use.kind != "make" or (use.path or "").casefold() not in made]
+    pairs = (Meeting(key, upper, lower) for upper in uppers for lower in lowers if keeps_order(upper, lower))
+    return next(pairs, None)

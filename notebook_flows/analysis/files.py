@@ -159,11 +159,39 @@ def _is_at(upper: str, lower: str) -> bool:
     return upper in {".", lower} or lower.startswith(f"{upper.rstrip('/')}/")
 
 
-def _root(path: str) -> str:
-    """What tells paths apart that can be compared: relative ones, absolute ones, those of a server."""
+def surroundings(path: str) -> str:
+    """What a path is told from: the root, home, the working directory or one so many levels above it, a server.
+
+    >>> [surroundings(path) for path in ("/a", "~/a", "a", "../../a", "s3://a/b", DATABASE)]
+    ['/', '~', '.', '../..', 's3:', 'sql:']
+    """
     if "://" in path or path.startswith(DATABASE):
-        return path.partition(":")[0]
-    return "/" if path.startswith(("/", "~")) or path[1:2] == ":" else "."
+        return f"{path.partition(':')[0]}:"
+    if path.startswith("~"):
+        return path.partition("/")[0]
+    if path.startswith("/") or path[1:2] == ":":
+        return "/"
+    ups = re.match(r"(?:\.\.(?:/|$))+", path)
+    return ups[0].rstrip("/") if ups else "."
+
+
+def is_local(place: str) -> bool:
+    """Whether such surroundings are on this machine: of two such ways to say where, nobody knows what they share."""
+    return not place.endswith(":")
+
+
+def directories_above(path: str) -> list[str]:
+    """All directories that a path is in, as far as it tells.
+
+    >>> directories_above("a/b/c")
+    ['a/b', 'a', '.']
+    """
+    found = []
+    above = posixpath.dirname(path)
+    while above not in {"", path}:
+        found.append(above)
+        path, above = above, posixpath.dirname(above)
+    return [*found, "."] if path and surroundings(path) == "." else found
 
 
 def may_be_one(first: FileUse, second: FileUse) -> bool:
@@ -178,11 +206,9 @@ def may_be_one(first: FileUse, second: FileUse) -> bool:
         is_database = DATABASE in {first.path, second.path}
         return not is_database or first.path == second.path
     one, other = first.path.casefold(), second.path.casefold()
-    roots = {_root(one), _root(other)}
-    if len(roots) > 1:  # which of the two a relative path is, only the working directory tells
-        return roots == {".", "/"}
-    if one.startswith(("..", "~")) or other.startswith(("..", "~")):
-        return one.startswith("..") != other.startswith("..") or _is_at(one, other) or _is_at(other, one)
+    here, there = surroundings(one), surroundings(other)
+    if here != there:
+        return is_local(here) and is_local(there)
     return _is_at(one, other) or _is_at(other, one)
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings, strategies as st
 from notebooks import connected
 
 from notebook_flows.analysis import Reason, analyse
 from notebook_flows.analysis.feeding import feeders
+from notebook_flows.analysis.fileorder import FileOrder
+from notebook_flows.analysis.files import DATABASE, FileUse, keeps_order, use_of
 from notebook_flows.analysis.taskcell import task_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 USES = [
     ("df.to_csv('a.csv')", "write a.csv"),
@@ -147,3 +153,58 @@ def test_what_reads_a_file_is_stale_once_its_writer_has_changed() -> None:
     above, below = connections.cells
 
     assert connections.stale_after([above]) == {above, below}
+
+
+PATHS = [
+    "a",
+    "A",
+    "d",
+    "d/a",
+    "d/b",
+    "d/e/f",
+    ".",
+    "..",
+    "../a",
+    "../../a",
+    "/",
+    "/d",
+    "/d/a",
+    "~/a",
+    "s3://d/a",
+    "d/*",
+]
+USE = st.builds(
+    lambda kind, path: FileUse(kind, DATABASE, is_whole=False) if path == DATABASE else use_of(kind, path),
+    st.sampled_from(["read", "read", "write", "make"]),
+    st.sampled_from([*PATHS, DATABASE, None]),
+)
+
+
+def _must_keep_order(uppers: Sequence[FileUse], lowers: Sequence[FileUse]) -> bool:
+    """Two that make sure of the same directory do not, as far as that is all."""
+    told = [{str(use.path).casefold() for use in uses if use.kind == "make"} - {"none"} for uses in (uppers, lowers)]
+    made = told[0] & told[1]
+    rest = [
+        [use for use in uses if use.kind != "make" or str(use.path).casefold() not in made] for uses in (uppers, lowers)
+    ]
+    return any(keeps_order(upper, lower) for upper in rest[0] for lower in rest[1])
+
+
+@settings(max_examples=300, deadline=None)
+@given(cells=st.lists(st.tuples(st.lists(USE, max_size=3), st.booleans()), max_size=8))
+def test_the_waits_that_are_told_keep_all_order_that_files_need(cells: Sequence[tuple[list[FileUse], bool]]) -> None:
+    order, waits = FileOrder(), dict[int, set[int]]()
+
+    for number, (uses, is_task) in enumerate(cells):
+        found = {int(meeting.key) for meeting in order.add(str(number), uses, is_task=is_task)}
+        through = [waits[other] for other in found if cells[other][1]]
+        waits[number] = found.union(*through)
+        assert all(_must_keep_order(cells[other][0], uses) for other in found)
+
+    for number, (uses, _) in enumerate(cells):
+        for other in range(number):
+            assert other in waits[number] or not _must_keep_order(cells[other][0], uses)
+
+
+def test_home_and_the_root_may_hold_the_same_file() -> None:
+    assert connected("%%task w\ndf.to_csv('~/a.csv')", "%%task r\npd.read_csv('/home/me/a.csv')").task_edges
