@@ -131,6 +131,11 @@ class KernelCellTask(Task):
         sending, self._sending = self._sending, None
         return sending.received(value)
 
+    @property
+    def mini_shell(self) -> MiniShell | None:
+        """That of the present attempt; None where it has none here."""
+        return self._mini
+
     def stop(self) -> None:
         """End the commands that the attempt runs, as it was cancelled or is too late; Python code cannot be ended."""
         if self._mini is not None:

@@ -28,7 +28,7 @@ def show_failure(error: BaseException, code: CellCode, sink: Sink, shell: Any = 
     error.__traceback__ = own_part(error.__traceback__)
     shown = error
     if isinstance(error, TaskTimeout):  # our own word for it, which nobody need know
-        shown = TimeoutError("its time was up").with_traceback(error.__traceback__)
+        shown = TimeoutError("its time was up").with_traceback(without_alarm(error.__traceback__))
     lines = _rendered(shown, code, shell)
     if (route := current_route()) is not None:
         route.catch_up()  # what children have printed comes first
@@ -44,6 +44,16 @@ def own_part(trace: TracebackType | None) -> TracebackType | None:
     while first is not None and str(first.tb_frame.f_globals.get("__name__", "")).startswith(_OURS):
         first = first.tb_next
     return first
+
+
+def without_alarm(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback up to where the user's code was when our alarm rang."""
+    last = trace
+    while last is not None and last.tb_next is not None:
+        if last.tb_next.tb_frame.f_globals.get("__name__") == TaskTimeout.__module__:
+            last.tb_next = None
+        last = last.tb_next
+    return trace
 
 
 def _rendered(error: BaseException, code: CellCode, shell: Any) -> list[str]:

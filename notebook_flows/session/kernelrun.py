@@ -15,7 +15,7 @@ from notebook_flows.session.cellflow import flow_of_cells
 from notebook_flows.session.celltask import KernelCellTask
 from notebook_flows.session.code import prepare
 from notebook_flows.session.landing import land, snapshot
-from notebook_flows.session.lanes import Lane, LanesExecutor, end_commands
+from notebook_flows.session.lanes import Lane, LanesExecutor
 from notebook_flows.session.mainlane import MainLane
 from notebook_flows.session.runvalues import RunValues
 from notebook_flows.session.turns import Turns
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from notebook_flows.engine.call import Outcome
     from notebook_flows.engine.ports import Observer
     from notebook_flows.session.livepicture import LivePicture
-    from notebook_flows.session.outputs import Sink
+    from notebook_flows.session.outputs import RecordingSink
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.runvalues import Version
     from notebook_flows.session.values import CellValues
@@ -125,7 +125,7 @@ class KernelRun:
         order: Order,
         *,
         shell: Any,
-        sink: Callable[[CellRecord], Sink],
+        sink: Callable[[CellRecord], RecordingSink],
         kept: Mapping[Version, Any],
         bound_by: Callable[[str], str | None],
         observers: Sequence[Observer] = (),
@@ -135,6 +135,7 @@ class KernelRun:
         self.main = MainLane(_running_loop(), is_busy=is_busy)
         self._shell = shell
         self._sink = sink
+        self._sinks: dict[str, RecordingSink] = {}
         self._bound_by = bound_by
         self._observers = observers
         self._values = RunValues(order.connections, order.records, kept=kept, bound_by=bound_by)
@@ -175,7 +176,7 @@ class KernelRun:
             code,
             user_ns=self._shell.user_ns,
             inputs=lambda: self._begun(record.key),
-            sink=lambda: self._sink(record),
+            sink=lambda: self._fresh_sink(record),
             lane=lane_of(record, borrows=borrows, executor=self.order.executor),
             shell=self._shell,
             hands_back=links.mutates,
@@ -191,6 +192,10 @@ class KernelRun:
             tags=set(options.tags),
         )
 
+    def _fresh_sink(self, record: CellRecord) -> RecordingSink:
+        self._sinks[record.key] = sink = self._sink(record)
+        return sink
+
     def _begun(self, key: str) -> dict[str, Any]:
         """An attempt begins: the values that its cell gets."""
         self._ended_as[key] = S.CANCELLED  # unless it is told otherwise
@@ -205,8 +210,18 @@ class KernelRun:
         if outcome.state is S.SUCCESS:
             values = task.values_of(outcome.value)
             self._values.made(key, self._with_parameters(key, values))
-        elif outcome.state is S.TIMED_OUT:
-            end_commands(task)
+            return
+        self._executor.end_commands(task)
+        if key in self._sinks:
+            self._show_why(task, outcome)
+
+    def _show_why(self, task: KernelCellTask, outcome: Outcome) -> None:
+        """Below the cell of an attempt that was given up; what its thread still prints is none of the run's."""
+        sink = self._sinks[task.code.key]
+        if outcome.state is S.TIMED_OUT:
+            sink.give_up("TimeoutError", outcome.message)
+        elif outcome.state is S.CANCELLED and task.lane is not Lane.MAIN:  # there it is about to show where it was
+            sink.give_up("Cancelled", outcome.message)
 
     def _with_parameters(self, key: str, values: CellValues) -> CellValues:
         if key != self.order.parameters_cell or not self.order.parameters:

@@ -6,6 +6,7 @@ import threading
 from contextlib import ExitStack
 from contextvars import copy_context
 from enum import StrEnum
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import S
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from notebook_flows.engine.call import Call, Outcome, RunFacts
     from notebook_flows.engine.ports import Inbox
     from notebook_flows.session.mainlane import MainLane
+    from notebook_flows.session.minishell import MiniShell
     from notebook_flows.session.turns import Turns
 
 
@@ -35,6 +37,8 @@ class Lane(StrEnum):
 
 
 LOOP_IS_TAKEN = "It awaits, and the kernel's event loop is not free: put `%flow run` on a line of its own in a cell."
+ENDING_S, LOOK_S = 0.5, 0.02
+"""How long a thread may take whose command was ended, and how often it is looked at."""
 MAIN_IS_CLOSED = "The kernel's main thread takes nothing more."
 
 
@@ -77,6 +81,7 @@ class LanesExecutor:
         self._on_end = on_end
         self._started: set[Lane] = set()
         self._open = OpenCalls()
+        self._ending: set[str] = set()
         self._inbox: _ToldFirst | None = None
         self._facts: RunFacts | None = None
         self._was_interrupted = False
@@ -159,7 +164,7 @@ class LanesExecutor:
         call = self._open.pop((ref, attempt), None)
         if call is None:
             if self._inbox is not None and ref in self._inbox.tasks:
-                end_commands(self._inbox.tasks[ref])
+                self.end_commands(self._inbox.tasks[ref])
             return any(self._lanes[lane].cancel(ref, attempt) for lane in self._started)
         self._main.interrupt()
         assert self._inbox is not None
@@ -170,10 +175,19 @@ class LanesExecutor:
         """End, within 2 s. Tasks whose code still runs are in `still_running`, for the notebook to tell."""
         if cancel_running and self._inbox is not None:
             for task in self._inbox.tasks.values():
-                end_commands(task)
+                self.end_commands(task)
         if cancel_running and self._open and self._inbox is not None:
             self._main.interrupt()
             self._inbox.put_many(stopped(self._open))
+        self.still_running = tuple(self._stop_lanes(cancel_running=cancel_running))
+        until_s = monotonic() + ENDING_S
+        while self._ending & set(self.still_running) and monotonic() < until_s:
+            sleep(LOOK_S)
+            self.still_running = tuple(self._stop_lanes(cancel_running=cancel_running))
+        self._while_it_runs.close()
+        return ()
+
+    def _stop_lanes(self, *, cancel_running: bool) -> list[str]:
         still_running: list[str] = []
         stopping = [
             threading.Thread(
@@ -185,9 +199,16 @@ class LanesExecutor:
             one.start()
         for one in stopping:
             one.join()
-        self.still_running = tuple(still_running)
-        self._while_it_runs.close()
-        return ()
+        return still_running
+
+    def end_commands(self, task: Task) -> None:
+        """End what a cell's present attempt waits for outside of Python, so that its thread can end; does not wait."""
+        mini: MiniShell | None = getattr(task, "mini_shell", None)
+        if mini is None:
+            return
+        if mini.runs_commands:
+            self._ending.add(task.name)
+        threading.Thread(target=mini.stop, name=f"notebook-flows stop of {task.name}", daemon=True).start()
 
     # -- on the main thread --------------------------------------------------------------------------------------------
 
@@ -218,13 +239,6 @@ class LanesExecutor:
         if self._open.pop((call.ref, call.attempt), None) is not None:
             assert self._inbox is not None
             self._inbox.put(outcome)
-
-
-def end_commands(task: Task) -> None:
-    """End what a cell waits for outside of Python, so that its thread can end; does not wait for that."""
-    stop = getattr(task, "stop", None)
-    if stop is not None:
-        threading.Thread(target=stop, name=f"notebook-flows stop of {task.name}", daemon=True).start()
 
 
 class _ToldFirst:

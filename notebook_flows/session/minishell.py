@@ -75,6 +75,12 @@ class MiniShell:
         """What the name ``get_ipython`` stands for in the task's namespace."""
         return self
 
+    @property
+    def runs_commands(self) -> bool:
+        """Whether the task waits for a command."""
+        with self._lock:
+            return bool(self._commands)
+
     def stop(self) -> None:
         """Ends the commands that run, and lets no more begin: the task was cancelled, interrupted, or is too late."""
         with self._lock:

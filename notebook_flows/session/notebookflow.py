@@ -266,7 +266,7 @@ class NotebookFlow:
         for name in read & others & bound.keys():
             self._kept[key, name] = bound[name]
 
-    def _sink_of(self, record: CellRecord) -> Sink:
+    def _sink_of(self, record: CellRecord) -> RecordingSink:
         """A fresh place for the outputs of a cell: below it, where the front end shows it."""
         shell = self._session.shell
         before = self.outputs.get(record.key)

@@ -54,6 +54,7 @@ class RecordingSink:
         self.execution_count = execution_count
         self.lines: Lines | None = None
         self._kept = KeptOutputs(file)
+        self._is_given_up = False
         self._lock = threading.RLock()  # a finaliser or a signal handler may print while we are in here
         with _LIVING_LOCK:
             _LIVING.add(self)
@@ -66,7 +67,7 @@ class RecordingSink:
 
     def stream(self, name: str, text: str) -> None:
         """It has printed this."""
-        if text:
+        if text and not self._is_given_up:
             with self._lock:
                 self._kept.stream(name, text)
                 self._publish_text(name, text)
@@ -101,6 +102,8 @@ class RecordingSink:
 
     def clear(self, *, wait: bool) -> None:
         """What it has shown so far goes away."""
+        if self._is_given_up:
+            return
         with self._lock:
             self._kept.clear(wait=wait)
             self._publish("clear_output", {"wait": wait})
@@ -114,6 +117,14 @@ class RecordingSink:
     def mute(self) -> None:
         """Nobody waits for the task any more: what it still prints and shows is seen nowhere."""
 
+    def give_up(self, ename: str, sentence: str) -> None:
+        """Nobody waits for the task any more: say why, if it has not shown an error itself; what still comes is dropped."""
+        with self._lock:
+            if not any(one["output_type"] == "error" for one in self.outputs):
+                self.error(ename, sentence, [f"{ename}: {sentence}"])
+            self._is_given_up = True
+        self.mute()
+
     def end(self) -> None:
         """The task is over; it may yet have late output."""
         with self._lock:
@@ -126,6 +137,8 @@ class RecordingSink:
         self.flush()
 
     def _add(self, output: dict[str, Any], kind: str, *, display_id: str | None = None, **more: Any) -> None:
+        if self._is_given_up:
+            return
         with self._lock:
             if self._kept.add(output, display_id):
                 self._publish(kind, {**_content(output), **more})

@@ -1,0 +1,117 @@
+"""`--timeout` of a task cell in `%flow run`: wherever the cell runs, it ends in time, says so below itself and leaves nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from opened import COLOURS, OpenNotebook
+from talking import kernels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from talking import Kernel
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NOTEBOOK_FLOWS_HISTORY", "off")
+        yield from kernels(tmp_path_factory.mktemp("kernel"))
+
+
+@pytest.fixture
+def notebook(kernel: Kernel) -> OpenNotebook:
+    found = OpenNotebook(kernel)
+    found.anew()
+    return found
+
+
+LATE = {
+    "in a thread": ("", "if late:\n    late[0].wait(60)"),
+    "in a command": ("", "if late:\n    !sleep 60"),
+    "in a process": ("--executor processes", "import time\nif late:\n    time.sleep(60)"),
+    "on the main thread": ("--executor main", "import time\nif late:\n    time.sleep(60)"),
+    "with a magic": ("", "%config InlineBackend.close_figures = True\nimport time\nif late:\n    time.sleep(60)"),
+    "that awaits": ("", "import asyncio\nif late:\n    await asyncio.sleep(60)"),
+}
+
+
+@pytest.mark.parametrize(("options", "body"), LATE.values(), ids=LATE.keys())
+def test_a_task_that_takes_too_long_is_told_below_its_cell_and_leaves_nothing(
+    notebook: OpenNotebook, options: str, body: str
+) -> None:
+    notebook.run("late", "import threading\nlate = []")
+    notebook.run("slow", f"%%task slow --timeout 0.7 {options}\n{body}\nmade = len(late)\nprint('made')")
+    notebook.run("after", "%%task after\nafter = made + 1")
+    notebook.run("now", "late.append(threading.Event())" if "late[0]" in body else "late.append(1)")
+
+    answer = notebook.run("run", "%flow run slow after")
+    notebook.run("let go", "late[0].set()" if "late[0]" in body else "")
+
+    assert answer.ename == "FlowRunFailed"
+    assert "◷ slow: timed out: TimeoutError: Timed out after 0.7 s." in answer.said
+    assert "after: not run: after slow" in answer.said
+    assert notebook.shown("slow") == [("error", "TimeoutError")]
+    assert notebook.value("made, after") == "(0, 1)"
+    assert "slow   stale: failed last time (timed out)" in notebook.run("status", "%flow status").said
+
+
+def test_only_a_thread_is_said_to_go_on_and_not_one_that_waits_for_a_command(notebook: OpenNotebook) -> None:
+    notebook.run("hold", "import threading\nhold, late = threading.Event(), []")
+    notebook.run("deaf", "%%task deaf --timeout 0.5\nif late:\n    hold.wait(60)\n    print('too late')")
+    notebook.run("command", "%%task command --timeout 0.5\nif late:\n    !sleep 60")
+    notebook.run("now", "late.append(1)")
+
+    answer = notebook.run("run", "%flow run deaf command")
+    notebook.run(
+        "let go", "hold.set()\nfor one in threading.enumerate():\n    'notebook-flows-' in one.name and one.join(30)"
+    )
+
+    assert "'deaf': Python cannot stop a thread" in answer.said
+    assert "'command'" not in answer.said
+    assert notebook.shown("deaf") == [("error", "TimeoutError")]
+    assert "too late" not in notebook.run("result", "%flow result deaf").said
+
+
+def test_the_traceback_of_a_task_whose_time_is_up_ends_in_the_cell(notebook: OpenNotebook) -> None:
+    notebook.run("late", "late = []")
+    notebook.run("slow", "%%task slow --timeout 0.5 --executor main\nimport time\nif late:\n    time.sleep(60)")
+    notebook.run("now", "late.append(1)")
+    notebook.run("run", "%flow run slow")
+
+    said = COLOURS.sub("", notebook.run("result", "%flow result slow").said)
+
+    assert "----> 4     time.sleep(60)" in said
+    assert "notebook_flows" not in said
+
+
+@pytest.mark.parametrize("body", ["!sleep 60", "import asyncio\n    await asyncio.sleep(60)", "hold.wait(60)"])
+def test_each_try_has_the_whole_time(notebook: OpenNotebook, body: str) -> None:
+    notebook.run("hold", "import threading\nhold, late = threading.Event(), []")
+    notebook.run(
+        "slow", f"%%task slow --timeout 0.7 --retries 1\nif late and late.pop():\n    {body}\nmade = 'made'\nmade"
+    )
+    notebook.run("now", "late.append(1)")
+
+    answer = notebook.run("run", "%flow run slow")
+    notebook.run("let go", "hold.set()")
+
+    assert "✓ 1 cell in" in answer.said
+    assert notebook.shown("slow") == [("execute_result", "'made'")]
+
+
+@pytest.mark.parametrize("body", ["import asyncio\n    await asyncio.sleep(60)", "!sleep 60"], ids=["await", "command"])
+def test_a_task_that_is_cancelled_in_the_background_says_so_below_its_cell(notebook: OpenNotebook, body: str) -> None:
+    notebook.run("late", "late = []\nended = []")
+    notebook.run("slow", f"%%task slow\ntry:\n  if late:\n    {body}\nfinally:\n    ended.append(1)")
+    notebook.run("now", "late.append(1)\nended.clear()")
+    notebook.run("run", "%flow run slow --background")
+    notebook.wait(lambda: "1 running" in notebook.shown("run")[0][1])
+
+    notebook.run("cancel", "%flow cancel")
+    notebook.wait(lambda: "■ Stopped after" in notebook.text("run"))
+
+    assert notebook.shown("slow")[-1] == ("error", "Cancelled")
+    assert notebook.value("ended") == "[1]"
