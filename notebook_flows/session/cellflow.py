@@ -9,7 +9,7 @@ from notebook_flows.notebook.needs import Needs
 from notebook_flows.session.feeding import feeders
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from notebook_flows.analysis import Connections
     from notebook_flows.session.celltask import KernelCellTask
@@ -27,10 +27,7 @@ def flow_of_cells(name: str, tasks: Mapping[str, KernelCellTask], connections: C
     for key in connections.cells:
         if key in tasks:
             flow.add_task(tasks[key])
-    waits_for: dict[str, dict[str, None]] = {key: {} for key in tasks}
-    for edge in (*connections.order, *connections.dataflow):
-        if edge.upstream_key in tasks and edge.downstream_key in tasks:
-            waits_for[edge.downstream_key][edge.upstream_key] = None
+    waits_for = uppers_of(connections, tasks)
     above = feeders(connections)
     for key, uppers in waits_for.items():
         for upper in uppers:
@@ -38,3 +35,19 @@ def flow_of_cells(name: str, tasks: Mapping[str, KernelCellTask], connections: C
         if uppers:
             tasks[key].trigger = Needs([tasks[upper] for upper in uppers if upper in above[key]])
     return flow
+
+
+def uppers_of(connections: Connections, running: Collection[str]) -> dict[str, dict[str, None]]:
+    """For each cell that is to run those after which it comes; also by way of tasks that are not to run."""
+    direct: dict[str, dict[str, None]] = {key: {} for key in connections.cells}
+    for edge in (*connections.order, *connections.dataflow):
+        direct[edge.downstream_key][edge.upstream_key] = None
+    found: dict[str, dict[str, None]] = {}
+    for key, uppers in direct.items():  # in document order: who is above is done
+        found[key] = {}
+        for upper in uppers:
+            if upper in running:
+                found[key][upper] = None
+            elif upper in connections.tasks:
+                found[key] |= found[upper]
+    return {key: uppers for key, uppers in found.items() if key in running}
