@@ -171,6 +171,7 @@ export class Run {
   applyAll(message: EventsMessage): void {
     const rows = message.columns;
     for (let row = 0; row < rows.seq.length; row++) {
+      if ((rows.seq[row] ?? 0) <= this.seq) continue; // told twice, which is harmless
       const kind = rows.kind[row];
       this.apply({
         seq: rows.seq[row] ?? 0,

@@ -1,0 +1,170 @@
+// The kernel's run as the browser knows it: listens, asks again where something was lost, and tells views what changed.
+
+import { Flow } from "./flow";
+import { isOver, OutOfOrderError, Run } from "./run";
+import type { Action, Can, Detail, Done, EventsMessage, FromKernel, SnapshotMessage, ToKernel } from "./wire";
+
+/** The way to the kernel and back. */
+export interface Channel {
+  send(message: ToKernel): void;
+  listen(hear: (message: unknown) => void): void;
+}
+
+export interface Change {
+  /** The flow is another. */
+  readonly flow: boolean;
+  /** The run is another, or told anew as a whole. */
+  readonly run: boolean;
+  /** Task runs that stand differently. */
+  readonly taskRuns: ReadonlySet<number>;
+}
+
+export type Connection = "waiting" | "live" | "gone";
+
+/** How long nothing may be heard after something was asked for, before that is told. */
+const PATIENCE_MS = 10_000;
+
+export class LiveFlow {
+  flow: Flow | null = null;
+  run: Run | null = null;
+  can: Can = {};
+  hint: string | null = null;
+  connection: Connection = "waiting";
+  /** Why there is nothing live: the kernel was restarted, say. */
+  reason: string | null = null;
+  private batch = 0;
+  private skewMs = 0;
+  /** When a snapshot was asked for that has not come; 0: none was. */
+  private askedMs = 0;
+  private requests = 0;
+  private readonly waiting = new Map<number, (answer: Detail | Done) => void>();
+  private readonly views = new Set<(change: Change) => void>();
+  private silence: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(private readonly channel: Channel) {
+    channel.listen((message) => this.receive(message as FromKernel));
+  }
+
+  /** Ask for everything. */
+  begin(): void {
+    this.channel.send({ type: "ready" });
+    this.silence ??= setTimeout(() => {
+      if (this.connection !== "waiting") return;
+      this.reason = "The kernel does not answer yet. If it was restarted, run the cell again.";
+      this.tell({});
+    }, PATIENCE_MS);
+  }
+
+  /** Be told of changes until the returned function is called. */
+  subscribe(view: (change: Change) => void): () => void {
+    this.views.add(view);
+    return () => this.views.delete(view);
+  }
+
+  /** Now by the kernel's clock. */
+  get nowUs(): number {
+    return (Date.now() + this.skewMs) * 1000;
+  }
+
+  get isRunning(): boolean {
+    return this.run !== null && this.run.runState !== 0 && !isOver(this.run.runState);
+  }
+
+  /** Ask for what there is to know about a task run. */
+  detail(node: number, index: number): Promise<Detail> {
+    return this.ask((request) => ({ type: "detail", request, node, index })) as Promise<Detail>;
+  }
+
+  /** Have something done. */
+  act(action: Action, node?: number): Promise<Done> {
+    return this.ask((request) =>
+      node === undefined ? { type: "action", request, action } : { type: "action", request, action, node },
+    ) as Promise<Done>;
+  }
+
+  private ask(message: (request: number) => ToKernel): Promise<Detail | Done> {
+    const request = ++this.requests;
+    return new Promise((resolve) => {
+      this.waiting.set(request, resolve);
+      this.channel.send(message(request));
+    });
+  }
+
+  receive(message: FromKernel): void {
+    switch (message?.type) {
+      case "flow":
+        this.hears();
+        this.flow = new Flow(message);
+        this.can = message.can ?? {};
+        this.hint = message.hint ?? null;
+        if (this.run && this.run.size < this.flow.size) this.run = null; // of another flow
+        return this.tell({ flow: true, run: true });
+      case "snapshot":
+        this.hears();
+        return this.takeSnapshot(message);
+      case "events":
+        this.hears();
+        return this.takeEvents(message);
+      case "can":
+        this.can = message.can ?? {};
+        this.hint = message.hint ?? null;
+        return this.tell({});
+      case "detail":
+      case "done": {
+        const answer = this.waiting.get(message.request);
+        this.waiting.delete(message.request);
+        answer?.(message);
+        return;
+      }
+      case "bye":
+        this.connection = "gone";
+        this.reason = message.reason ?? "The kernel has ended.";
+        this.can = {};
+        return this.tell({});
+    }
+  }
+
+  private hears(): void {
+    this.connection = "live";
+    this.reason = null;
+  }
+
+  private takeSnapshot(message: SnapshotMessage): void {
+    this.batch = message.batch;
+    this.askedMs = 0;
+    this.setClock(message.now_us);
+    const listed = message.columns.node.reduce((most, node) => Math.max(most, node + 1), 0);
+    this.run = Run.fromSnapshot(message, Math.max(listed, this.flow?.size ?? 0));
+    this.tell({ run: true });
+  }
+
+  private takeEvents(message: EventsMessage): void {
+    if (message.batch <= this.batch && this.run) return; // told twice
+    if (this.askedMs) return this.resync(); // the snapshot that was asked for will have it
+    if (!this.run || message.batch !== this.batch + 1) return this.resync();
+    this.setClock(message.now_us);
+    try {
+      this.run.applyAll(message);
+    } catch (error) {
+      if (!(error instanceof OutOfOrderError)) throw error;
+      return this.resync();
+    }
+    this.batch = message.batch;
+    this.tell({ taskRuns: this.run.takeChanged() });
+  }
+
+  private resync(): void {
+    if (Date.now() - this.askedMs < PATIENCE_MS) return;
+    this.askedMs = Date.now();
+    this.channel.send({ type: "resync", have: this.batch });
+  }
+
+  private setClock(nowUs: number): void {
+    this.skewMs = nowUs / 1000 - Date.now();
+  }
+
+  private tell(change: Partial<Change>): void {
+    const whole = { flow: false, run: false, taskRuns: new Set<number>(), ...change };
+    for (const view of this.views) view(whole);
+  }
+}

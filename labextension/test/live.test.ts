@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Change, type Channel, LiveFlow } from "../src/live";
+import { S } from "../src/theme/states.generated";
+import type { EventsMessage, FlowMessage, SnapshotMessage, ToKernel } from "../src/wire";
+
+class FakeChannel implements Channel {
+  readonly sent: ToKernel[] = [];
+  private hear: (message: unknown) => void = () => undefined;
+
+  send(message: ToKernel): void {
+    this.sent.push(message);
+  }
+
+  listen(hear: (message: unknown) => void): void {
+    this.hear = hear;
+  }
+
+  tell(...messages: unknown[]): void {
+    for (const message of messages) this.hear(message);
+  }
+}
+
+export const FLOW: FlowMessage = {
+  type: "flow",
+  name: "demo",
+  svg: null,
+  nodes: [
+    { id: "node-0", task: 0, name: "load" },
+    { id: "node-1", task: 1, name: "clean" },
+  ],
+  edges: [{ from: 0, to: 1 }],
+  can: { cancel: true },
+};
+
+function snapshot(batch: number, seq: number, states: [number, number]): SnapshotMessage {
+  return {
+    type: "snapshot",
+    batch,
+    run: { id: "r" },
+    seq,
+    now_us: 1e15,
+    run_state: S.RUNNING,
+    columns: {
+      node: [0, 1],
+      index: [-1, -1],
+      state: states,
+      attempt: [0, 0],
+      loop: [1, 1],
+      started_us: [null, null],
+      ended_us: [null, null],
+    },
+  };
+}
+
+function events(batch: number, seq: number, node: number, state: number): EventsMessage {
+  return {
+    type: "events",
+    batch,
+    now_us: 1e15,
+    columns: {
+      seq: [seq],
+      at_us: [1e15],
+      kind: ["task"],
+      node: [node],
+      index: [-1],
+      attempt: [1],
+      loop: [1],
+      state: [state],
+    },
+  };
+}
+
+test("batches in order change the task runs that they name, and views are told which", () => {
+  const channel = new FakeChannel();
+  const live = new LiveFlow(channel);
+  const told: Change[] = [];
+  live.subscribe((change) => told.push(change));
+
+  channel.tell(FLOW, snapshot(1, 1, [S.PENDING, S.PENDING]), events(2, 2, 0, S.RUNNING));
+
+  assert.equal(live.run?.state[0], S.RUNNING);
+  assert.deepEqual([...(told.at(-1)?.taskRuns ?? [])], [0]);
+  assert.deepEqual(channel.sent, []);
+});
+
+test("after a gap one snapshot is asked for, and what comes until then is left out", () => {
+  const channel = new FakeChannel();
+  const live = new LiveFlow(channel);
+  channel.tell(FLOW, snapshot(1, 1, [S.PENDING, S.PENDING]));
+
+  channel.tell(events(3, 3, 0, S.SUCCESS), events(4, 4, 1, S.RUNNING));
+
+  assert.deepEqual(channel.sent, [{ type: "resync", have: 1 }]);
+  assert.equal(live.run?.state[0], S.PENDING);
+
+  channel.tell(snapshot(5, 4, [S.SUCCESS, S.RUNNING]), events(6, 5, 1, S.SUCCESS));
+
+  assert.deepEqual(live.run?.state, [S.SUCCESS, S.SUCCESS]);
+  assert.equal(channel.sent.length, 1);
+});
+
+test("what is told twice is harmless", () => {
+  const channel = new FakeChannel();
+  const live = new LiveFlow(channel);
+  const batch = events(2, 2, 0, S.RUNNING);
+
+  channel.tell(FLOW, snapshot(1, 1, [S.PENDING, S.PENDING]), batch, batch, { ...batch, batch: 3 });
+
+  assert.equal(live.run?.state[0], S.RUNNING);
+  assert.deepEqual(channel.sent, []);
+});
+
+test("events without a run that they belong to are answered by asking for it", () => {
+  const channel = new FakeChannel();
+  new LiveFlow(channel);
+
+  channel.tell(FLOW, events(7, 9, 0, S.RUNNING));
+
+  assert.deepEqual(channel.sent, [{ type: "resync", have: 0 }]);
+});
+
+test("an answer comes to the one who asked", async () => {
+  const channel = new FakeChannel();
+  const live = new LiveFlow(channel);
+  const first = live.detail(0, -1);
+  const second = live.act("cancel");
+
+  channel.tell(
+    { type: "done", request: 2, ok: true, message: "cancelling" },
+    { type: "detail", request: 1, node: 0, code: "x = 1" },
+  );
+
+  assert.equal((await first).code, "x = 1");
+  assert.equal((await second).message, "cancelling");
+});
+
+test("nonsense is not heard", () => {
+  const channel = new FakeChannel();
+  const live = new LiveFlow(channel);
+
+  channel.tell(null, 3, {}, { type: "nobody knows" });
+
+  assert.equal(live.flow, null);
+});

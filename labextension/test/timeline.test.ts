@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { progressOf } from "../src/eta";
+import { layered } from "../src/layout";
+import { Run } from "../src/run";
+import { S } from "../src/theme/states.generated";
+import { criticalPath, criticalTasks, timelineOf } from "../src/timeline";
+import { counted, duration, printable } from "../src/words";
+
+const SECOND = 1e6;
+
+/** A run of n tasks that runs since 0. */
+function running(size: number): Run {
+  const run = new Run(size);
+  run.apply({ seq: 1, at_us: 0, kind: "run", node: -1, index: -1, attempt: 0, loop: 1, state: S.RUNNING });
+  return run;
+}
+
+function task(run: Run, node: number, state: number, atS: number, index = -1): void {
+  const at = { at_us: atS * SECOND, kind: "task", attempt: 1, loop: 1 };
+  run.apply({ ...at, seq: run.seq + 1, node, index, state });
+}
+
+function expand(run: Run, node: number, width: number): void {
+  const at = { at_us: 0, kind: "expanded", attempt: 0, loop: 1, index: -1, state: S.EXPANDED };
+  run.apply({ ...at, seq: run.seq + 1, node, data: { width } });
+}
+
+test("the critical path is the longest chain by time, not by number of tasks", () => {
+  const edges = [
+    { from: 0, to: 1 },
+    { from: 1, to: 3 },
+    { from: 0, to: 2 },
+    { from: 2, to: 3 },
+  ];
+
+  const path = criticalPath(4, edges, (number) => [1, 1, 5, 2][number] ?? 0);
+
+  assert.deepEqual(path, { tasks: [0, 2, 3], lengthS: 8 });
+});
+
+test("the critical path of nothing is nothing", () => {
+  assert.deepEqual(
+    criticalPath(0, [], () => 1),
+    { tasks: [], lengthS: 0 },
+  );
+});
+
+test("a chain of 100,000 tasks has a critical path", () => {
+  const edges = Array.from({ length: 99_999 }, (_, from) => ({ from, to: from + 1 }));
+
+  assert.equal(criticalPath(100_000, edges, () => 1).lengthS, 100_000);
+});
+
+test("tasks in a circle do not keep the critical path from being found", () => {
+  const edges = [
+    { from: 0, to: 1 },
+    { from: 1, to: 2 },
+    { from: 2, to: 1 },
+  ];
+
+  assert.deepEqual(criticalPath(3, edges, () => 1).tasks, [0]);
+});
+
+test("what did not run is not on the critical path of a run", () => {
+  const run = running(3);
+  task(run, 0, S.RUNNING, 0);
+  task(run, 0, S.FAILED, 4);
+  task(run, 1, S.UPSTREAM_FAILED, 4);
+
+  assert.deepEqual(criticalTasks(run, [{ from: 0, to: 1 }], 9 * SECOND), [0]);
+});
+
+test("bars stand in the order in which tasks began, and what runs grows", () => {
+  const run = running(3);
+  task(run, 1, S.RUNNING, 1);
+  task(run, 1, S.SUCCESS, 3);
+  task(run, 0, S.RUNNING, 2);
+
+  const { bars, lengthS } = timelineOf(run, 7 * SECOND);
+
+  assert.deepEqual(
+    bars.map(({ task: number, beginS, endS }) => [number, beginS, endS]),
+    [
+      [1, 1, 3],
+      [0, 2, 7],
+    ],
+  );
+  assert.equal(lengthS, 7);
+});
+
+test("a few children have a bar each, and many one together", () => {
+  const few = running(1);
+  expand(few, 0, 2);
+  const many = running(1);
+  expand(many, 0, 40);
+  for (const run of [few, many]) {
+    task(run, 0, S.RUNNING, 1, 0);
+    task(run, 0, S.RUNNING, 2, 1);
+    task(run, 0, S.SUCCESS, 5, 1);
+    task(run, 0, S.SUCCESS, 4, 0);
+  }
+
+  assert.deepEqual(
+    timelineOf(few, 0).bars.map(({ index }) => index),
+    [0, 1],
+  );
+  assert.deepEqual(
+    timelineOf(many, 0).bars.map(({ index, beginS, endS }) => [index, beginS, endS]),
+    [[-1, 1, 5]],
+  );
+});
+
+test("time left is what the longest chain still needs", () => {
+  const run = running(3);
+  task(run, 0, S.RUNNING, 0);
+  const estimate = { 0: { median_s: 10 }, 1: { median_s: 5 }, 2: { median_s: 1 } };
+
+  const progress = progressOf(run, [{ from: 0, to: 1 }], estimate, 4 * SECOND);
+
+  assert.equal(progress.total, 3);
+  assert.equal(progress.leftS, 12); // one at a time: 6 + 5 + 1
+});
+
+test("time left is not told where history knows too little, nor after the end", () => {
+  const run = running(3);
+
+  assert.equal(progressOf(run, [], { 0: { median_s: 1 } }, 0).leftS, null);
+  run.apply({ seq: 2, at_us: 1, kind: "run", node: -1, index: -1, attempt: 0, loop: 1, state: S.SUCCESS });
+  assert.equal(progressOf(run, [], { 0: { median_s: 1 }, 1: { median_s: 1 }, 2: { median_s: 1 } }, 0).leftS, null);
+});
+
+test("a task that takes longer than ever makes no time left below zero", () => {
+  const run = running(1);
+  task(run, 0, S.RUNNING, 0);
+
+  assert.equal(progressOf(run, [], { 0: { median_s: 2 } }, 60 * SECOND).leftS, 0);
+});
+
+test("children count for progress, their parent does not", () => {
+  const run = running(2);
+  expand(run, 1, 8);
+  task(run, 1, S.RUNNING, 0, 0);
+  task(run, 1, S.SUCCESS, 1, 0);
+
+  const { done, total } = progressOf(run, [], {}, 0);
+
+  assert.deepEqual([done, total], [1, 9]);
+});
+
+test("boxes stand below what they wait for, and do not overlap", () => {
+  const boxes = Array.from({ length: 6 }, () => ({ width: 80, height: 30 }));
+  const arrows: [number, number][] = [
+    [0, 1],
+    [0, 2],
+    [0, 3],
+    [1, 4],
+    [3, 4],
+    [4, 5],
+    [5, 0],
+  ];
+
+  const { places } = layered(boxes, arrows);
+
+  for (const [from, to] of arrows.slice(0, -1)) assert.ok((places[from]?.y ?? 0) < (places[to]?.y ?? 0));
+  for (const [one, a] of places.entries())
+    for (const [other, b] of places.entries())
+      if (one !== other && a.y === b.y) assert.ok(Math.abs(a.x - b.x) >= 80, `${one} and ${other}`);
+});
+
+test("durations are told as people say them", () => {
+  const told = [0, 0.034, 0.4, 9.96, 59.6, 61, 120, 3600, 3725].map(duration);
+
+  assert.deepEqual(told, ["0 ms", "34 ms", "0.4 s", "10 s", "1 min", "1 min 1 s", "2 min", "1 h", "1 h 2 min"]);
+});
+
+test("names are shown without what would hide or turn them", () => {
+  assert.equal(printable("a\u202eb\nc"), "a\ufffdb\ufffdc");
+  assert.equal(printable("x".repeat(1000), 10), "xxxxxxxxx…");
+  assert.equal(counted(1, "task"), "1 task");
+  assert.equal(counted(2000, "task"), "2,000 tasks");
+});
