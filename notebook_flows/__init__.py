@@ -11,6 +11,7 @@ from notebook_flows._version import __version__
 from notebook_flows.core import doors
 
 if TYPE_CHECKING:
+    from notebook_flows.artifacts.attaching import artifact
     from notebook_flows.core import cache_validators, signals, triggers
     from notebook_flows.core.building import tags
     from notebook_flows.core.conditional import FilterTask, case, ifelse, merge, switch
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from notebook_flows.store.results import JSONSerializer, LocalResult, PickleSerializer
 
 _HOME = {
+    "notebook_flows.artifacts.attaching": ("artifact",),
     "notebook_flows.core": ("cache_validators", "signals", "triggers", "state"),
     "notebook_flows.core.building": ("tags",),
     "notebook_flows.core.conditional": ("FilterTask", "case", "ifelse", "merge", "switch"),
@@ -79,6 +81,7 @@ __all__ = [
     "ThreadExecutor",
     "__version__",
     "apply_map",
+    "artifact",
     "cache_validators",
     "case",
     "context",

@@ -25,6 +25,8 @@ class Kind(StrEnum):
     """A mapped task now has ``data["width"]`` children."""
     VERDICT = "verdict"
     """User code has judged: ``data["may_run"]`` tells whether the task may start."""
+    ARTIFACT = "artifact"
+    """One task run, which stays in ``state``, has attached what ``data`` describes; its content is referred to."""
 
 
 class Event(NamedTuple):

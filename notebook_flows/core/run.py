@@ -43,6 +43,7 @@ class Run:
         attempt: of each task run, how many times it was tried, in this round of a loop.
         children: {mapped task: its task runs}.
         origin: of the task runs from n on, (task, index).
+        attached: {task run: {an artifact's key: its title, or the key}}.
         counts: how many task runs are in each state.
         run_state: of the run itself.
         stopping: how the run will end, once somebody has asked it to stop.
@@ -67,6 +68,7 @@ class Run:
         self.more_upstream: dict[int, int] = {}
         self.children: dict[int, Children] = {}
         self.origin: list[tuple[int, int]] = []
+        self.attached: dict[int, dict[str, str]] = {}
         self.left: dict[int, int] = {}
         self.counts: list[int] = [0] * (max(S) + 1)
         self.counts[S.PENDING] = size
@@ -191,6 +193,9 @@ class Run:
             self._expand(event.node, event.data["width"])
         elif event.kind is Kind.VERDICT:
             self._allow(self.number_of(event.node, event.index))
+        elif event.kind is Kind.ARTIFACT and event.data is not None:
+            known = self.attached.setdefault(self.number_of(event.node, event.index), {})
+            known[event.data["key"]] = event.data.get("title") or event.data["key"]
 
     def _begin_unqueued(self, number: int, old: S) -> None:
         """It runs, and was not queued before: the run is being rebuilt from its events."""

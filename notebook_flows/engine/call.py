@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from notebook_flows.core.lifecycle import S
     from notebook_flows.core.task import Task
-    from notebook_flows.engine.ports import ResultKeeper, ResultLoader
+    from notebook_flows.engine.ports import AttachmentStore, ResultKeeper, ResultLoader
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class RunFacts:
         keeps_results: the flow has a ``result``, so values without a ``target`` go there too.
         results: where values with a ``target`` go, unless their task says otherwise; picklable.
         keeper: keeps results for other runs, where that is wanted; picklable.
+        attachments: where what tasks attach is kept; None: nowhere; picklable.
     """
 
     run_id: str
@@ -82,6 +83,7 @@ class RunFacts:
     results: Any = None
     keeps_results: bool = False
     keeper: ResultKeeper | None = None
+    attachments: AttachmentStore | None = None
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from notebook_flows.engine.bell import Bell
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from notebook_flows.engine.call import Outcome
+    from notebook_flows.engine.call import LogLine, Outcome
     from notebook_flows.engine.ports import WaitingClock
 
 
@@ -19,11 +19,13 @@ class WaitingInbox:
 
     Attributes:
         interrupted: somebody has asked for the run to be stopped, as Ctrl-C asks in the main thread.
+        attached: artifacts that have arrived, each before the outcome of its attempt.
     """
 
     def __init__(self) -> None:
         self.interrupted = False
         self.arrived: deque[Outcome] = deque()
+        self.attached: deque[LogLine] = deque()
         self._sleeps = False
         self._bell = Bell()
 
@@ -36,6 +38,12 @@ class WaitingInbox:
     def put_many(self, outcomes: Sequence[Outcome]) -> None:
         """Hand several over at once."""
         self.arrived.extend(outcomes)
+        if self._sleeps:
+            self._bell.set()
+
+    def attach(self, lines: Sequence[LogLine]) -> None:
+        """Hand artifacts over."""
+        self.attached.extend(lines)
         if self._sleeps:
             self._bell.set()
 
@@ -67,7 +75,7 @@ class WaitingInbox:
     def _sleep(self, wait: Callable[[Bell], object]) -> None:
         self._sleeps = True
         try:
-            if not self.arrived:
+            if not self.arrived and not self.attached:
                 wait(self._bell)
         finally:
             self._sleeps = False

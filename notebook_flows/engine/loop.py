@@ -16,6 +16,7 @@ from notebook_flows.core.events import UNMAPPED, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.core.run import tally
 from notebook_flows.engine.arguments import Arguments
+from notebook_flows.engine.attachments import Attachments, is_attachment
 from notebook_flows.engine.attempt import perform
 from notebook_flows.engine.cache import RECENT
 from notebook_flows.engine.final_state import judged_by_flow
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.run import Run
     from notebook_flows.core.task import Task
-    from notebook_flows.engine.call import Call, Outcome, RunFacts
+    from notebook_flows.engine.call import Call, LogLine, Outcome, RunFacts
     from notebook_flows.engine.coroutines import CoroutineLane
     from notebook_flows.engine.ports import Executor, Observer, Reuse, RunLog, WaitingClock
     from notebook_flows.engine.results import Ledger
@@ -139,6 +140,8 @@ class Engine:
             ends_tasks_by_s=self._deadline_s if executor.works_here else None,
         )
         self._record = Record(run, log, observers, self._log_gave_up)
+        self._attached = self._inbox.attached
+        self._attachments = Attachments(run, self._record, log)
         self._verdicts = Verdicts(
             run=run,
             tasks=tasks,
@@ -260,6 +263,8 @@ class Engine:
 
     def _look_around(self) -> None:
         """Twice a second: is the time up, has another process asked for something?"""
+        if self._attached:
+            self._take_attached()
         now_s = self.clock.monotonic_s()
         if self._deadline_s is not None and now_s >= self._deadline_s and not self.run.stopping:
             self._stop(S.TIMED_OUT, f"The flow took longer than its timeout of {self.timeout_s:g} s.")
@@ -366,6 +371,8 @@ class Engine:
     # -- outcomes ------------------------------------------------------------------------------------------------------
 
     def _take(self, outcome: Outcome) -> None:
+        if self._attached:
+            self._take_attached()
         number = outcome.ref
         run = self.run
         state = run.state[number]
@@ -501,7 +508,23 @@ class Engine:
                 self._take(outcome)
             outcome = self._inbox.take()
 
+    def hear(self, lines: Sequence[LogLine]) -> None:
+        """What tasks of this run log goes to its log, what they attach becomes events. Any thread may call it."""
+        attached = [line for line in lines if is_attachment(line)]
+        if attached:
+            self._inbox.attach(attached)
+            lines = [line for line in lines if not is_attachment(line)]
+        if lines:
+            self.log.add_log_lines(lines)
+
+    def _take_attached(self) -> None:
+        """Record what has been attached by now; of a run that is over nothing more is recorded."""
+        attached = self._attached
+        while attached and not self.run.is_over:
+            self._attachments.take(attached.popleft())
+
     def _end(self, command: End) -> None:
+        self._take_attached()
         if command.state is not S.PAUSED:
             self._settle_all("The run has ended.")
         message = command.reason or self._reason

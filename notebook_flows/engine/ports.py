@@ -155,6 +155,23 @@ class ResultKeeper(Protocol):
         """
 
 
+class AttachmentStore(Protocol):
+    """Keeps what tasks attach to their runs, in whatever thread or process they do so; it pickles."""
+
+    def without_secrets(self, told: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The description of an artifact, without the values of the run's secrets."""
+
+    def keep(self, content: bytes) -> tuple[dict[str, Any], bytes | None]:
+        """Keep content, without the values of the run's secrets.
+
+        Returns:
+            The reference for the event, and the content, if the history is to take it over with that event.
+        Raises:
+            StoreError: it cannot be kept.
+            FlowError: it has a secret in it that cannot be taken out.
+        """
+
+
 class Taken(NamedTuple):
     """What becomes of a task run that need not run.
 

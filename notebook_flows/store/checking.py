@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import S
+from notebook_flows.store import attached
 from notebook_flows.store.encoding import decode, encode
 from notebook_flows.store.writing import write_projections
 
@@ -26,6 +27,7 @@ FROM task_run WHERE run_no = ?
 def rebuild(connection: Connection, run_no: int) -> None:
     """Derive the run's row and its task runs from its events anew, within the caller's transaction."""
     connection.execute("DELETE FROM task_run WHERE run_no = ?", (run_no,))
+    attached.forget(connection, run_no)
     connection.execute(
         "UPDATE run SET state = ?1, message = '', started_us = NULL, ended_us = NULL, counts = NULL, "
         "last_seq = (SELECT coalesce(max(seq), 0) FROM event WHERE run_no = ?2) WHERE run_no = ?2",
@@ -72,4 +74,7 @@ def _differs(connection: sqlite3.Connection, run_no: int) -> bool:
 def _projections(connection: sqlite3.Connection, run_no: int) -> list[tuple[object, ...]]:
     run = connection.execute(_RUN_PART, (run_no,)).fetchall()
     tasks = connection.execute(_TASK_PART, (run_no,)).fetchall()
-    return [*run, *tasks]
+    artifacts: list[tuple[object, ...]] = []
+    if attached.has_table(connection):
+        artifacts = connection.execute("SELECT seq, sha256 FROM artifact WHERE run_no = ?", (run_no,)).fetchall()
+    return [*run, *tasks, *artifacts]

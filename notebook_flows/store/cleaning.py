@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from notebook_flows.errors import StoreError
+from notebook_flows.store import attached
 from notebook_flows.store.keeping import verified
 from notebook_flows.store.kept import FORGET, FORGET_CONTENT, REFERENCES, has_tables
 
@@ -59,12 +60,13 @@ def _clean(
     connection: Connection, now_us: int, before_us: int, most_bytes: int | None
 ) -> tuple[int, int, int, frozenset[str]]:
     if not has_tables(connection):
-        return 0, 0, 0, frozenset()
+        return 0, 0, 0, attached.needed(connection)
     gone = connection.execute("DELETE FROM cached WHERE used_us < ?", (before_us,)).rowcount
     if most_bytes is not None:
         gone += _shrink(connection, most_bytes)
     needed = {name for (name,) in connection.execute("SELECT DISTINCT sha256 FROM cached")}
     needed |= {name for (name,) in connection.execute(REFERENCES, (before_us,))}
+    needed |= attached.needed(connection)
     old = connection.execute(
         "SELECT sha256, length(content) FROM content WHERE used_us < ?", (now_us - GRACE_US,)
     ).fetchall()

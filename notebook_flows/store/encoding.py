@@ -53,6 +53,7 @@ class Batch:
         chunks: the first seq and the JSON array of bodies, for small bodies.
         large: seq and body, one by one.
         plain: for tasks without map, retry, loop and data, by node: (node, seq, state, started_us, ended_us).
+        attached: of what tasks have attached, seq and the content's SHA-256.
         other: the rest, by (node, index, loop, attempt): the same but the node, then the last message and result that
             were told.
     """
@@ -63,6 +64,7 @@ class Batch:
     large: list[tuple[int, str]] = field(default_factory=list)
     plain: dict[int, PlainRow] = field(default_factory=dict)
     other: dict[tuple[int, int, int, int], list[Any]] = field(default_factory=dict)
+    attached: list[tuple[int, str | None]] = field(default_factory=list)
     run: RunChange | None = None
 
 
@@ -119,6 +121,9 @@ def encode(events: Sequence[PlainEvent | Event], first_seq: int | None = None) -
                 bodies.append(body)
             if event.kind is Kind.RUN:
                 batch.run = _run_changed(batch.run, event)
+            elif event.kind is Kind.ARTIFACT:
+                content = event.data.get("content") if event.data else None
+                batch.attached.append((seq, content["sha256"] if content else None))
             elif event.kind is not Kind.VERDICT:
                 _task_changed(plain, other, event)
         else:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from notebook_flows.store.kept import KeptReader
     from notebook_flows.store.place import Connection, Place
     from notebook_flows.store.reader import Reader
-    from notebook_flows.store.rows import LogRow, RunRow, TaskRunRow
+    from notebook_flows.store.rows import ArtifactRow, LogRow, RunRow, TaskRunRow
 
 T = TypeVar("T")
 
@@ -240,6 +240,16 @@ class StoredEventLog:
         """All attempts of all task runs that have begun, or ended with the run, by node, index, loop and attempt."""
         self._sweep_once()
         return self._reader.task_runs(run_id)
+
+    def artifacts(self, run_id: str, task: str | None = None, *, all_versions: bool = False) -> list[ArtifactRow]:
+        """What the tasks of a run, or one (by slug) of them, have attached, in the order in which they did.
+
+        Args:
+            run_id: an id, or a prefix that no other run has.
+            task: a task's slug.
+            all_versions: also those in whose place another one stands, of the same task run under the same key.
+        """
+        return self._reader.artifacts(run_id, task=task, all_versions=all_versions)
 
     def log_lines(self, run_id: str, task: str | None = None, after: int = 0, limit: int | None = None) -> list[LogRow]:
         """What a run, or one task (by slug) of it, has logged, from the line after number ``after`` on."""

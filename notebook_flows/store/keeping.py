@@ -55,12 +55,23 @@ class ResultStore:
             StoreError: large content cannot be written.
         """
         encoded = encode(value)
-        size = len(encoded.content)
-        name = sha256(encoded.content).hexdigest()
-        reference = {"format": encoded.format, "size": size, "sha256": name, "in": "history"}
+        return self.keep_content(encoded.content, format=encoded.format)
+
+    def keep_content(self, content: bytes, **more: str) -> Kept:
+        """Keep bytes as they are.
+
+        Args:
+            content: the bytes.
+            **more: what else the reference tells.
+        Raises:
+            StoreError: large content cannot be written.
+        """
+        size = len(content)
+        name = sha256(content).hexdigest()
+        reference: dict[str, Any] = {**more, "size": size, "sha256": name, "in": "history"}
         if size <= self.most_inline:
-            return Kept(reference, encoded.content)
-        self.blobs.put(name, encoded.content)
+            return Kept(reference, content)
+        self.blobs.put(name, content)
         reference["in"] = "blobs"
         return Kept(reference, None)
 
@@ -84,10 +95,14 @@ class ResultStore:
             BlobDamaged: its content is not what was written.
             StoreError: it cannot be read.
         """
+        return decode(Encoded(reference["format"], self.content(reference, inline)), may_unpickle=may_unpickle)
+
+    def content(self, reference: Mapping[str, Any], inline: bytes | None = None) -> bytes:
+        """The bytes behind a reference, verified; see `load`."""
         content = inline if reference["in"] == "history" else self.blobs.get(reference["sha256"])
         if content is None:
             raise NoSuchBlob(f"The content {reference['sha256'][:12]} of a result is not in the history any more.")
-        return decode(Encoded(reference["format"], verified(content, reference)), may_unpickle=may_unpickle)
+        return verified(content, reference)
 
 
 def verified(content: bytes, reference: Mapping[str, Any]) -> bytes:

@@ -10,9 +10,10 @@ from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.engine.clock import SystemClock
 from notebook_flows.engine.ports import KnownResult, Request
 from notebook_flows.errors import NoSuchRun, StaleOwnerError, StoreError, did_you_mean
+from notebook_flows.store.attached import artifact_rows
 from notebook_flows.store.encoding import Batch, RunChange, encode, state_of
 from notebook_flows.store.locks import this_process
-from notebook_flows.store.rows import LogRow, RunRow, TaskRunRow
+from notebook_flows.store.rows import ArtifactRow, LogRow, RunRow, TaskRunRow
 from notebook_flows.store.sweeping import crash_events
 from notebook_flows.store.unreached import RunEnd, with_unreached
 
@@ -274,6 +275,16 @@ class MemoryEventLog:
             slugs, batch = kept.info.slugs, _batch(kept)
             rows, end = task_rows(slugs, batch), _run_end(kept, batch)
             return rows if end is None else with_unreached(rows, slugs, end, lambda: kept.events)
+
+    def artifacts(self, run_id: str, task: str | None = None, *, all_versions: bool = False) -> list[ArtifactRow]:
+        """What the tasks of a run, or one (by slug) of them, have attached."""
+        with self._guard:
+            kept = self._find(run_id)
+            slugs, events = kept.info.slugs, list(kept.events)
+        if task is not None and task not in slugs:
+            raise NoSuchRun(f"Run {run_id} has no task {task!r}.{did_you_mean(task, slugs)}")
+        rows = artifact_rows(events, slugs, all_versions=all_versions)
+        return [row for row in rows if task is None or row.slug == task]
 
     def log_lines(self, run_id: str, task: str | None = None, after: int = 0, limit: int | None = None) -> list[LogRow]:
         """What a run, or one task (by slug) of it, has logged."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import S
-from notebook_flows.store import kept, writing
+from notebook_flows.store import attached, kept, writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +64,8 @@ _EACH, _TEXTS = "SELECT value FROM json_each(?{})", "SELECT json_array_elements_
 _SAID_AGAIN = {
     kept.CONTENT_TABLE: kept.CONTENT_TABLE.replace("BLOB", "BYTEA").replace("INTEGER", "BIGINT"),
     kept.CACHED_TABLE: kept.CACHED_TABLE.replace("INTEGER", "BIGINT").replace(" WITHOUT ROWID", ""),
+    attached.TABLE: attached.TABLE.replace("INTEGER", "BIGINT").replace(" WITHOUT ROWID", ""),
+    attached.HAS_TABLE: "SELECT 1 WHERE to_regclass('artifact') IS NOT NULL",
     kept.HAS_TABLES: "SELECT 1 WHERE to_regclass('cached') IS NOT NULL",
     kept.MARK_USED: kept.MARK_USED.replace(_EACH.format(2), _TEXTS.format(2)),
     kept.FORGET: kept.FORGET.replace(_EACH.format(1), _TEXTS.format(1)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import IS_FINAL, S
+from notebook_flows.store import attached
 
 if TYPE_CHECKING:
     from notebook_flows.engine.ports import Clock
@@ -66,6 +67,7 @@ def _delete_a_piece(connection: Connection) -> bool:
         room -= max(connection.execute(delete, (row[0], room)).rowcount, 0)
         if room <= 0 or connection.execute(is_left, row).fetchone():
             return True
+    attached.forget(connection, row[0])
     connection.execute("DELETE FROM request WHERE run_no = ?", row)
     connection.execute("DELETE FROM slugs WHERE run_no = ?", row)
     connection.execute("DELETE FROM leaving WHERE run_no = ?", row)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.ports import Request
 from notebook_flows.errors import NoSuchRun, did_you_mean
+from notebook_flows.store import attached
 from notebook_flows.store.checking import pieces
 from notebook_flows.store.connection import as_store_error, is_writable, open_for_reading
 from notebook_flows.store.encoding import decode, state_of
-from notebook_flows.store.rows import LogRow, Owner, RunRow, TaskRunRow
+from notebook_flows.store.rows import ArtifactRow, LogRow, Owner, RunRow, TaskRunRow
 from notebook_flows.store.unreached import RunEnd, with_unreached
 from notebook_flows.store.writing import COUNTS
 
@@ -202,6 +203,17 @@ class Reader:
             )
             for number, at_us, level, logger, message, node, index, attempt in rows
         ]
+
+    def artifacts(self, run_id: str, *, task: str | None, all_versions: bool) -> list[ArtifactRow]:
+        """What the tasks of a run have attached."""
+        with self._snapshot() as connection:
+            run_no = self._run_no(connection, run_id)
+            assert connection is not None
+            slugs = _slugs(connection, run_no)
+            events = attached.events_of(connection, run_no)
+        node = None if task is None else _node_of(slugs, task, run_id)
+        rows = attached.artifact_rows(events, slugs, all_versions=all_versions)
+        return [row for row in rows if node is None or row.node == node]
 
     def requests(self, run_no: int, *, after: int) -> list[Request]:
         """What was asked of a run since request ``after``."""

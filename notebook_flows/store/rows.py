@@ -86,6 +86,45 @@ class TaskRunRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ArtifactRow:
+    """What a task has attached to its run.
+
+    Attributes:
+        seq: of its event.
+        slug: the task's.
+        key: its name; what the same task run attaches under the same key later takes its place.
+        kind: ``table``, ``markdown``, ``image``, ``file`` or ``link``.
+        media_type: of its content; empty for a link.
+        summary: how large it is, in a few words.
+        file_name: that of a file, without a folder; else empty.
+        link: the address of a link; else empty.
+        content: the reference to its content: ``size``, ``sha256``, and ``in``; None for a link.
+    """
+
+    seq: int
+    at_us: int
+    slug: str
+    node: int
+    index: int
+    attempt: int
+    loop: int
+    key: str
+    kind: str
+    title: str
+    description: str
+    media_type: str
+    summary: str
+    file_name: str
+    link: str
+    content: Mapping[str, Any] | None
+
+    @property
+    def size_bytes(self) -> int:
+        """Of its content."""
+        return 0 if self.content is None else int(self.content["size"])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LogRow:
     """One captured log line.
 

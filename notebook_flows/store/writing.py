@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.errors import StaleOwnerError, StoreError
+from notebook_flows.store import attached
 from notebook_flows.store.encoding import clean_text, compact, decode, encode_body, to_json
 
 if TYPE_CHECKING:
@@ -218,6 +219,8 @@ def write_projections(connection: Connection, run_no: int, batch: Batch) -> None
         connection.execute(OTHER, (run_no, compact(rows)))
     if batch.plain:
         _write_plain(connection, run_no, list(batch.plain.values()))
+    if batch.attached:
+        attached.index(connection, run_no, batch.attached)
     change = batch.run
     if change is not None:
         counts = change.counts

@@ -112,6 +112,11 @@ def result_store() -> ResultStore:
     return ResultStore(blobs_at(settings.blobs))
 
 
+def ends_with_process(history: Any) -> bool:
+    """Whether it is only kept in memory."""
+    return not hasattr(history, "place")
+
+
 def secret_key() -> bytes:
     """With which secrets are hashed for keys: made once for each history, beside it, and for its owner only."""
     settings = settings_from()

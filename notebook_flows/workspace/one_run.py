@@ -21,6 +21,7 @@ from notebook_flows.engine.parameters import RunOptionError, shown, told
 from notebook_flows.engine.ports import RunInfo
 from notebook_flows.engine.results import Ledger, TaskStates
 from notebook_flows.errors import FlowError
+from notebook_flows.workspace.attachments import attachments_for
 from notebook_flows.workspace.environment import environment
 from notebook_flows.workspace.histories import default_results, forget_old_runs, log_for
 from notebook_flows.workspace.keeping import keeper_for, keeping_of, reuse_for
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.lifecycle import S
     from notebook_flows.core.plan import Plan
     from notebook_flows.core.task import Task
-    from notebook_flows.engine.ports import Executor, Observer, WaitingClock
+    from notebook_flows.engine.ports import Executor, Observer, Reuse, RunLog, WaitingClock
     from notebook_flows.workspace.resuming import Source
 
 PARENT_RUN = "NOTEBOOK_FLOWS_PARENT_RUN"
@@ -58,6 +59,7 @@ def run_once(
     observers: Sequence[Observer] = (),
     keep_results: bool | None = None,
     resumes: Source | None = None,
+    reuse_by: Callable[[RunInfo, RunLog, Any], Reuse | None] | None = None,
 ) -> api.State:
     """Run a flow once, to its end; see `Flow.run` for what may be asked, and for what is raised.
 
@@ -77,6 +79,8 @@ def run_once(
         observers: are told of all events.
         keep_results: keep those of all tasks, so that it can be resumed; None: as the settings say.
         resumes: the run that this one goes on with.
+        reuse_by: makes what knows of earlier results and keeps those of this run, for tasks that see to that
+            themselves; it gets the run, its log, and the history.
     """
     graph = compiled(flow)
     begun = _begun(flow, state)
@@ -86,7 +90,8 @@ def run_once(
         resumed = frozenset(range(len(tasks)))
     slugs = list(flow.slugs.values())
     histories = log_for(history)
-    keeping = keeping_of(tasks, histories, keep_results=keep_results, resumes=resumes)
+    keeps_all = keep_results if reuse_by is None else False
+    keeping = keeping_of(tasks, histories, keep_results=keeps_all, resumes=resumes)
     with no_collection():
         plan = planned(flow, graph, tasks, presets=presets, resumed=resumed, kept=keeping.kept)
         run = Run(plan)
@@ -104,6 +109,7 @@ def run_once(
         keeps_results=flow.result is not None,
         results=flow.result if flow.result is not None else default_results(),
         keeper=keeper,
+        attachments=attachments_for(histories, given.values()),
     )
     ledger = _ledger_with(run, known)
     parent = current_attempt()
@@ -124,17 +130,21 @@ def run_once(
     forget_old_runs(histories, clock)
     log = histories.begin(info)
     try:
-        reuse = reuse_for(
-            keeping,
-            keeper,
-            flow=flow,
-            tasks=tasks,
-            run=run,
-            ledger=ledger,
-            info=info,
-            log=log,
-            history=histories,
-            resumes=resumes,
+        reuse: Reuse | None = (
+            reuse_by(info, log, histories)
+            if reuse_by is not None
+            else reuse_for(
+                keeping,
+                keeper,
+                flow=flow,
+                tasks=tasks,
+                run=run,
+                ledger=ledger,
+                info=info,
+                log=log,
+                history=histories,
+                resumes=resumes,
+            )
         )
         engine = Engine(
             run=run,
@@ -152,7 +162,7 @@ def run_once(
             observers=observers,
             reuse=reuse,
         )
-        with caught(run_id, log.add_log_lines):
+        with caught(run_id, engine.hear):
             engine.run_to_end(_first_event(info, plan))
     except BaseException:
         if os.getpid() != pid:

@@ -27,6 +27,7 @@ def test_words_in_histories_mean_for_ever_what_they_mean_now() -> None:
         "TASK": "task",
         "EXPANDED": "expanded",
         "VERDICT": "verdict",
+        "ARTIFACT": "artifact",
     }
 
 

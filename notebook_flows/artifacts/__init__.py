@@ -1,0 +1,1 @@
+"""What tasks attach to their runs: tables, texts, images, files and links."""

@@ -1,0 +1,127 @@
+"""Where what tasks attach is kept, for a run of these settings; and how it is read again."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core.secret import Secret
+from notebook_flows.errors import FlowError
+from notebook_flows.notebook.redaction import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from notebook_flows.store.keeping import ResultStore
+    from notebook_flows.store.rows import ArtifactRow
+
+
+class SecretAttached(FlowError):  # noqa: N818 - the sentence that people read
+    """Content with a secret in it that cannot be masked: it is no text."""
+
+    def __str__(self) -> str:
+        return (
+            "What was attached has the value of a secret parameter in it, and is no text in which it could be masked: "
+            "it is not kept. Take the secret out of it."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Attaching:
+    """Fits `engine.ports.AttachmentStore`. It pickles, without the secrets: none of them leaves this process.
+
+    Attributes:
+        place: for content of more than 64 KiB: a folder, or an address of a bucket.
+        most_inline: bytes of content that go into the history.
+        redactor: knows the secrets of the run, as far as this process has them.
+    """
+
+    place: Path | str
+    most_inline: int
+    redactor: Redactor
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Attaching, (self.place, self.most_inline, Redactor(()))
+
+    def without_secrets(self, told: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The description without the values of secrets."""
+        clean: Mapping[str, Any] = self.redactor.value(dict(told))
+        return clean
+
+    def keep(self, content: bytes) -> tuple[dict[str, Any], bytes | None]:
+        """Keep content, without the values of secrets."""
+        kept = _store(self.place, self.most_inline).keep_content(masked(content, self.redactor))
+        return kept.reference, kept.inline
+
+
+def masked(content: bytes, redactor: Redactor) -> bytes:
+    """The content without the values of secrets.
+
+    Raises:
+        SecretAttached: there are some in it, and it is no text.
+    """
+    if not redactor:
+        return content
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+        if redactor.text(text) != text:
+            raise SecretAttached from None
+        return content
+    return redactor.text(text).encode()
+
+
+@cache
+def _store(place: Path | str, most_inline: int) -> ResultStore:
+    """One for each place: a bucket's connection is worth keeping."""
+    from notebook_flows.store.keeping import ResultStore, blobs_at
+
+    return ResultStore(blobs_at(place), most_inline=most_inline)
+
+
+def attachments_for(history: Any, secrets: Iterable[Any]) -> Attaching | None:
+    """Where the tasks of a run attach; None where no history is kept.
+
+    Args:
+        history: into which the run goes.
+        secrets: the run's parameters; those that are secret are masked.
+    """
+    if not hasattr(history, "artifacts"):
+        return None
+    from notebook_flows.settings import settings_from
+    from notebook_flows.workspace.histories import ends_with_process
+
+    most_inline = sys.maxsize if ends_with_process(history) else _most_inline()
+    return Attaching(
+        settings_from().blobs, most_inline, Redactor(one.get() for one in secrets if isinstance(one, Secret))
+    )
+
+
+def _most_inline() -> int:
+    from notebook_flows.store.keeping import MOST_INLINE
+
+    return MOST_INLINE
+
+
+def content_of(history: Any, row: ArtifactRow) -> bytes:
+    """The content of an artifact.
+
+    Raises:
+        StoreError: it is gone, damaged, or cannot be read.
+    """
+    from notebook_flows.workspace.histories import result_store
+
+    if row.content is None:
+        return row.link.encode()
+    inline = None
+    if row.content["in"] == "history":
+        known = history.known_results()
+        try:
+            inline = known.content(row.content["sha256"])
+        finally:
+            known.close()
+    return result_store().content(row.content, inline)

@@ -1,0 +1,90 @@
+"""What a run of a notebook's cells leaves to later runs: results under the key of what flowed in, and of what they were made of."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.engine.ports import KeptContent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from notebook_flows.engine.ports import KnownResults, RunLog, Taken
+
+MADE = "made "
+"""Begins the keys under which results are found again by what they were made of, not by what flowed in."""
+
+
+class CellReuse:
+    """Fits `engine.ports.Reuse`, for flows of cells.
+
+    Args:
+        run_id: of this run.
+        slugs: of the n tasks.
+        log: of this run; takes contents over.
+        known: of earlier runs; closed at the end.
+        used: told, at the end, which keys were of use.
+        find: gives the result that makes it needless to run a task, which is about to start.
+        has_result: told the fingerprint of what a task has made, once it is kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        slugs: Sequence[str],
+        log: RunLog,
+        known: KnownResults,
+        used: Callable[[Sequence[str]], Any],
+        find: Callable[[int], Taken | None] = lambda _node: None,
+        has_result: Callable[[int, str], None] = lambda _node, _content: None,
+    ) -> None:
+        self.looks_at = frozenset(range(len(slugs)))
+        self.was_used: list[str] = []
+        self._run_id = run_id
+        self._slugs = slugs
+        self._log = log
+        self._known = known
+        self._tell_used = used
+        self._find = find
+        self._has_result = has_result
+
+    def find(self, number: int, node: int, index: int) -> Taken | None:
+        """A result that makes it needless to run this cell, which is about to start; None: run it."""
+        del number, index  # cells are not mapped
+        return self._find(node)
+
+    def ended(self, number: int, node: int, index: int, kept: Mapping[str, Any], took_us: int) -> Mapping[str, Any]:
+        """It has run, and its result was kept, or not.
+
+        Beside what `engine.ports.Reuse` says, ``kept`` may have ``key``, under which runs with the same inputs find the
+        result, and ``made``, under which those find it that go on with this notebook in another kernel.
+        """
+        del number
+        result = kept.get("result")
+        told = {name: kept[name] for name in ("key", "made") if kept.get(name)}
+        if result is None:
+            return {"why": str(kept.get("why", "")), **told}
+        found = {
+            "run_id": self._run_id,
+            "task": self._slugs[node],
+            "index": index,
+            "took_us": took_us,
+            "created_us": time.time_ns() // 1000,
+            "reference": result,
+        }
+        contents = [
+            KeptContent(result["sha256"], kept.get("inline"), prefix + told[name], found)
+            for name, prefix in (("key", ""), ("made", MADE))
+            if name in told
+        ]
+        self._log.keep(contents or [KeptContent(result["sha256"], kept.get("inline"))])
+        self._has_result(node, result["content"])
+        return {**result, **told}
+
+    def close(self) -> None:
+        """The run has ended."""
+        self._known.close()
+        if self.was_used:
+            self._tell_used(self.was_used)
