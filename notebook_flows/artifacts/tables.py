@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -169,8 +169,10 @@ def _cell(value: Any) -> Any:
         return value if isfinite(value) else (None if value != value else str(value))  # noqa: PLR0124 - only NaN
     if kind.__name__ in {"NaTType", "NAType"}:
         return None
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
     if isinstance(value, (date, time)):
-        return value.isoformat(sep=" ") if hasattr(value, "hour") and isinstance(value, date) else value.isoformat()
+        return value.isoformat()
     if isinstance(value, timedelta):
         return str(value)
     item = getattr(value, "item", None)

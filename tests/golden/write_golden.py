@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows import Flow, Parameter, case, merge, signals, task, triggers
+from notebook_flows import Flow, Parameter, artifact, case, merge, signals, task, triggers
 from notebook_flows.core.events import Event, Kind
 from notebook_flows.core.lifecycle import S
 from notebook_flows.core.plan import plan_from_first_event
@@ -221,6 +221,25 @@ def judged() -> list[Event]:
         numbers = load()
         task(lambda x: x, name="rest", trigger=only_on_sundays)(numbers)
         task(lambda x: x, name="work", trigger=always)(numbers)
+    return events_of(flow)
+
+
+@golden
+def artifacts() -> list[Event]:
+    left = [1]
+
+    @task(max_retries=1, retry_delay=timedelta(seconds=1))
+    def look(x: int) -> int:
+        artifact([{"x": x, "double": 2 * x}], "rows", title="What came in")
+        if left:
+            left.pop()
+            raise ConnectionError("once")
+        artifact("https://example.org/report")
+        return x
+
+    with Flow("artifacts") as flow:
+        look.map(load(1))
+        look(7)
     return events_of(flow)
 
 
