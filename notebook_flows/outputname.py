@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LONGEST_VALUE = 80
 SHORT_ID = 8
+_HUGE = re.compile(r"\d{5,}")
+"""A width in a format that would make a text of many millions of characters."""
 _UNSAFE = re.compile(r'[\\/:*?"<>|\s]+')
 
 
@@ -103,6 +105,8 @@ def _value(name: str, spec: str, conversion: str | None, known: Mapping[str, Any
             )
         likely = did_you_mean(name, known)
         raise OutputNameError(f"The template {template!r} has {{{name}}}, which is unknown.{likely} {_listed(known)}")
+    if _HUGE.search(spec):
+        raise OutputNameError(f"The template {template!r} has {{{name}:{spec}}}, which is wider than any file's name.")
     value = known[name]
     if isinstance(value, Secret):
         raise OutputNameError(f"The template {template!r} has {{{name}}}, which is a secret.")

@@ -22,7 +22,7 @@ from notebook_flows.cli.loading import shown
 from notebook_flows.cli.notebook_run import output_file
 from notebook_flows.cli.notebook_wishes import parameters_from
 from notebook_flows.cli.progress import view_for
-from notebook_flows.cli.report import write_report
+from notebook_flows.cli.report import check_free, write_report
 from notebook_flows.cli.stopping import Stops
 from notebook_flows.cli.summary import ending_of, tell_ending
 from notebook_flows.cli.watch import Watch
@@ -188,7 +188,7 @@ def _job(path: str, name: str, given: Mapping[str, Any], point: Mapping[str, Any
     template = _template(more.output, name, list(point))
     run_id = uuid.uuid4().hex  # of a file's name only; the run gets its own
     output = output_path_for(path, output_file(template, path, values, run_id))
-    report = None if more.report is None else output_file(_report_template(more.report), path, values, run_id)
+    report = None if more.report is None else _report_of(more.report, output, path, values, run_id)
     return Job(path, f"{name} {told}".strip(), values, output, kernel, report)
 
 
@@ -200,17 +200,31 @@ def _template(output: str | None, name: str, axes: Sequence[str]) -> str:
     if is_template(output):
         return output
     if output.endswith("/") or Path(output).is_dir():
-        return str(Path(output.replace("{", "{{").replace("}", "}}")) / own)
+        return _inside(output, own)
     raise OutputNameError(
         f"--output {output} is one file, and there are several runs. Give a folder, or a template such as "
         "'out/{name}-{run_id}.ipynb'."
     )
 
 
-def _report_template(report: str) -> str:
-    if is_template(report):
-        return report
-    raise OutputNameError(f"--html {report} is one file, and there are several runs. Give a template: '{{name}}.html'.")
+def _inside(folder: str, template: str) -> str:
+    """The template for a file in a folder, that is made if it is not there."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return str(Path(folder.replace("{", "{{").replace("}", "}}")) / template)
+
+
+def _report_of(report: str, output: Path, path: str, values: Mapping[str, Any], run_id: str) -> Path:
+    """Where the page of one of several runs goes; in a folder it is called as its executed notebook."""
+    if not is_template(report) and not report.endswith("/") and not Path(report).is_dir():
+        raise OutputNameError(
+            f"--html {report} is one file, and there are several runs. Give a folder, or a template such as "
+            "'out/{name}-{run_id}.html'."
+        )
+    named = output_file(report, path, values, run_id)
+    assert named is not None
+    page = named / f"{output.stem.removesuffix('-output')}.html" if named.is_dir() else named
+    check_free(page)
+    return page
 
 
 def _clashes(jobs: Sequence[Job]) -> list[str]:

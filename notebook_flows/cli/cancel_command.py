@@ -10,6 +10,7 @@ import click
 from notebook_flows.cli.exits import Exit
 from notebook_flows.cli.guard import command
 from notebook_flows.cli.history import SHORT_ID, complete_run, run_named
+from notebook_flows.cli.times import Seconds
 from notebook_flows.core.lifecycle import S, facts_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ PATIENCE_S = 60.0
 @click.option("--wait", is_flag=True, help="Return only when the run has ended.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0),
+    type=Seconds(min=0),
     default=PATIENCE_S,
     show_default=True,
     metavar="SECONDS",

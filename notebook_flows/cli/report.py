@@ -12,11 +12,11 @@ from notebook_flows.notebook.saving import write_whole
 
 
 class ReportError(FlowError, ValueError):
-    """A page that would take the place of a notebook."""
+    """A page that would take the place of what is no page."""
 
 
 def check_report(report: Path, source: str, output: Path) -> None:
-    """See to it that a page takes neither the place of the notebook that is run, nor of the executed one.
+    """See to it that a page takes neither the place of the notebook that is run, nor of the executed one, nor another's.
 
     Raises:
         ReportError: it would.
@@ -27,6 +27,28 @@ def check_report(report: Path, source: str, output: Path) -> None:
         )
     if _is_same(report, output):
         raise ReportError(f"--html {report} is where the executed notebook goes as well. Choose another name.")
+    check_free(report)
+
+
+def check_free(report: Path) -> None:
+    """See to it that a page takes the place of another page only: a slip of the hand must not cost anybody a script.
+
+    Raises:
+        ReportError: there is some other file.
+    """
+    if report.is_file() and not _is_page(report):
+        raise ReportError(
+            f"--html {report} is there already, and is no page; it is not overwritten. Choose another name."
+        )
+
+
+def _is_page(path: Path) -> bool:
+    """Whether a file that is there is a page, or may be taken for one: by its name, or because it is empty."""
+    if path.suffix.lower() in {".html", ".htm", ".xhtml"}:
+        return True
+    with path.open("rb") as file:
+        begin = file.read(64).lstrip()
+    return not begin or begin.startswith(b"<")
 
 
 def _is_same(one: str | Path, other: str | Path) -> bool:

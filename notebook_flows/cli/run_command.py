@@ -88,9 +88,9 @@ def command_line(ctx: click.Context, /, files: tuple[str, ...], **options: Any) 
 
     targets = [target_of(file) for file in files]
     picture = options["picture"]
-    if picture is not None and not picture.absolute().parent.is_dir():
-        raise click.UsageError(f"--picture {picture}: there is no folder {picture.parent}.", ctx)
     _check(ctx, targets, options)
+    if picture is not None:
+        _check_picture(ctx, picture)
     if options["env_file"]:
         from notebook_flows.cli.env_file import load_env_file
 
@@ -127,12 +127,30 @@ _FOR_NOTEBOOKS = {
 }
 
 
+_TEXTS = {"output": "--output", "report": "--html", "kernel": "--kernel", "executor": "--executor"}
+
+
+def _check_picture(ctx: click.Context, picture: Path) -> None:
+    """Whether it names a file, in a folder that is there.
+
+    Raises:
+        click.UsageError: it does not.
+    """
+    if not picture.name or picture.is_dir():
+        raise click.UsageError(f"--picture {picture} names a folder; give a file, such as flow.svg.", ctx)
+    if not picture.absolute().parent.is_dir():
+        raise click.UsageError(f"--picture {picture}: there is no folder {picture.parent}.", ctx)
+
+
 def _check(ctx: click.Context, targets: list[Target], options: dict[str, Any]) -> None:
     """Options that do not go with what is to run, or not with one another.
 
     Raises:
         click.UsageError: there is one.
     """
+    for option, name in _TEXTS.items():
+        if options[option] is not None and not options[option].strip():
+            raise click.UsageError(f"{name} is given, but empty. Give it a value, or leave it out.", ctx)
     python = next((target for target in targets if not target.is_notebook), None)
     if python is None:
         if options["executor"] is not None:

@@ -11,6 +11,7 @@ import click
 from notebook_flows.cli.exits import Exit
 from notebook_flows.cli.guard import command
 from notebook_flows.cli.history import as_json, complete_run, echo_json, run_named
+from notebook_flows.cli.times import Amount
 from notebook_flows.core.lifecycle import IS_FINAL, facts_of
 from notebook_flows.errors import StoreError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from notebook_flows.store.eventlog import StoredEventLog
 
+MOST_DAYS = 1_000_000
 PIECE = 5_000
 """Events, or log lines, that are read at once."""
 
@@ -160,7 +162,9 @@ def check(ctx: click.Context, repair: bool, wants_json: bool) -> None:
 
 
 @command("prune")
-@click.option("--keep-days", type=click.FloatRange(min=0), metavar="DAYS", help="Forget what ended longer ago.")
+@click.option(
+    "--keep-days", type=Amount("days", min=0, max=MOST_DAYS), metavar="DAYS", help="Forget what ended longer ago."
+)
 @click.option("--keep-runs", type=click.IntRange(min=0), metavar="N", help="Forget all but the newest N.")
 @click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
 def prune(keep_days: float | None, keep_runs: int | None, wants_json: bool) -> None:

@@ -10,18 +10,34 @@ from typing import Any
 import click
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
+MOST_S = 1e9
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-class Seconds(click.FloatRange):
-    """A number of seconds that ends at some time: neither ``nan`` nor ``inf``."""
+class Amount(click.FloatRange):
+    """A number of something that ends at some time: neither ``nan`` nor ``inf``.
+
+    Args:
+        unit: of what.
+    """
+
+    def __init__(self, unit: str, **limits: Any) -> None:
+        super().__init__(**limits)
+        self._unit = unit
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number, if it is one."""
-        seconds = super().convert(value, param, ctx)
-        if not math.isfinite(seconds):
-            self.fail(f"{value} is no number of seconds.", param, ctx)
-        return seconds
+        amount = super().convert(value, param, ctx)
+        if not math.isfinite(amount):
+            self.fail(f"{value} is no number of {self._unit}.", param, ctx)
+        return amount
+
+
+class Seconds(Amount):
+    """A number of seconds, such as clocks can wait."""
+
+    def __init__(self, **limits: Any) -> None:
+        super().__init__("seconds", max=MOST_S, **limits)
 
 
 def local(at_us: int | None) -> str:

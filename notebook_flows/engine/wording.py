@@ -29,6 +29,14 @@ def short(error: BaseException) -> str:
         return type(error).__name__
 
 
+def said(error: BaseException) -> str:
+    """What the error says, whatever its own ``__str__`` does."""
+    try:
+        return str(error)
+    except Exception:  # it is the user's own
+        return f"<{type(error).__name__} cannot be told: its __str__ fails>"
+
+
 def bounded(text: str, longest: int) -> str:
     """The text, or its beginning and its end.
 

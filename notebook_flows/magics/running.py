@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import state as api
 from notebook_flows.core.lifecycle import S, facts_of
+from notebook_flows.engine.wording import said
 from notebook_flows.magics.errors import FlowRunFailed, RunStopped, SaidPlainly
 from notebook_flows.magics.parameters import values_for_notebook
 from notebook_flows.session.notebookflow import Background, interactive_sink
@@ -186,7 +187,7 @@ def tell_report(
 def _first_line(state: api.State) -> str:
     error = state.result
     if isinstance(error, BaseException):
-        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        text = f"{type(error).__name__}: {said(error)}" if said(error) else type(error).__name__
     else:
         text = state.message or ""
     return printable(text.strip().splitlines()[0]) if text.strip() else ""

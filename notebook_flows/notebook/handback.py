@@ -81,7 +81,7 @@ class NoValue(FlowError, KeyError):  # noqa: N818 - the sentence that people rea
         return f"{self.where} has handed back {what}.{did_you_mean(self.name, self.known)} {listed}"
 
 
-def return_value(value: Any = ..., /, **named: Any) -> None:
+def return_value(value: Any = ..., /, *others: Any, **named: Any) -> None:
     """Hand values back from a notebook to whoever runs it, as `notebook_task` does.
 
     Call it in a cell: ``return_value(42)`` for one value, ``return_value(rows=10, table=df)`` for several. The last
@@ -91,6 +91,11 @@ def return_value(value: Any = ..., /, **named: Any) -> None:
     Raises:
         HandbackError: we are in no notebook, or the value cannot be written, or is larger than 50 MB.
     """
+    if others:
+        raise HandbackError(
+            f"return_value() was called with {len(others) + 1} values without names. Give them names: "
+            "return_value(rows=10, total=3), or hand back one value: return_value((10, 3))."
+        )
     values = dict(named) if value is ... else {UNNAMED: value, **named}
     if not values:
         raise HandbackError("return_value() was called without a value: return_value(42), or return_value(rows=10).")

@@ -77,6 +77,9 @@ def notebook_from_text(text: str, path: object = "", *, keeps_marks: bool = Fals
         if major < 1:
             raise NotebookUnreadable(path, f"says that it is in nbformat {major}, which does not exist.")
         raise NotebookUnreadable(path, f"is in nbformat {major}; 4 is the newest that we can read.")
+    minor = known.setdefault("nbformat_minor", 0)
+    if not isinstance(minor, int):
+        raise NotebookUnreadable(path, f"is damaged: its 'nbformat_minor' is {minor!r}, and has to be a number.")
     try:
         found = _upgraded(known, major)
         if not keeps_marks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import stat
 import threading
@@ -25,7 +26,8 @@ def checked_output(path: str | Path, source: str | Path | None) -> Path:
     """Where the output notebook really goes: links are followed.
 
     Raises:
-        OutputError: its folder does not exist, it is no ordinary file, or it is the input.
+        OutputError: its folder does not exist, it is no ordinary file, or it is the input or, where that is known, some
+            other file that is no notebook: a slip of the hand must not cost anybody a script.
     """
     try:
         target = Path(path).resolve()
@@ -38,11 +40,26 @@ def checked_output(path: str | Path, source: str | Path | None) -> Path:
                 raise OutputError(path, "is no ordinary file; give the name of a file.")
             if source is not None and Path(source).exists() and target.samefile(source):
                 raise OutputError(path, "is the input as well; an input is never overwritten. Choose another name.")
+            if source is not None and not is_notebook(target):
+                raise OutputError(
+                    path, "is there already, and is no notebook; it is not overwritten. Choose another name."
+                )
     except OutputError:
         raise
     except (OSError, ValueError, RuntimeError) as error:  # a null byte; a circle of links
         raise OutputError(path, _why(error)) from None
     return target
+
+
+def is_notebook(path: Path) -> bool:
+    """Whether a file that is there is a notebook, or may be taken for one: by its name, or because it is empty."""
+    if path.suffix.lower() == ".ipynb" or not path.stat().st_size:
+        return True
+    try:
+        known = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(known, dict) and "nbformat" in known
 
 
 def _why(error: Exception) -> str:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.engine.timeouts import TaskTimeout
+from notebook_flows.engine.wording import said
 from notebook_flows.session.routes import current_route
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def show_failure(error: BaseException, code: CellCode, sink: Sink, shell: Any = 
     lines = _rendered(shown, code, shell)
     if (route := current_route()) is not None:
         route.catch_up()  # what children have printed comes first
-    sink.error(type(shown).__name__, _sentence(shown), lines)
+    sink.error(type(shown).__name__, said(shown), lines)
     for one in _chain(error):
         with suppress(RuntimeError):  # a frame that still runs: a generator that the cell has begun elsewhere
             traceback.clear_frames(one.__traceback__)
@@ -63,6 +64,7 @@ def _rendered(error: BaseException, code: CellCode, shell: Any) -> list[str]:
         with suppress(Exception):  # it is the user's: what cannot be rendered so is rendered as any other
             return [str(line) for line in own()]
     try:
+        str(error)  # IPython hides it if this fails
         return _as_ipython(error, shell)
     except Exception:  # IPython reads sources and calls reprs, which may raise anything; Python's own words are left
         return "".join(traceback.format_exception(error)).splitlines()
@@ -94,13 +96,6 @@ def _renderer(shell: Any, name: str) -> Any:
         return made(theme_name="linux")
     except TypeError:  # IPython 8
         return made(color_scheme="Linux")
-
-
-def _sentence(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # its own __str__ may fail; the class has to do
-        return ""
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

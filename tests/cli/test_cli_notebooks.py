@@ -98,7 +98,7 @@ def test_a_grid_runs_one_notebook_with_each_combination(start: Start, write_note
 def test_a_run_shows_what_ran_inside_of_it(nf: Command, start: Start, write_notebook: WriteNotebook) -> None:
     first, second = (write_notebook(f"{name}.ipynb", f"# Cell of {name}\n1") for name in ("first", "second"))
 
-    code, _ = start("run", first, second, "--html", "{name}.html", "--no-input").end()
+    code, _ = start("run", first, second, "-o", "done/", "--html", "pages/", "--no-input").end()
 
     assert code == 0
     shown = nf("show", "latest").stdout
@@ -108,8 +108,13 @@ def test_a_run_shows_what_ran_inside_of_it(nf: Command, start: Start, write_note
     drawn = nf("show", "latest", "-f", "dot").stdout
     assert re.findall(r'"(node-\d+)" -> "(node-\d+)"', drawn) == [("node-0", "node-2"), ("node-1", "node-3")]
     assert drawn.count("Cell of") >= 2
-    assert "Cell of first" not in first.with_suffix(".html").read_text()
-    assert "Out[1]" not in second.with_suffix(".html").read_text()
+    pages = first.with_name("pages")
+    assert "Cell of first" not in (pages / "first.html").read_text()
+    assert "Out[1]" not in (pages / "second.html").read_text()
+    assert sorted(path.name for path in first.with_name("done").iterdir()) == [
+        "first-output.ipynb",
+        "second-output.ipynb",
+    ]
 
 
 def test_a_notebook_that_fails_is_run_again_as_a_whole(start: Start, write_notebook: WriteNotebook) -> None:
@@ -333,10 +338,17 @@ def test_a_failing_command_fails_the_run_if_wanted(start: Start, write_notebook:
         (["a.ipynb", "-o", "{regoin}.ipynb"], "Did you mean 'region'?"),
         (["a.ipynb", "--html", "a.ipynb"], "an input is never overwritten"),
         (["a.ipynb", "-o", "c.ipynb", "--html", "c.ipynb"], "is where the executed notebook goes as well"),
-        (["a.ipynb", "b.ipynb", "--html", "{name}.ipynb"], "a.ipynb, which is a notebook to run"),
+        (["a.ipynb", "b.ipynb", "--html", "{name}.ipynb"], "--html a.ipynb is there already, and is no page"),
+        (["a.ipynb", "-o", "etl.py"], "'etl.py' is there already, and is no notebook; it is not overwritten."),
+        (["a.ipynb", "--html", "etl.py"], "--html etl.py is there already, and is no page; it is not overwritten."),
+        (["a.ipynb", "-o", ""], "--output is given, but empty."),
+        (["a.ipynb", "--html", " "], "--html is given, but empty."),
+        (["a.ipynb", "-k", ""], "--kernel is given, but empty."),
+        (["a.ipynb", "--picture", ""], "names a folder"),
+        (["a.ipynb", "--timeout", "1e300"], "is not in the range"),
         (["a.ipynb", "--timeout", "nan"], "nan is no number of seconds"),
-        (["a.ipynb", "--cell-timeout", "inf"], "inf is no number of seconds"),
-        (["a.ipynb", "--retries", "1", "--retry-delay", "inf"], "inf is no number of seconds"),
+        (["a.ipynb", "--cell-timeout", "inf"], "inf is not in the range"),
+        (["a.ipynb", "--retries", "1", "--retry-delay", "inf"], "inf is not in the range"),
         (["a.ipynb", "--only", ""], "--only names nothing"),
         (["a.ipynb", "--from", " , "], "--from names nothing"),
         (["a.ipynb", "-p", "region:={"], "Parameter 'region' is no JSON"),

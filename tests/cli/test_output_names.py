@@ -56,6 +56,8 @@ def test_no_value_leads_out_of_the_folder(first: str, second: str) -> None:
         ("{0}.ipynb", "only names of parameters"),
         ("{region", "cannot be read"),
         ("{region:d}.ipynb", "does not fit"),
+        ("{region:>1000000000000}.ipynb", "wider than any file's name"),
+        ("{date:%1000000000Y}.ipynb", "wider than any file's name"),
         ("{token}.ipynb", "which is a secret"),
         ("out/{dots}/x.ipynb", "no name for a file"),
     ],

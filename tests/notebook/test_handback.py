@@ -129,6 +129,11 @@ def test_outside_of_a_notebook_nothing_can_be_handed_back() -> None:
         return_value()
 
 
+def test_several_values_want_names() -> None:
+    with pytest.raises(HandbackError, match=r"called with 2 values without names.*return_value\(rows=10, total=3\)"):
+        return_value(10, 3)
+
+
 def test_json_is_written_as_json() -> None:
     data, _ = bundle_of("x", {"a": 1})
 

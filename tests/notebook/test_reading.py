@@ -77,6 +77,10 @@ def test_a_kernelspec_or_a_language_that_says_nothing_is_left_out(nothing: objec
         ('{"nbformat": 4}', "is damaged: TypeError: it has no list of cells."),
         ('{"nbformat": 4, "cells": [{}]}', "is damaged: ValueError: cell 1 has no cell_type of code, markdown, raw."),
         ('{"nbformat": 3}', "is damaged:"),
+        (
+            '{"nbformat": 4, "nbformat_minor": "x", "cells": []}',
+            "is damaged: its 'nbformat_minor' is 'x', and has to be a number.",
+        ),
         ('{"nbformat": 0, "cells": []}', "says that it is in nbformat 0, which does not exist."),
         (
             r'{"nbformat": 4, "cells": [{"cell_type": "code", "source": "\ud800"}]}',

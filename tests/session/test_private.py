@@ -141,6 +141,18 @@ def test_an_error_is_shown_with_the_lines_of_the_cell_and_raised() -> None:
     assert "notebook_flows/session" not in text
 
 
+def test_an_error_that_cannot_be_told_is_shown_with_its_lines() -> None:
+    sink = ListSink()
+
+    with pytest.raises(Exception):  # noqa: B017, PT011 - of a class that only the cell knows
+        run_of("class Dumb(Exception):\n    def __str__(self):\n        return 1\n\nraise Dumb", a_notebook(), sink)
+
+    [(name, sentence, text)] = sink.only("error")
+    assert (name, sentence) == ("Dumb", "<Dumb cannot be told: its __str__ fails>")
+    assert "raise Dumb" in text
+    assert text.endswith("Dumb: <exception str() failed>")
+
+
 def test_a_cell_that_does_not_compile_shows_where() -> None:
     sink = ListSink()
 
