@@ -29,7 +29,7 @@ def _typescript() -> str:
     return (
         f"// {SOURCE}\n\n"
         "export interface StateFacts {\n"
-        "  readonly name: string;\n  readonly word: string;\n  readonly glyph: string;\n  readonly className: string;\n"
+        "  readonly word: string;\n  readonly glyph: string;\n  readonly className: string;\n"
         "  readonly isFinal: boolean;\n  readonly isSuccessful: boolean;\n  readonly isFailed: boolean;\n}\n\n"
         f"export const S = {{\n{numbers}}} as const;\n\n"
         f"export const STATES: Readonly<Record<number, StateFacts>> = {{\n{lines}}};\n\n"
@@ -42,7 +42,6 @@ def _typescript() -> str:
 def _row(state: S) -> dict[str, object]:
     facts = facts_of(state)
     return {
-        "name": state.name,
         "word": facts.word,
         "glyph": facts.glyph,
         "className": class_of(state),

@@ -21,6 +21,9 @@ export interface TaskGroup {
 /** By what tasks can be drawn together. */
 export type Grouping = "heading" | "tag" | "name";
 
+/** With more nodes than this a picture is of no use before some of them are drawn together. */
+export const MANY_NODES = 300;
+
 export class Flow {
   readonly name: string;
   readonly svg: string | null;
@@ -36,10 +39,10 @@ export class Flow {
   /** {task: why it is stale}. */
   readonly stale = new Map<number, string>();
   readonly estimate: Readonly<Record<string, Estimate>>;
-  private readonly told: FlowMessage;
+  readonly #told: FlowMessage;
 
   constructor(told: FlowMessage) {
-    this.told = told;
+    this.#told = told;
     this.name = printable(told.name);
     this.svg = told.svg ?? null;
     this.pictureMessage = told.picture_message ?? null;
@@ -74,12 +77,24 @@ export class Flow {
     });
   }
 
+  /** The grouping to begin with: of a large flow the first that makes it small enough to be looked at. */
+  firstGrouping(): Grouping | null {
+    if (Math.max(this.drawn.size, this.svg ? 0 : this.tasks.size) <= MANY_NODES) return null;
+    const all = this.groupings();
+    return all.find((by) => this.groups(by).length <= MANY_NODES) ?? (this.svg ? null : (all.at(-1) ?? null));
+  }
+
+  /** Each task by itself. */
+  alone(): TaskGroup[] {
+    return [...this.tasks.values()].map(({ number, name }) => ({ name, tasks: [number] }));
+  }
+
   /** Groups that together hold each task once; a task that belongs nowhere is alone. */
   groups(by: Grouping): TaskGroup[] {
     const found = new Map<string, number[]>();
     const placed = new Set<number>();
     if (by !== "name") {
-      for (const group of this.told.groups ?? []) {
+      for (const group of this.#told.groups ?? []) {
         if ((group.kind ?? "heading") !== by) continue;
         const tasks = group.tasks.filter((task) => this.tasks.has(task) && !placed.has(task));
         for (const task of tasks) placed.add(task);

@@ -32,14 +32,14 @@ export class LiveFlow {
   connection: Connection = "waiting";
   /** Why there is nothing live: the kernel was restarted, say. */
   reason: string | null = null;
-  private batch = 0;
-  private skewMs = 0;
+  #batch = 0;
+  #skewMs = 0;
   /** When a snapshot was asked for that has not come; 0: none was. */
-  private askedMs = 0;
-  private requests = 0;
-  private readonly waiting = new Map<number, (answer: Detail | Done) => void>();
-  private readonly views = new Set<(change: Change) => void>();
-  private silence: ReturnType<typeof setTimeout> | null = null;
+  #askedMs = 0;
+  #requests = 0;
+  readonly #waiting = new Map<number, (answer: Detail | Done) => void>();
+  readonly #views = new Set<(change: Change) => void>();
+  #silence: ReturnType<typeof setTimeout> | null = null;
 
   constructor(private readonly channel: Channel) {
     channel.listen((message) => this.receive(message as FromKernel));
@@ -48,22 +48,22 @@ export class LiveFlow {
   /** Ask for everything. */
   begin(): void {
     this.channel.send({ type: "ready" });
-    this.silence ??= setTimeout(() => {
+    this.#silence ??= setTimeout(() => {
       if (this.connection !== "waiting") return;
       this.reason = "The kernel does not answer yet. If it was restarted, run the cell again.";
-      this.tell({});
+      this.#tell({});
     }, PATIENCE_MS);
   }
 
   /** Be told of changes until the returned function is called. */
   subscribe(view: (change: Change) => void): () => void {
-    this.views.add(view);
-    return () => this.views.delete(view);
+    this.#views.add(view);
+    return () => this.#views.delete(view);
   }
 
   /** Now by the kernel's clock. */
   get nowUs(): number {
-    return (Date.now() + this.skewMs) * 1000;
+    return (Date.now() + this.#skewMs) * 1000;
   }
 
   get isRunning(): boolean {
@@ -72,20 +72,20 @@ export class LiveFlow {
 
   /** Ask for what there is to know about a task run. */
   detail(node: number, index: number): Promise<Detail> {
-    return this.ask((request) => ({ type: "detail", request, node, index })) as Promise<Detail>;
+    return this.#ask((request) => ({ type: "detail", request, node, index })) as Promise<Detail>;
   }
 
   /** Have something done. */
   act(action: Action, node?: number): Promise<Done> {
-    return this.ask((request) =>
+    return this.#ask((request) =>
       node === undefined ? { type: "action", request, action } : { type: "action", request, action, node },
     ) as Promise<Done>;
   }
 
-  private ask(message: (request: number) => ToKernel): Promise<Detail | Done> {
-    const request = ++this.requests;
+  #ask(message: (request: number) => ToKernel): Promise<Detail | Done> {
+    const request = ++this.#requests;
     return new Promise((resolve) => {
-      this.waiting.set(request, resolve);
+      this.#waiting.set(request, resolve);
       this.channel.send(message(request));
     });
   }
@@ -93,26 +93,26 @@ export class LiveFlow {
   receive(message: FromKernel): void {
     switch (message?.type) {
       case "flow":
-        this.hears();
+        this.#hears();
         this.flow = new Flow(message);
         this.can = message.can ?? {};
         this.hint = message.hint ?? null;
         if (this.run && this.run.size < this.flow.size) this.run = null; // of another flow
-        return this.tell({ flow: true, run: true });
+        return this.#tell({ flow: true, run: true });
       case "snapshot":
-        this.hears();
-        return this.takeSnapshot(message);
+        this.#hears();
+        return this.#takeSnapshot(message);
       case "events":
-        this.hears();
-        return this.takeEvents(message);
+        this.#hears();
+        return this.#takeEvents(message);
       case "can":
         this.can = message.can ?? {};
         this.hint = message.hint ?? null;
-        return this.tell({});
+        return this.#tell({});
       case "detail":
       case "done": {
-        const answer = this.waiting.get(message.request);
-        this.waiting.delete(message.request);
+        const answer = this.#waiting.get(message.request);
+        this.#waiting.delete(message.request);
         answer?.(message);
         return;
       }
@@ -120,51 +120,51 @@ export class LiveFlow {
         this.connection = "gone";
         this.reason = message.reason ?? "The kernel has ended.";
         this.can = {};
-        return this.tell({});
+        return this.#tell({});
     }
   }
 
-  private hears(): void {
+  #hears(): void {
     this.connection = "live";
     this.reason = null;
   }
 
-  private takeSnapshot(message: SnapshotMessage): void {
-    this.batch = message.batch;
-    this.askedMs = 0;
-    this.setClock(message.now_us);
+  #takeSnapshot(message: SnapshotMessage): void {
+    this.#batch = message.batch;
+    this.#askedMs = 0;
+    this.#setClock(message.now_us);
     const listed = message.columns.node.reduce((most, node) => Math.max(most, node + 1), 0);
     this.run = Run.fromSnapshot(message, Math.max(listed, this.flow?.size ?? 0));
-    this.tell({ run: true });
+    this.#tell({ run: true });
   }
 
-  private takeEvents(message: EventsMessage): void {
-    if (message.batch <= this.batch && this.run) return; // told twice
-    if (this.askedMs) return this.resync(); // the snapshot that was asked for will have it
-    if (!this.run || message.batch !== this.batch + 1) return this.resync();
-    this.setClock(message.now_us);
+  #takeEvents(message: EventsMessage): void {
+    if (message.batch <= this.#batch && this.run) return; // told twice
+    if (this.#askedMs) return this.#resync(); // the snapshot that was asked for will have it
+    if (!this.run || message.batch !== this.#batch + 1) return this.#resync();
+    this.#setClock(message.now_us);
     try {
       this.run.applyAll(message);
     } catch (error) {
       if (!(error instanceof OutOfOrderError)) throw error;
-      return this.resync();
+      return this.#resync();
     }
-    this.batch = message.batch;
-    this.tell({ taskRuns: this.run.takeChanged() });
+    this.#batch = message.batch;
+    this.#tell({ taskRuns: this.run.takeChanged() });
   }
 
-  private resync(): void {
-    if (Date.now() - this.askedMs < PATIENCE_MS) return;
-    this.askedMs = Date.now();
-    this.channel.send({ type: "resync", have: this.batch });
+  #resync(): void {
+    if (Date.now() - this.#askedMs < PATIENCE_MS) return;
+    this.#askedMs = Date.now();
+    this.channel.send({ type: "resync", have: this.#batch });
   }
 
-  private setClock(nowUs: number): void {
-    this.skewMs = nowUs / 1000 - Date.now();
+  #setClock(nowUs: number): void {
+    this.#skewMs = nowUs / 1000 - Date.now();
   }
 
-  private tell(change: Partial<Change>): void {
+  #tell(change: Partial<Change>): void {
     const whole = { flow: false, run: false, taskRuns: new Set<number>(), ...change };
-    for (const view of this.views) view(whole);
+    for (const view of this.#views) view(whole);
   }
 }

@@ -1,9 +1,9 @@
 // Draws at most once a frame, and less often where much is to be drawn.
 
 export class Pace {
-  private last = Number.NEGATIVE_INFINITY;
-  private isAsked = false;
-  private handle = 0;
+  #last = Number.NEGATIVE_INFINITY;
+  #isAsked = false;
+  #handle = 0;
 
   /**
    * @param draw what is done.
@@ -18,23 +18,23 @@ export class Pace {
 
   /** Something is to be drawn: soon, with all else that comes until then. */
   ask(): void {
-    if (this.isAsked) return;
-    this.isAsked = true;
-    this.handle = this.frame(this.step);
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    this.#handle = this.frame(this.#step);
   }
 
   stop(): void {
-    this.cancel(this.handle);
-    this.isAsked = false;
+    this.cancel(this.#handle);
+    this.#isAsked = false;
   }
 
-  private readonly step = (nowMs: number): void => {
-    if (nowMs - this.last < this.everyMs()) {
-      this.handle = this.frame(this.step);
+  readonly #step = (nowMs: number): void => {
+    if (nowMs - this.#last < this.everyMs()) {
+      this.#handle = this.frame(this.#step);
       return;
     }
-    this.last = nowMs;
-    this.isAsked = false;
+    this.#last = nowMs;
+    this.#isAsked = false;
     this.draw();
   };
 }

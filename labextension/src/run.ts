@@ -67,7 +67,7 @@ export class Run {
   runStartedUs: number | null = null;
   runEndedUs: number | null = null;
   /** Task runs that have changed since somebody has asked. */
-  private changed = new Set<number>();
+  #changed = new Set<number>();
 
   constructor(size: number, presets: Readonly<Record<string, number>> = {}) {
     this.size = size;
@@ -77,7 +77,7 @@ export class Run {
     this.startedUs = new Array<number | null>(size).fill(null);
     this.endedUs = new Array<number | null>(size).fill(null);
     this.counts[S.PENDING] = size;
-    for (const [node, state] of Object.entries(presets)) this.become(Number(node), state);
+    for (const [node, state] of Object.entries(presets)) this.#become(Number(node), state);
   }
 
   /** The run that begins with this event. */
@@ -96,12 +96,12 @@ export class Run {
     run.message = told.message ?? null;
     run.runStartedUs = told.started_us ?? null;
     run.runEndedUs = told.ended_us ?? null;
-    for (const [node, width] of Object.entries(told.width ?? {})) run.makeChildren(Number(node), width);
-    run.readFolded(told);
+    for (const [node, width] of Object.entries(told.width ?? {})) run.#makeChildren(Number(node), width);
+    run.#readFolded(told);
     const rows = told.columns;
     rows.node.forEach((node, row) => {
       const number = run.numberOf(node, rows.index[row] ?? UNMAPPED);
-      run.become(number, rows.state[row] ?? S.PENDING);
+      run.#become(number, rows.state[row] ?? S.PENDING);
       run.attempt[number] = rows.attempt[row] ?? 0;
       run.loop[number] = rows.loop[row] ?? 1;
       run.startedUs[number] = rows.started_us[row] ?? null;
@@ -109,22 +109,22 @@ export class Run {
     });
     run.runStartedUs ??= least(run.startedUs);
     if (isOver(run.runState)) run.runEndedUs ??= greatest(run.endedUs);
-    run.changed.clear();
+    run.#changed.clear();
     return run;
   }
 
-  private readFolded(told: SnapshotMessage): void {
+  #readFolded(told: SnapshotMessage): void {
     for (const [node, letters] of Object.entries(told.states ?? {})) {
       const children = this.children.get(Number(node));
       for (let index = 0; children && index < Math.min(children.width, letters.length); index++)
-        this.become(children.first + index, letters.charCodeAt(index) - ZERO_CHARACTER);
+        this.#become(children.first + index, letters.charCodeAt(index) - ZERO_CHARACTER);
     }
     for (const [node, counts] of Object.entries(told.folded ?? {}))
-      if (told.states?.[node] === undefined) this.guess(Number(node), { ...counts }, told.columns);
+      if (told.states?.[node] === undefined) this.#guess(Number(node), { ...counts }, told.columns);
   }
 
   /** Which of the children that are not listed is in which state is not told, only how many: it does not matter. */
-  private guess(node: number, left: Record<string, number>, listed: StandColumns): void {
+  #guess(node: number, left: Record<string, number>, listed: StandColumns): void {
     const children = this.children.get(node);
     if (!children) return;
     const known = new Set<number>();
@@ -137,7 +137,7 @@ export class Run {
     });
     const rest = GRAVITY.flatMap((state) => new Array<number>(Math.max(0, left[String(state)] ?? 0)).fill(state));
     for (let index = 0; index < children.width; index++)
-      if (!known.has(index)) this.become(children.first + index, rest.pop() ?? S.PENDING);
+      if (!known.has(index)) this.#become(children.first + index, rest.pop() ?? S.PENDING);
   }
 
   /** The number of a task run. */
@@ -161,10 +161,10 @@ export class Run {
   apply(event: Event): void {
     if (event.seq !== this.seq + 1) throw new OutOfOrderError(`event ${event.seq} came after event ${this.seq}`);
     this.seq = event.seq;
-    if (event.kind === "task") this.applyTask(event);
-    else if (event.kind === "run") this.applyRun(event);
-    else if (event.kind === "expanded") this.expand(event);
-    else if (event.kind === "verdict") this.allow(event);
+    if (event.kind === "task") this.#applyTask(event);
+    else if (event.kind === "run") this.#applyRun(event);
+    else if (event.kind === "expanded") this.#expand(event);
+    else if (event.kind === "verdict") this.#allow(event);
   }
 
   /** Take a whole batch in. */
@@ -187,11 +187,11 @@ export class Run {
     }
   }
 
-  private applyTask(event: Event): void {
+  #applyTask(event: Event): void {
     const number = this.numberOf(event.node, event.index);
     const old = this.state[number] ?? S.PENDING;
     if (isFinal(old)) throw new OutOfOrderError(`task run ${number} is ${STATES[old]?.word} for good`);
-    this.become(number, event.state);
+    this.#become(number, event.state);
     if (event.state === S.RUNNING) {
       this.attempt[number] = event.attempt;
       this.startedUs[number] = event.at_us;
@@ -205,7 +205,7 @@ export class Run {
     }
   }
 
-  private applyRun(event: Event): void {
+  #applyRun(event: Event): void {
     this.runState = event.state;
     if (event.state === S.RUNNING) {
       this.runStartedUs ??= event.at_us;
@@ -218,23 +218,23 @@ export class Run {
     this.state.forEach((state, number) => {
       if (isFinal(state)) return;
       if (state === S.RUNNING) this.endedUs[number] = event.at_us;
-      this.become(number, event.state === S.CRASHED && state === S.RUNNING ? S.CRASHED : S.NOT_RUN);
+      this.#become(number, event.state === S.CRASHED && state === S.RUNNING ? S.CRASHED : S.NOT_RUN);
     });
   }
 
-  private expand(event: Event): void {
+  #expand(event: Event): void {
     if (this.children.has(event.node)) throw new OutOfOrderError(`task ${event.node} was mapped already`);
-    this.makeChildren(event.node, Number(event.data?.width ?? 0));
-    this.become(event.node, S.EXPANDED);
+    this.#makeChildren(event.node, Number(event.data?.width ?? 0));
+    this.#become(event.node, S.EXPANDED);
     this.startedUs[event.node] = event.at_us;
   }
 
-  private allow(event: Event): void {
+  #allow(event: Event): void {
     const number = this.numberOf(event.node, event.index);
-    if (this.state[number] === S.PAUSED) this.become(number, S.PENDING);
+    if (this.state[number] === S.PAUSED) this.#become(number, S.PENDING);
   }
 
-  private makeChildren(node: number, width: number): void {
+  #makeChildren(node: number, width: number): void {
     const first = this.state.length;
     this.children.set(node, { first, width });
     const counts = new Int32Array(ROOM);
@@ -251,7 +251,7 @@ export class Run {
     }
   }
 
-  private become(number: number, state: number): void {
+  #become(number: number, state: number): void {
     const old = this.state[number] ?? S.PENDING;
     this.state[number] = state;
     move(this.counts, old, state);
@@ -260,13 +260,13 @@ export class Run {
       const counts = this.childCounts.get(node);
       if (counts) move(counts, old, state);
     }
-    this.changed.add(number);
+    this.#changed.add(number);
   }
 
   /** The task runs that have changed since this was last asked. */
   takeChanged(): ReadonlySet<number> {
-    const changed = this.changed;
-    this.changed = new Set();
+    const changed = this.#changed;
+    this.#changed = new Set();
     return changed;
   }
 

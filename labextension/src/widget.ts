@@ -1,1 +1,40 @@
-export default {};
+// The anywidget module: one model of a run for each widget, and a view for each place where it is shown.
+
+import { type Channel, LiveFlow } from "./live";
+import { freshMemory } from "./view/context";
+import { FlowView } from "./view/flowview";
+import type { ToKernel } from "./wire";
+
+/** What anywidget gives. */
+interface Model {
+  on(name: string, hear: (content: unknown) => void): void;
+  send(content: ToKernel): void;
+}
+
+function channelOf(model: Model): Channel {
+  return {
+    send: (message) => model.send(message),
+    listen: (hear) => model.on("msg:custom", hear),
+  };
+}
+
+/** Called once for each widget: what is kept here outlives its views. */
+export default () => {
+  const memory = freshMemory();
+  let live: LiveFlow | null = null;
+  const begin = (model: Model): LiveFlow => {
+    const begun = new LiveFlow(channelOf(model));
+    begun.begin();
+    return begun;
+  };
+  return {
+    initialize({ model }: { model: Model }): void {
+      live = begin(model);
+    },
+    render({ model, el }: { model: Model; el: HTMLElement }): () => void {
+      live ??= begin(model);
+      const view = new FlowView(el, live, memory);
+      return () => view.dispose();
+    },
+  };
+};

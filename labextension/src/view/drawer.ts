@@ -1,0 +1,281 @@
+// All that there is to know about one task run, beside the picture.
+
+import { toldCounts } from "../counts";
+import { UNMAPPED } from "../run";
+import { S, STATES } from "../theme/states.generated";
+import type { Action, Detail } from "../wire";
+import { duration, printable } from "../words";
+import { ChildList } from "./childlist";
+import type { Chosen, Context } from "./context";
+import { h } from "./dom";
+import { button, chip, display, setEnabled, withoutColours } from "./parts";
+
+const REFRESH_MS = 2_000;
+const ACTIONS: readonly (readonly [Action, string, string])[] = [
+  ["run_from", "Run from here", "Run this task and all that wait for it"],
+  ["run_with_needs", "Run with needs", "Run this task and what it needs"],
+  ["run_only", "Run only this", "Run this task with the values there are"],
+];
+
+export class Drawer {
+  readonly element = h("aside", { class: "nbflow-drawer", "aria-label": "Task", hidden: true });
+  readonly #head = h("header", {});
+  readonly #facts = h("div", { class: "nbflow-facts" });
+  readonly #buttons = h("div", { class: "nbflow-buttons" });
+  readonly #answer = h("p", { class: "nbflow-answer", role: "status", hidden: true });
+  readonly #body = h("div", { class: "nbflow-sections" });
+  readonly #children: ChildList;
+  readonly #actions = new Map<Action, HTMLButtonElement>();
+  #shown: Chosen | null = null;
+  #isAsking = false;
+  #isAskedAgain = false;
+  #askedMs = 0;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  readonly #open = new Set(["Error", "Logs", "Outputs"]);
+
+  constructor(
+    private readonly context: Context,
+    private readonly act: (action: Action, task?: number) => Promise<string>,
+  ) {
+    this.#children = new ChildList(context);
+    for (const [action, text, title] of ACTIONS) {
+      const one = button(text, () => void this.#press(action), { "data-title": title, title });
+      this.#actions.set(action, one);
+      this.#buttons.append(one);
+    }
+    this.element.append(this.#head, this.#facts, this.#buttons, this.#answer, this.#children.element, this.#body);
+    this.element.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      context.choose(null);
+    });
+  }
+
+  show(chosen: Chosen | null): void {
+    const isSame = chosen?.task === this.#shown?.task && chosen?.index === this.#shown?.index;
+    this.#shown = chosen;
+    this.element.hidden = chosen === null;
+    if (!chosen || isSame) return;
+    const name = this.context.live.flow?.nameOf(chosen.task, chosen.index) ?? "";
+    this.element.setAttribute("aria-label", `Task ${name}`);
+    const close = button("×", () => this.context.choose(null), { "aria-label": "Close", title: "Close (Esc)" });
+    close.classList.add("nbflow-close");
+    this.#head.replaceChildren(h("h3", { title: name }, name), close);
+    this.#body.replaceChildren(h("p", { class: "nbflow-note" }, "…"));
+    this.#answer.hidden = true;
+    this.#isAskedAgain = false;
+    this.update(null);
+    this.#ask();
+  }
+
+  /** These task runs stand differently. */
+  update(taskRuns: ReadonlySet<number> | null): void {
+    const { live } = this.context;
+    if (!this.#shown) return;
+    const number = this.#number;
+    this.#children.show(this.#shown.index === UNMAPPED ? this.#shown.task : null);
+    this.#showFacts();
+    this.#showActions();
+    if (taskRuns && number !== null && taskRuns.has(number)) this.#askSoon();
+    else if (taskRuns === null && live.run) this.#askSoon();
+  }
+
+  tick(): void {
+    if (!this.#shown) return;
+    this.#showFacts();
+    const number = this.#number;
+    if (number !== null && this.context.live.run?.state[number] === S.RUNNING) this.#askSoon();
+  }
+
+  /** The task run's number, if there is such a task run by now. */
+  get #number(): number | null {
+    const { run } = this.context.live;
+    if (!run || !this.#shown) return null;
+    const { task, index } = this.#shown;
+    if (index === UNMAPPED) return task < run.size ? task : null;
+    const children = run.children.get(task);
+    return children && index < children.width ? children.first + index : null;
+  }
+
+  #showFacts(): void {
+    const { live } = this.context;
+    const { flow, run } = live;
+    const number = this.#number;
+    const rows: (string | HTMLElement)[] = [];
+    if (run && number !== null) {
+      rows.push(chip(run.state[number] ?? S.PENDING));
+      const seconds = run.durationS(number, live.nowUs);
+      if (seconds !== null) rows.push(duration(seconds));
+      if ((run.attempt[number] ?? 0) > 1) rows.push(`attempt ${run.attempt[number]}`);
+      if ((run.loop[number] ?? 1) > 1) rows.push(`round ${run.loop[number]}`);
+      const counts = run.childCounts.get(number);
+      if (counts) rows.push(toldCounts(counts));
+    }
+    const usual = this.#shown && flow?.estimate[String(this.#shown.task)]?.median_s;
+    if (usual) rows.push(`usually ${duration(usual)}`);
+    if (this.#shown && flow?.stale.has(this.#shown.task)) {
+      const why = flow.stale.get(this.#shown.task);
+      rows.push(h("span", { class: "nbflow-stale-word" }, why ? `⟲ stale: ${why}` : "⟲ stale"));
+    }
+    this.#facts.replaceChildren(...rows.map((row) => h("span", {}, row)));
+  }
+
+  #showActions(): void {
+    const { live } = this.context;
+    for (const [action, one] of this.#actions)
+      setEnabled(one, live.can[action] === true, live.hint ?? "This cannot be done now.");
+    this.#buttons.hidden = this.#shown?.index !== UNMAPPED;
+  }
+
+  async #press(action: Action): Promise<void> {
+    const one = this.#actions.get(action);
+    if (!this.#shown) return;
+    if (one?.getAttribute("aria-disabled") === "true") {
+      this.#tell(this.context.live.hint ?? "This cannot be done now.");
+      return;
+    }
+    this.#tell("asked…");
+    this.#tell(await this.act(action, this.#shown.task));
+  }
+
+  #tell(text: string): void {
+    this.#answer.textContent = text;
+    this.#answer.hidden = text === "";
+  }
+
+  // -- what only the kernel knows --------------------------------------------------------------------------------------
+
+  #askSoon(): void {
+    if (this.#timer !== null) return;
+    const wait = Math.max(0, this.#askedMs + REFRESH_MS - Date.now());
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      if (this.#shown) this.#ask();
+    }, wait);
+  }
+
+  /** One question at a time: a kernel that is busy would answer all of them at its end. */
+  #ask(): void {
+    const asked = this.#shown;
+    if (!asked) return;
+    if (this.#isAsking) {
+      this.#isAskedAgain = true;
+      return;
+    }
+    this.#isAsking = true;
+    this.#askedMs = Date.now();
+    const late = setTimeout(() => this.#tellLate(asked), 1_500);
+    void this.context.live.detail(asked.task, asked.index).then((detail) => {
+      clearTimeout(late);
+      this.#isAsking = false;
+      if (this.#shown?.task === asked.task && this.#shown.index === asked.index) this.#showDetail(detail);
+      if (this.#isAskedAgain) {
+        this.#isAskedAgain = false;
+        this.#ask();
+      }
+    });
+  }
+
+  #tellLate(asked: Chosen): void {
+    if (this.#shown?.task !== asked.task || this.#body.querySelector("details")) return;
+    const text = "The kernel is busy: code, logs and outputs are shown when it answers.";
+    this.#body.replaceChildren(h("p", { class: "nbflow-note" }, text));
+  }
+
+  #showDetail(detail: Detail): void {
+    const sections = [
+      this.#section("Error", errorOf(detail)),
+      this.#section("Outputs", [
+        ...(detail.displays ?? []).map(display),
+        ...values(detail.outputs),
+        detail.cached ? h("p", {}, cachedText(detail.cached)) : null,
+      ]),
+      this.#section("Logs", detail.logs?.length ? [pre(withoutColours(detail.logs.join("\n")))] : []),
+      this.#section("Inputs", values(detail.inputs)),
+      this.#section("Attempts", attemptsOf(detail)),
+      this.#section("Code", [detail.doc ? h("p", {}, detail.doc) : null, detail.code ? pre(detail.code) : null]),
+      this.#section("Why it waits", whyOf(detail)),
+    ].filter((section) => section !== null);
+    const nothing = h("p", { class: "nbflow-note" }, detail.error ?? "There is nothing more to tell.");
+    const isAtEnd = this.#isLogAtEnd();
+    this.#body.replaceChildren(...(sections.length ? sections : [nothing]));
+    if (isAtEnd) this.#scrollLogs();
+  }
+
+  #section(title: string, content: readonly (HTMLElement | null)[]): HTMLElement | null {
+    const parts = content.filter((part): part is HTMLElement => part !== null);
+    if (!parts.length) return null;
+    const section = h(
+      "details",
+      { open: this.#open.has(title), "data-section": title },
+      h("summary", {}, title),
+      ...parts,
+    );
+    section.addEventListener("toggle", () => {
+      if (section.open) this.#open.add(title);
+      else this.#open.delete(title);
+    });
+    return section;
+  }
+
+  #isLogAtEnd(): boolean {
+    const logs = this.#body.querySelector('[data-section="Logs"] pre');
+    return !logs || logs.scrollHeight - logs.scrollTop - logs.clientHeight < 8;
+  }
+
+  #scrollLogs(): void {
+    const logs = this.#body.querySelector('[data-section="Logs"] pre');
+    if (logs) logs.scrollTop = logs.scrollHeight;
+  }
+
+  dispose(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+}
+
+function pre(text: string): HTMLElement {
+  return h("pre", { tabindex: "0" }, text);
+}
+
+function errorOf(detail: Detail): (HTMLElement | null)[] {
+  if (!detail.message && !detail.traceback) return [];
+  return [
+    detail.message ? h("p", { class: "nbflow-message" }, printable(detail.message, 2_000)) : null,
+    detail.traceback ? pre(withoutColours(detail.traceback)) : null,
+  ];
+}
+
+function values(all: Detail["inputs"]): (HTMLElement | null)[] {
+  if (!all?.length) return [];
+  const rows = all.flatMap(({ name, repr, from }) => [
+    h("dt", {}, printable(name), from ? h("small", {}, ` from ${printable(from)}`) : null),
+    h("dd", {}, repr === undefined ? null : h("code", {}, repr)),
+  ]);
+  return [h("dl", {}, ...rows)];
+}
+
+function attemptsOf(detail: Detail): (HTMLElement | null)[] {
+  const attempts = detail.attempts ?? [];
+  if (attempts.length < 2) return [];
+  const rows = attempts.map((one) => {
+    const facts = one.state === null || one.state === undefined ? undefined : STATES[one.state];
+    const seconds = one.started_us && one.ended_us ? duration((one.ended_us - one.started_us) / 1e6) : "";
+    const word = facts ? `${facts.glyph} ${facts.word}` : "";
+    return h("li", {}, [word, seconds, printable(one.message ?? "")].filter(Boolean).join(", "));
+  });
+  return [h("ol", {}, ...rows)];
+}
+
+function whyOf(detail: Detail): (HTMLElement | null)[] {
+  const rows = (detail.why ?? []).map(({ from, text }) =>
+    h("li", {}, from ? h("b", {}, `${printable(from)}: `) : null, text),
+  );
+  const reads = detail.reads?.length ? h("p", {}, `reads ${detail.reads.join(", ")}`) : null;
+  const writes = detail.writes?.length ? h("p", {}, `writes ${detail.writes.join(", ")}`) : null;
+  return [rows.length ? h("ul", {}, ...rows) : null, reads, writes];
+}
+
+function cachedText({ run, saved_s: saved }: { readonly run?: string; readonly saved_s?: number }): string {
+  const parts = ["cached", run ? `from run ${run}` : "", saved ? `saved ${duration(saved)}` : ""];
+  return parts.filter(Boolean).join(", ");
+}

@@ -1,0 +1,222 @@
+// A picture in the page whose nodes are coloured by state; how the nodes came to their places does not matter here.
+
+import { gravest, present, shortCounts, tally, toldCounts, total } from "../counts";
+import type { Flow } from "../flow";
+import type { Run } from "../run";
+import { UNMAPPED } from "../run";
+import { S, STATES } from "../theme/states.generated";
+import { duration } from "../words";
+import { s, setAttribute, setText } from "./dom";
+import { type Bounds, boundsOf } from "./shape";
+
+/** What a node of a picture stands for. */
+export interface Subject {
+  readonly id: string;
+  readonly name: string;
+  /** The tasks that it stands for; one but for groups. */
+  readonly tasks: readonly number[];
+  /** The child's number, where it stands for one child of a mapped task. */
+  readonly index: number;
+  readonly isGroup: boolean;
+}
+
+export interface DrawnNode extends Subject {
+  readonly element: SVGGElement;
+  readonly bounds: Bounds;
+  readonly line: SVGTextElement | null;
+  readonly fixedClass: string;
+}
+
+/** How a node stands. */
+export interface Standing {
+  readonly state: number | null;
+  /** Of how many task runs in which states it consists; null of a single one. */
+  readonly counts: Int32Array | null;
+  readonly seconds: number | null;
+  readonly attempt: number;
+}
+
+const LONGEST_LINE = 19;
+
+export class Drawing {
+  readonly nodes = new Map<string, DrawnNode>();
+  readonly #ofTask = new Map<number, DrawnNode[]>();
+  readonly edges = new Map<string, SVGGElement>();
+
+  /**
+   * @param svg its nodes are `<g class="node …" data-id="…">`.
+   * @param subjects what they stand for; those that are not in the picture are left out.
+   */
+  constructor(
+    readonly svg: SVGSVGElement,
+    subjects: Iterable<Subject>,
+  ) {
+    const elements = new Map<string, SVGGElement>();
+    for (const element of svg.querySelectorAll<SVGGElement>("g[data-id]")) {
+      const id = element.getAttribute("data-id") ?? "";
+      if (element.classList.contains("node")) elements.set(id, element);
+      else if (element.classList.contains("edge")) this.edges.set(id, element);
+    }
+    for (const subject of subjects) {
+      const element = elements.get(subject.id);
+      const bounds = element && boundsOf(element);
+      if (!element || !bounds) continue;
+      this.#add({
+        ...subject,
+        element,
+        bounds,
+        line: element.querySelector<SVGTextElement>("text.state"),
+        fixedClass: ["node", ...kindsOf(element)].join(" "),
+      });
+    }
+  }
+
+  #add(node: DrawnNode): void {
+    node.element.querySelector("title")?.remove(); // we have a better tooltip
+    this.nodes.set(node.id, node);
+    for (const task of node.tasks) {
+      const nodes = this.#ofTask.get(task);
+      if (nodes) nodes.push(node);
+      else this.#ofTask.set(task, [node]);
+    }
+  }
+
+  /** The nodes that may look different when these task runs have changed. */
+  nodesOf(run: Run, taskRuns: Iterable<number>): Set<DrawnNode> {
+    const found = new Set<DrawnNode>();
+    for (const number of taskRuns) {
+      const [task, index] = run.placeOf(number);
+      for (const node of this.#ofTask.get(task) ?? [])
+        if (node.index === UNMAPPED || node.index === index) found.add(node);
+    }
+    return found;
+  }
+
+  nodesOfTask(task: number): readonly DrawnNode[] {
+    return this.#ofTask.get(task) ?? [];
+  }
+
+  /** Colour nodes as they stand now. */
+  paint(nodes: Iterable<DrawnNode>, flow: Flow, run: Run | null, nowUs: number): void {
+    for (const node of nodes) paintNode(node, standingOf(node, run, nowUs), isStale(node, flow));
+  }
+}
+
+function kindsOf(element: Element): string[] {
+  return [...element.classList].filter((name) => name !== "node" && !name.startsWith("state-"));
+}
+
+export function isStale(subject: Subject, flow: Flow): boolean {
+  return subject.tasks.some((task) => flow.stale.has(task));
+}
+
+export function standingOf(subject: Subject, run: Run | null, nowUs: number): Standing {
+  const nothing = { state: null, counts: null, seconds: null, attempt: 0 };
+  const [task] = subject.tasks;
+  if (!run || task === undefined) return nothing;
+  if (subject.isGroup) {
+    const counts = tally(run, subject.tasks);
+    return { ...nothing, state: gravest(counts), counts };
+  }
+  const children = run.children.get(task);
+  if (subject.index !== UNMAPPED) {
+    if (!children || subject.index >= children.width) return { ...nothing, state: S.PENDING };
+    const number = children.first + subject.index;
+    return ofTaskRun(run, number, nowUs);
+  }
+  const own = ofTaskRun(run, task, nowUs);
+  const counts = run.childCounts.get(task);
+  return counts && children?.width ? { ...own, state: gravest(counts) ?? own.state, counts } : own;
+}
+
+function ofTaskRun(run: Run, number: number, nowUs: number): Standing {
+  return {
+    state: run.state[number] ?? null,
+    counts: null,
+    seconds: run.durationS(number, nowUs),
+    attempt: run.attempt[number] ?? 0,
+  };
+}
+
+/** What stands below the name. */
+export function lineOf(standing: Standing): string {
+  if (standing.counts) return shortCounts(standing.counts);
+  const facts = standing.state === null ? undefined : STATES[standing.state];
+  if (!facts) return "";
+  const word = `${facts.glyph} ${facts.word}`;
+  if (standing.seconds === null || standing.state === S.SKIPPED) return word;
+  const whole = `${word} ${duration(standing.seconds)}`;
+  return whole.length <= LONGEST_LINE ? whole : word;
+}
+
+/** The state in words, for those who hear it or want to know more. */
+export function told(standing: Standing): string {
+  if (standing.state === null) return "";
+  const parts = [standing.counts ? toldCounts(standing.counts) : (STATES[standing.state]?.word ?? "")];
+  if (standing.seconds !== null) parts.push(duration(standing.seconds));
+  if (standing.attempt > 1) parts.push(`attempt ${standing.attempt}`);
+  return parts.join(", ");
+}
+
+function paintNode(node: DrawnNode, standing: Standing, stale: boolean): void {
+  const kept = [...node.element.classList].filter((name) => name.startsWith("is-") && name !== "is-stale");
+  const state = standing.state === null ? "state-none" : (STATES[standing.state]?.className ?? "state-none");
+  const classes = [node.fixedClass, state, ...(stale ? ["is-stale"] : []), ...kept].join(" ");
+  setAttribute(node.element, "class", classes);
+  if (node.line) setText(node.line, lineOf(standing));
+  const heard = [node.name, told(standing), stale ? "stale" : ""].filter(Boolean).join(", ");
+  setAttribute(node.element, "aria-label", heard);
+  paintBar(node, standing.counts);
+  paintStaleMark(node, stale);
+}
+
+const BAR_HEIGHT = 3;
+
+/** How many children are in which state, as a bar along the bottom of a node. */
+function paintBar(node: DrawnNode, counts: Int32Array | null): void {
+  let bar = node.element.querySelector("g.nbflow-counts");
+  if (!counts) {
+    bar?.remove();
+    return;
+  }
+  if (!bar) {
+    bar = s("g", { class: "nbflow-counts", "aria-hidden": "true" });
+    node.element.append(bar);
+  }
+  const { left, right, bottom } = node.bounds;
+  const sum = total(counts);
+  const states = sum ? present(counts) : [];
+  let x = left;
+  const parts = states.map((state) => {
+    const width = ((right - left) * (counts[state] ?? 0)) / sum;
+    const part = s("rect", {
+      class: `nbflow-bar ${STATES[state]?.className ?? ""}`,
+      x: x.toFixed(2),
+      y: bottom + 1.5,
+      width: width.toFixed(2),
+      height: BAR_HEIGHT,
+    });
+    x += width;
+    return part;
+  });
+  bar.replaceChildren(...parts);
+}
+
+/** A dog-ear and a letter: the result is older than what it was made of. */
+function paintStaleMark(node: DrawnNode, stale: boolean): void {
+  const mark = node.element.querySelector("g.nbflow-stale");
+  if (!stale) {
+    mark?.remove();
+    return;
+  }
+  if (mark) return;
+  const { right, top } = node.bounds;
+  node.element.append(
+    s(
+      "g",
+      { class: "nbflow-stale", "aria-hidden": "true", transform: `translate(${right - 3} ${top + 3})` },
+      s("circle", { r: 6 }),
+      s("text", { "text-anchor": "middle", y: 3, "font-size": 9 }, "⟲"),
+    ),
+  );
+}

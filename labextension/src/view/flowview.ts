@@ -1,0 +1,229 @@
+// A run in the page: its picture, timeline and table, and what can be done with it.
+
+import type { Change, LiveFlow } from "../live";
+import { Pace } from "../pace";
+import type { Action } from "../wire";
+import type { Chosen, Context, Memory, Pane, Tab } from "./context";
+import { h } from "./dom";
+import { Drawer } from "./drawer";
+import { GraphPane } from "./graphpane";
+import { StatusBar } from "./statusbar";
+import { TablePane } from "./tablepane";
+import { TimelinePane } from "./timelinepane";
+import { Toolbar } from "./toolbar";
+
+const LARGE = 500;
+/** How often more nodes than that are painted. */
+const LARGE_EVERY_MS = 100;
+const TICK_MS = 1_000;
+let views = 0;
+
+export class FlowView {
+  readonly #root: HTMLElement;
+  readonly #context: Context;
+  readonly #status: StatusBar;
+  readonly #toolbar: Toolbar;
+  readonly #drawer: Drawer;
+  readonly #graph: GraphPane;
+  readonly #panes: Readonly<Record<Tab, Pane>>;
+  readonly #answer = h("p", { class: "nbflow-answer", role: "status", hidden: true });
+  readonly #pace: Pace;
+  readonly #unsubscribe: () => void;
+  readonly #ticker: ReturnType<typeof setInterval>;
+  /** Panes that have to be built anew before they are shown. */
+  readonly #outdated = new Set<Tab>(["graph", "timeline", "table"]);
+  /** Task runs that have changed since the last drawing; null: all may have. */
+  #changed: Set<number> | null = null;
+  #hasNewFlow = true;
+
+  constructor(
+    el: HTMLElement,
+    private readonly live: LiveFlow,
+    private readonly memory: Memory,
+  ) {
+    this.#context = { live, memory, choose: (chosen) => this.#choose(chosen) };
+    const id = `nbflow-${++views}`;
+    this.#status = new StatusBar(this.#context);
+    this.#drawer = new Drawer(this.#context, (action, task) => this.#act(action, task));
+    this.#graph = new GraphPane(this.#context);
+    this.#panes = {
+      graph: this.#graph,
+      timeline: new TimelinePane(this.#context),
+      table: new TablePane(this.#context),
+    };
+    this.#toolbar = new Toolbar(this.#context, this.#wishes(), id);
+    const panels = Object.entries(this.#panes).map(([tab, pane]) => {
+      const labelled = { role: "tabpanel", id: `${id}-${tab}`, "aria-labelledby": `${id}-${tab}-tab` };
+      return h("div", { class: "nbflow-pane", ...labelled, "data-tab": tab }, pane.element);
+    });
+    const main = h("div", { class: "nbflow-main" }, ...panels, this.#drawer.element);
+    this.#root = h("div", { class: "nbflow-view" }, this.#status.element, this.#toolbar.element, this.#answer, main);
+    this.#root.addEventListener("keydown", this.#key);
+    window.addEventListener("keydown", this.#keepFromPage, true);
+    el.replaceChildren(this.#root);
+    this.#pace = new Pace(
+      () => this.#draw(),
+      () => (this.#isLarge ? LARGE_EVERY_MS : 0),
+    );
+    this.#unsubscribe = live.subscribe((change) => this.#heard(change));
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#draw();
+  }
+
+  #wishes(): ConstructorParameters<typeof Toolbar>[1] {
+    return {
+      show: (tab) => this.#showTab(tab),
+      group: (by) => {
+        Object.assign(this.memory, { grouping: by, hasChosenGrouping: true, position: null, focused: null });
+        this.#graph.rebuild();
+        this.#toolbar.update(this.#tab, this.#graph.hasPicture);
+      },
+      search: (query) => {
+        this.memory.query = query;
+        return this.#pane.search();
+      },
+      next: (step) => this.#pane.next(step),
+      zoom: (step) => this.#graph.zoom(step),
+      fit: () => this.#graph.fit(),
+      act: (action) => void this.#pressed(action),
+    };
+  }
+
+  get #isLarge(): boolean {
+    return (this.live.flow?.tasks.size ?? 0) > LARGE;
+  }
+
+  get #tab(): Tab {
+    return (
+      this.memory.tab ?? (!this.live.flow || this.#graph.hasPicture || this.#outdated.has("graph") ? "graph" : "table")
+    );
+  }
+
+  get #pane(): Pane {
+    return this.#panes[this.#tab];
+  }
+
+  // -- what changes ----------------------------------------------------------------------------------------------------
+
+  #heard(change: Change): void {
+    if (change.flow) this.#hasNewFlow = true;
+    if (change.flow || change.run) this.#changed = null;
+    else if (this.#changed) for (const number of change.taskRuns) this.#changed.add(number);
+    this.#pace.ask();
+  }
+
+  #draw(): void {
+    if (this.#hasNewFlow) this.#begin();
+    this.#status.update();
+    this.#toolbar.updateActions();
+    const tab = this.#tab;
+    if (this.#outdated.has(tab)) {
+      this.#outdated.delete(tab);
+      this.#pane.rebuild();
+      if (this.#tab !== tab) return this.#draw(); // there is no picture: the table is shown
+      this.#showPanels();
+    } else {
+      this.#pane.update(this.#changed);
+    }
+    for (const other of Object.keys(this.#panes) as Tab[])
+      if (other !== tab && other !== "graph") this.#outdated.add(other);
+    if (tab !== "graph") this.#graphIsLate = true;
+    this.#drawer.update(this.#changed);
+    this.#changed = new Set();
+  }
+
+  /** The picture is hidden, and has not been coloured meanwhile. */
+  #graphIsLate = false;
+
+  #begin(): void {
+    const { flow } = this.live;
+    if (!flow) return;
+    this.#hasNewFlow = false;
+    if (!this.memory.hasChosenGrouping) this.memory.grouping = flow.firstGrouping();
+    if (this.memory.grouping && !flow.groupings().includes(this.memory.grouping)) this.memory.grouping = null;
+    if (this.memory.chosen && !flow.tasks.has(this.memory.chosen.task)) this.memory.chosen = null;
+    for (const tab of Object.keys(this.#panes) as Tab[]) this.#outdated.add(tab);
+    this.#toolbar.searchField.value = this.memory.query;
+    this.#drawer.show(this.memory.chosen);
+  }
+
+  #tick(): void {
+    if (!this.live.isRunning || !this.#root.isConnected || document.hidden) return;
+    this.#status.update();
+    this.#pane.tick();
+    this.#drawer.tick();
+  }
+
+  #showTab(tab: Tab): void {
+    this.memory.tab = tab;
+    if (this.#outdated.has(tab)) {
+      this.#outdated.delete(tab);
+      this.#pane.rebuild();
+    } else if (tab === "graph" && this.#graphIsLate) {
+      this.#graph.update(null);
+      this.#graph.mark();
+    }
+    if (tab === "graph") this.#graphIsLate = false;
+    this.#showPanels();
+    this.#toolbar.showCount(this.#pane.search());
+  }
+
+  #showPanels(): void {
+    for (const panel of this.#root.querySelectorAll<HTMLElement>(".nbflow-pane"))
+      panel.hidden = panel.dataset.tab !== this.#tab;
+    this.#root.classList.toggle("has-flow", this.live.flow !== null);
+    this.#root.classList.toggle("is-large", this.#isLarge);
+    this.#toolbar.update(this.#tab, this.#graph.hasPicture);
+  }
+
+  #choose(chosen: Chosen | null): void {
+    const hadFocus = this.#drawer.element.contains(document.activeElement);
+    this.memory.chosen = chosen;
+    this.#drawer.show(chosen);
+    if (this.#tab === "graph") this.#graph.mark();
+    else this.#pane.update(null);
+    if (!chosen && hadFocus && this.#tab === "graph") this.#graph.focusAgain();
+  }
+
+  // -- what is done ----------------------------------------------------------------------------------------------------
+
+  async #act(action: Action, task?: number): Promise<string> {
+    const answer = await this.live.act(action, task);
+    return answer.message ?? (answer.ok ? "done" : "This could not be done.");
+  }
+
+  async #pressed(action: Action): Promise<void> {
+    if (this.live.can[action] !== true) return this.#tell(this.live.hint ?? "This cannot be done now.");
+    this.#tell("asked…");
+    this.#tell(await this.#act(action));
+  }
+
+  #tell(text: string): void {
+    this.#answer.textContent = text;
+    this.#answer.hidden = text === "";
+  }
+
+  readonly #key = (event: KeyboardEvent): void => {
+    const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
+    if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    this.#toolbar.searchField.focus();
+  };
+
+  /** JupyterLab takes plain keys for commands of its notebook, such as `x` for cutting a cell; in here they are ours. */
+  readonly #keepFromPage = (event: KeyboardEvent): void => {
+    if (!(event.target instanceof Node) || !this.#root.contains(event.target)) return;
+    const isOurs = !event.ctrlKey && !event.metaKey && !event.altKey;
+    this.#root.toggleAttribute("data-lm-suppress-shortcuts", isOurs);
+  };
+
+  dispose(): void {
+    this.#unsubscribe();
+    clearInterval(this.#ticker);
+    this.#pace.stop();
+    window.removeEventListener("keydown", this.#keepFromPage, true);
+    this.#drawer.dispose();
+    for (const pane of Object.values(this.#panes)) pane.dispose();
+    this.#root.remove();
+  }
+}

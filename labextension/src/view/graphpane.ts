@@ -1,0 +1,396 @@
+// The picture of a flow: its nodes are coloured, moved about in, searched, walked through by keys and opened.
+
+import { type Flow, MANY_NODES } from "../flow";
+import { UNMAPPED } from "../run";
+import { counted, folded } from "../words";
+import type { Context, Pane } from "./context";
+import { h, setAttribute } from "./dom";
+import { Drawing, type DrawnNode, isStale, type Subject, standingOf, told } from "./drawing";
+import { groupedDrawing } from "./groups";
+import { PanZoom } from "./panzoom";
+import { safeSvg } from "./safesvg";
+import { centre, type Direction, neighbour } from "./shape";
+import { Tooltip } from "./tooltip";
+
+const ARROWS: Readonly<Record<string, Direction>> = {
+  ArrowUp: "up",
+  ArrowDown: "down",
+  ArrowLeft: "left",
+  ArrowRight: "right",
+};
+const ZOOM_STEP = 1.25;
+const PAN_STEP = 60;
+
+export class GraphPane implements Pane {
+  readonly element: HTMLElement;
+  readonly #frame = h("div", { class: "nbflow-frame" });
+  readonly #opened = h("div", { class: "nbflow-opened" });
+  readonly #tooltip = new Tooltip();
+  readonly #panZoom: PanZoom;
+  readonly #resizes: MutationObserver | null;
+  #drawing: Drawing | null = null;
+  #matches: DrawnNode[] = [];
+  #at = -1;
+
+  constructor(private readonly context: Context) {
+    this.#panZoom = new PanZoom(this.#frame, (position) => {
+      context.memory.position = position;
+    });
+    this.element = h("div", { class: "nbflow-graph" }, this.#opened, this.#frame, this.#tooltip.element);
+    this.#frame.addEventListener("click", this.#click);
+    this.#frame.addEventListener("dblclick", (event) => this.#nodeAt(event.target) ?? this.#panZoom.fit());
+    this.#frame.addEventListener("keydown", this.#key);
+    this.#frame.addEventListener("focusin", (event) => this.#focused(this.#nodeAt(event.target)));
+    this.#frame.addEventListener("focusout", () => this.#tooltip.hide());
+    this.#frame.addEventListener("pointerover", (event) => this.#hovered(this.#nodeAt(event.target)));
+    this.#frame.addEventListener("pointerleave", () => this.#tooltip.hide());
+    this.#resizes = typeof MutationObserver === "undefined" ? null : new MutationObserver(this.#frameResized);
+    this.#resizes?.observe(this.#frame, { attributes: true, attributeFilter: ["style"] });
+  }
+
+  /** The height that the frame was given by its corner outlives the view. */
+  readonly #frameResized = (): void => {
+    const height = Number.parseInt(this.#frame.style.height, 10);
+    if (this.#isShown && height && height !== this.#ownHeight) this.context.memory.height = height;
+  };
+  #ownHeight = 0;
+  #isShown = false;
+
+  /** Whether there is a picture, or could be one of groups. */
+  get hasPicture(): boolean {
+    return this.#drawing !== null;
+  }
+
+  rebuild(): void {
+    const { live, memory } = this.context;
+    this.#tooltip.hide();
+    this.#drawing = live.flow ? drawingOf(live.flow, this.context) : null;
+    this.#isShown = false;
+    if (!this.#drawing) {
+      this.#frame.replaceChildren(
+        h("p", { class: "nbflow-note" }, live.flow?.pictureMessage ?? "There is no picture."),
+      );
+      this.#frame.style.height = "";
+      return;
+    }
+    const svg = this.#drawing.svg;
+    setAttribute(svg, "role", "tree");
+    setAttribute(svg, "aria-label", `Tasks of ${live.flow?.name ?? "the flow"}`);
+    for (const group of svg.querySelectorAll("g:not(.node)")) setAttribute(group, "role", "presentation");
+    for (const node of this.#drawing.nodes.values()) this.#makeItem(node, live.flow);
+    this.#panZoom.show(svg, memory.position, memory.height);
+    this.#ownHeight = Number.parseInt(this.#frame.style.height, 10);
+    this.#isShown = true;
+    this.#showOpened();
+    this.#setRoving(this.#nodeById(memory.focused) ?? this.#first());
+    this.update(null);
+    this.search();
+    this.mark();
+  }
+
+  #makeItem(node: DrawnNode, flow: Flow | null): void {
+    setAttribute(node.element, "role", "treeitem");
+    setAttribute(node.element, "tabindex", "-1");
+    setAttribute(node.element, "aria-level", String(flow ? levelOf(flow, node.tasks[0] ?? 0) : 1));
+    if (node.isGroup) setAttribute(node.element, "aria-expanded", "false");
+  }
+
+  update(taskRuns: ReadonlySet<number> | null): void {
+    const { live } = this.context;
+    if (!this.#drawing || !live.flow) return;
+    const nodes =
+      taskRuns === null || !live.run ? this.#drawing.nodes.values() : this.#drawing.nodesOf(live.run, taskRuns);
+    this.#drawing.paint(nodes, live.flow, live.run, live.nowUs);
+  }
+
+  tick(): void {
+    const { live } = this.context;
+    if (!this.#drawing || !live.flow || !live.run) return;
+    const busy = [...this.#drawing.nodes.values()].filter((node) => /state-(running|mapping)/.test(classOf(node)));
+    this.#drawing.paint(busy, live.flow, live.run, live.nowUs);
+  }
+
+  // -- opening ---------------------------------------------------------------------------------------------------------
+
+  readonly #click = (event: MouseEvent): void => {
+    if (this.#panZoom.hasDragged) return;
+    const node = this.#nodeAt(event.target);
+    if (node) this.#open(node);
+  };
+
+  #open(node: DrawnNode): void {
+    this.#focus(node);
+    const { memory } = this.context;
+    if (!node.isGroup) {
+      this.context.choose({ task: node.tasks[0] ?? 0, index: node.index });
+      return;
+    }
+    memory.opened.add(node.name);
+    memory.position = null;
+    memory.focused = `task-${node.tasks[0]}`;
+    this.rebuild();
+    this.#focus(this.#nodeById(memory.focused));
+  }
+
+  /** Buttons that close the groups that are open. */
+  #showOpened(): void {
+    const { memory, live } = this.context;
+    const names = memory.grouping ? (live.flow?.groups(memory.grouping) ?? []).map((group) => group.name) : [];
+    const open = names.filter((name) => memory.opened.has(name));
+    const close = (name: string): void => {
+      memory.opened.delete(name);
+      memory.position = null;
+      this.rebuild();
+    };
+    this.#opened.replaceChildren(
+      ...open.map((name) =>
+        h(
+          "button",
+          { type: "button", class: "nbflow-tag", title: "Close this group", click: () => close(name) },
+          `${name} ×`,
+        ),
+      ),
+    );
+    this.#opened.hidden = open.length === 0;
+  }
+
+  /** Show which node is chosen, and its arrows. */
+  mark(): void {
+    const { memory, live } = this.context;
+    if (!this.#drawing) return;
+    const chosen = memory.chosen;
+    for (const node of this.#drawing.nodes.values()) {
+      const isChosen =
+        chosen !== null &&
+        node.tasks.includes(chosen.task) &&
+        (node.index === UNMAPPED || node.index === chosen.index || chosen.index === UNMAPPED);
+      node.element.classList.toggle("is-chosen", isChosen);
+      setAttribute(node.element, "aria-selected", String(isChosen));
+    }
+    for (const edge of this.#drawing.edges.values()) edge.classList.remove("is-linked");
+    for (const edge of live.flow?.edges ?? [])
+      if (chosen && edge.id && (edge.from === chosen.task || edge.to === chosen.task))
+        this.#drawing.edges.get(edge.id)?.classList.add("is-linked");
+  }
+
+  // -- the keyboard ----------------------------------------------------------------------------------------------------
+
+  readonly #key = (event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.#handled(event)) {
+      event.preventDefault();
+      event.stopPropagation();
+    }
+  };
+
+  #handled(event: KeyboardEvent): boolean {
+    const node = this.#nodeAt(event.target);
+    const direction = ARROWS[event.key];
+    if (direction && event.shiftKey) return this.#pan(direction);
+    if (direction && node) return this.#focus(this.#neighbourOf(node, direction) ?? node);
+    switch (event.key) {
+      case "Enter":
+      case " ":
+        if (node) this.#open(node);
+        return node !== null;
+      case "Home":
+        return this.#focus(this.#first());
+      case "End":
+        return this.#focus([...(this.#drawing?.nodes.values() ?? [])].at(-1) ?? null);
+      case "+":
+      case "=":
+        this.zoom(1);
+        return true;
+      case "-":
+        this.zoom(-1);
+        return true;
+      case "0":
+        this.fit();
+        return true;
+      case "Escape":
+        if (this.#tooltip.element.hidden && !this.context.memory.chosen) return false;
+        this.#tooltip.hide();
+        this.context.choose(null);
+        return true;
+    }
+    return false;
+  }
+
+  zoom(step: number): void {
+    this.#tooltip.hide();
+    this.#panZoom.zoom(step > 0 ? ZOOM_STEP : 1 / ZOOM_STEP);
+  }
+
+  fit(): void {
+    this.#tooltip.hide();
+    this.#panZoom.fit();
+  }
+
+  #pan(direction: Direction): boolean {
+    const [dx, dy] = { up: [0, 1], down: [0, -1], left: [1, 0], right: [-1, 0] }[direction] as [number, number];
+    this.#panZoom.pan(dx * PAN_STEP, dy * PAN_STEP);
+    return true;
+  }
+
+  #neighbourOf(node: DrawnNode, direction: Direction): DrawnNode | null {
+    const { flow } = this.context.live;
+    if (!this.#drawing || !flow) return null;
+    const drawing = this.#drawing;
+    const tasks = node.tasks.flatMap((task) => [
+      ...(flow.upstream.get(task) ?? []),
+      ...(flow.downstream.get(task) ?? []),
+    ]);
+    const linked = tasks.flatMap((task) => drawing.nodesOfTask(task));
+    return neighbour(node, direction, linked, [...drawing.nodes.values()], (one) => centre(one.bounds));
+  }
+
+  #first(): DrawnNode | null {
+    return this.#drawing?.nodes.values().next().value ?? null;
+  }
+
+  #nodeById(id: string | null): DrawnNode | null {
+    return (id !== null && this.#drawing?.nodes.get(id)) || null;
+  }
+
+  #nodeAt(target: EventTarget | null): DrawnNode | null {
+    const element = target instanceof Element ? target.closest("g.node") : null;
+    return this.#nodeById(element?.getAttribute("data-id") ?? null);
+  }
+
+  #setRoving(node: DrawnNode | null): void {
+    this.#drawing?.svg.querySelector('g.node[tabindex="0"]')?.setAttribute("tabindex", "-1");
+    node?.element.setAttribute("tabindex", "0");
+  }
+
+  #focus(node: DrawnNode | null): boolean {
+    node?.element.focus({ preventScroll: true });
+    return node !== null;
+  }
+
+  #focused(node: DrawnNode | null): void {
+    if (!node) return;
+    this.context.memory.focused = node.id;
+    this.#setRoving(node);
+    this.#reveal(node);
+    this.#hovered(node);
+  }
+
+  /** Give the focus back to the node that had it. */
+  focusAgain(): void {
+    this.#focus(this.#nodeById(this.context.memory.focused));
+  }
+
+  #reveal(node: DrawnNode): void {
+    const box = node.element.getBoundingClientRect();
+    const frame = this.#frame.getBoundingClientRect();
+    this.#panZoom.reveal({
+      left: box.left - frame.left,
+      right: box.right - frame.left,
+      top: box.top - frame.top,
+      bottom: box.bottom - frame.top,
+    });
+  }
+
+  // -- what is told of a node ------------------------------------------------------------------------------------------
+
+  #hovered(node: DrawnNode | null): void {
+    const { live } = this.context;
+    if (!node || !live.flow) return this.#tooltip.hide();
+    const stale = isStale(node, live.flow) ? node.tasks.map((task) => live.flow?.stale.get(task)).find(Boolean) : null;
+    const lines = [
+      node.name,
+      node.isGroup ? counted(node.tasks.length, "task") : "",
+      told(standingOf(node, live.run, live.nowUs)),
+      isStale(node, live.flow) ? `stale${stale ? `: ${stale}` : ""}` : "",
+    ];
+    this.#tooltip.show(lines, node.element.getBoundingClientRect(), this.element.getBoundingClientRect());
+  }
+
+  // -- searching -------------------------------------------------------------------------------------------------------
+
+  search(): number {
+    const query = folded(this.context.memory.query.trim());
+    const { flow } = this.context.live;
+    const all = [...(this.#drawing?.nodes.values() ?? [])];
+    const isMatch = (node: DrawnNode): boolean =>
+      folded(node.name).includes(query) || node.tasks.some((task) => flow?.tasks.get(task)?.folded.includes(query));
+    this.#matches = query ? all.filter(isMatch) : [];
+    this.#at = -1;
+    const found = new Set(this.#matches);
+    for (const node of all) {
+      node.element.classList.toggle("is-match", found.has(node));
+      node.element.classList.toggle("is-dim", query !== "" && !found.has(node));
+    }
+    return this.#matches.length;
+  }
+
+  next(step: number): number {
+    if (!this.#matches.length) return 0;
+    const from = this.#at < 0 && step < 0 ? 0 : this.#at;
+    this.#at = (from + step + this.#matches.length) % this.#matches.length;
+    const node = this.#matches[this.#at];
+    if (node) {
+      this.#drawing?.svg.querySelector(".is-current")?.classList.remove("is-current");
+      node.element.classList.add("is-current");
+      this.context.memory.focused = node.id;
+      this.#setRoving(node);
+      this.#reveal(node);
+      this.#hovered(node);
+    }
+    return this.#at + 1;
+  }
+
+  dispose(): void {
+    this.#panZoom.dispose();
+    this.#resizes?.disconnect();
+  }
+}
+
+function classOf(node: DrawnNode): string {
+  return node.element.getAttribute("class") ?? "";
+}
+
+/** The kernel's picture, or one of groups where that was asked for. */
+function drawingOf(flow: Flow, context: Context): Drawing | null {
+  const { grouping, opened } = context.memory;
+  if (grouping) return groupedDrawing(flow, grouping, opened);
+  const svg = flow.svg ? safeSvg(flow.svg) : null;
+  if (svg) return new Drawing(svg, subjectsOf(flow));
+  return flow.tasks.size > 0 && flow.tasks.size <= MANY_NODES ? groupedDrawing(flow, null, opened) : null;
+}
+
+function* subjectsOf(flow: Flow): Generator<Subject> {
+  for (const [id, node] of flow.drawn) {
+    const index = node.index ?? UNMAPPED;
+    yield { id, name: flow.nameOf(node.task, index), tasks: [node.task], index, isGroup: false };
+  }
+}
+
+const levels = new WeakMap<Flow, Map<number, number>>();
+
+/** How deep a task lies: 1 for those that wait for nothing. */
+function levelOf(flow: Flow, task: number): number {
+  let known = levels.get(flow);
+  if (!known) {
+    known = depths(flow);
+    levels.set(flow, known);
+  }
+  return known.get(task) ?? 1;
+}
+
+function depths(flow: Flow): Map<number, number> {
+  const found = new Map<number, number>();
+  const waiting = new Map([...flow.tasks.keys()].map((task) => [task, flow.upstream.get(task)?.length ?? 0]));
+  const ready = [...waiting].filter(([, count]) => !count).map(([task]) => task);
+  for (const task of ready) found.set(task, 1);
+  for (let at = 0; at < ready.length; at++) {
+    const task = ready[at] as number;
+    for (const after of flow.downstream.get(task) ?? []) {
+      found.set(after, Math.max(found.get(after) ?? 1, (found.get(task) ?? 1) + 1));
+      const left = (waiting.get(after) ?? 1) - 1;
+      waiting.set(after, left);
+      if (!left) ready.push(after);
+    }
+  }
+  return found;
+}

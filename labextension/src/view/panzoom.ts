@@ -1,0 +1,156 @@
+// Moves and scales a picture in its frame: by wheel with Ctrl, by dragging, by buttons and keys.
+
+import type { Position } from "./context";
+import type { Bounds } from "./shape";
+
+/** Points of a picture as pixels of a page: names are then as large as the text around. */
+export const LARGEST_FIT = 4 / 3;
+const LEAST = 0.05;
+const MOST = 8;
+const EDGE = 24;
+const TALLEST = 520;
+const LOWEST = 120;
+const DRAG = 4;
+
+export class PanZoom {
+  #svg: SVGSVGElement | null = null;
+  #size = { width: 1, height: 1 };
+  #at: Position = { x: 0, y: 0, scale: 1 };
+  #isFitted = true;
+  readonly #observer: ResizeObserver | null;
+  /** A drag has just ended: the click that follows is none. */
+  hasDragged = false;
+
+  constructor(
+    private readonly frame: HTMLElement,
+    private readonly moved: (position: Position | null) => void,
+  ) {
+    frame.addEventListener("wheel", this.#wheel, { passive: false });
+    frame.addEventListener("pointerdown", this.#pointerDown);
+    this.#observer = typeof ResizeObserver === "undefined" ? null : new ResizeObserver(() => this.#resized());
+    this.#observer?.observe(frame);
+  }
+
+  /** Put a picture in. @param position where it stood before; null: fitted. */
+  show(svg: SVGSVGElement, position: Position | null, height: number | null): void {
+    const box = (svg.getAttribute("viewBox") ?? "").split(/[\s,]+/).map(Number);
+    this.#size = { width: box[2] || 1, height: box[3] || 1 };
+    svg.setAttribute("width", String(this.#size.width));
+    svg.setAttribute("height", String(this.#size.height));
+    this.#svg = svg;
+    this.frame.replaceChildren(svg);
+    this.#setHeight(height);
+    if (position) this.#place(position);
+    else this.fit();
+  }
+
+  #setHeight(height: number | null): void {
+    const width = this.frame.clientWidth || this.#size.width;
+    const natural = this.#size.height * Math.min(LARGEST_FIT, width / this.#size.width) + 16;
+    this.frame.style.height = `${Math.round(height ?? Math.min(TALLEST, Math.max(LOWEST, natural)))}px`;
+  }
+
+  /** All of it, as large as it can be shown; not larger than the text around. */
+  fit(): void {
+    const { width, height } = this.#frameSize;
+    const scale = Math.max(LEAST, Math.min(LARGEST_FIT, width / this.#size.width, height / this.#size.height));
+    this.#isFitted = true;
+    this.#at = {
+      scale,
+      x: (width - this.#size.width * scale) / 2,
+      y: Math.max(0, (height - this.#size.height * scale) / 2),
+    };
+    this.#apply();
+    this.moved(null);
+  }
+
+  get #frameSize(): { width: number; height: number } {
+    return { width: this.frame.clientWidth || this.#size.width, height: this.frame.clientHeight || this.#size.height };
+  }
+
+  #resized(): void {
+    if (!this.frame.clientWidth) return; // hidden
+    if (this.#isFitted) this.fit();
+  }
+
+  /** Scale about a place in the frame, its middle by default. */
+  zoom(factor: number, x = this.#frameSize.width / 2, y = this.#frameSize.height / 2): void {
+    const scale = Math.min(MOST, Math.max(LEAST, this.#at.scale * factor));
+    const real = scale / this.#at.scale;
+    this.#place({ scale, x: x - (x - this.#at.x) * real, y: y - (y - this.#at.y) * real });
+  }
+
+  pan(dx: number, dy: number): void {
+    this.#place({ ...this.#at, x: this.#at.x + dx, y: this.#at.y + dy });
+  }
+
+  /** Move as little as is needed for these bounds, in units of the picture's own coordinates on the screen, to be seen. */
+  reveal(bounds: Bounds): void {
+    const { width, height } = this.#frameSize;
+    const dx = missing(bounds.left, bounds.right, width);
+    const dy = missing(bounds.top, bounds.bottom, height);
+    if (dx || dy) this.pan(dx, dy);
+  }
+
+  #place(position: Position): void {
+    this.#isFitted = false;
+    this.#at = position;
+    this.#apply();
+    this.moved(position);
+  }
+
+  #apply(): void {
+    if (!this.#svg) return;
+    const { x, y, scale } = this.#at;
+    this.#svg.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px) scale(${scale.toFixed(4)})`;
+  }
+
+  readonly #wheel = (event: WheelEvent): void => {
+    if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
+    event.preventDefault();
+    const box = this.frame.getBoundingClientRect();
+    const step = event.deltaMode === 1 ? event.deltaY * 16 : event.deltaY;
+    this.zoom(Math.exp(-step / 300), event.clientX - box.left, event.clientY - box.top);
+  };
+
+  readonly #pointerDown = (event: PointerEvent): void => {
+    if (event.button !== 0 || this.#isAtResizer(event)) return;
+    const start = { x: event.clientX, y: event.clientY };
+    let last = start;
+    this.hasDragged = false;
+    const move = (next: PointerEvent): void => {
+      if (!this.hasDragged && Math.hypot(next.clientX - start.x, next.clientY - start.y) < DRAG) return;
+      this.hasDragged = true;
+      this.frame.classList.add("is-dragging");
+      this.pan(next.clientX - last.x, next.clientY - last.y);
+      last = { x: next.clientX, y: next.clientY };
+    };
+    const up = (): void => {
+      window.removeEventListener("pointermove", move);
+      window.removeEventListener("pointerup", up);
+      window.removeEventListener("pointercancel", up);
+      this.frame.classList.remove("is-dragging");
+    };
+    window.addEventListener("pointermove", move);
+    window.addEventListener("pointerup", up);
+    window.addEventListener("pointercancel", up);
+  };
+
+  /** The corner by which the frame is made taller. */
+  #isAtResizer(event: PointerEvent): boolean {
+    const box = this.frame.getBoundingClientRect();
+    return event.target === this.frame && box.right - event.clientX < 18 && box.bottom - event.clientY < 18;
+  }
+
+  dispose(): void {
+    this.#observer?.disconnect();
+  }
+}
+
+/** By how much to move so that what lies from `low` to `high` is inside 0 to `size`. */
+function missing(low: number, high: number, size: number): number {
+  if (high - low > size - 2 * EDGE) return size / 2 - (low + high) / 2;
+  if (low < EDGE) return EDGE - low;
+  if (high > size - EDGE) return size - EDGE - high;
+  return 0;
+}

@@ -1,0 +1,50 @@
+// Small parts that several places show.
+
+import { STATES } from "../theme/states.generated";
+import type { Display } from "../wire";
+import { h } from "./dom";
+
+/** A state as glyph and word on its colour. */
+export function chip(state: number, extra = ""): HTMLElement {
+  const facts = STATES[state];
+  const word = facts ? `${facts.glyph} ${facts.word}` : "unknown";
+  return h("span", { class: `nbflow-chip ${facts?.className ?? ""}` }, extra ? `${word} ${extra}` : word);
+}
+
+export function button(text: string, press: () => void, properties: Record<string, string> = {}): HTMLButtonElement {
+  return h("button", { type: "button", class: "nbflow-button", ...properties, click: press }, text);
+}
+
+/** Switch a button off in such a way that it can still be reached, and tells why it is off. */
+export function setEnabled(one: HTMLButtonElement, isEnabled: boolean, why: string): void {
+  one.setAttribute("aria-disabled", String(!isEnabled));
+  one.classList.toggle("is-off", !isEnabled);
+  one.title = isEnabled ? (one.dataset.title ?? "") : why;
+}
+
+const BASE64 = /^[A-Za-z0-9+/=\s]*$/;
+
+/** A rich output. Pictures are shown as images, in which no script runs; all else is text. */
+export function display(shown: Display): HTMLElement | null {
+  if (shown.png && BASE64.test(shown.png)) return image(`data:image/png;base64,${shown.png}`);
+  if (shown.svg) return image(`data:image/svg+xml;base64,${base64(shown.svg)}`);
+  const text = shown.text ?? shown.plain;
+  return text ? h("pre", {}, text) : null;
+}
+
+function image(source: string): HTMLElement {
+  return h("img", { src: source, alt: "output of the task", class: "nbflow-image" });
+}
+
+function base64(text: string): string {
+  let bytes = "";
+  for (const byte of new TextEncoder().encode(text)) bytes += String.fromCharCode(byte);
+  return btoa(bytes);
+}
+
+const ANSI = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*[A-Za-z]`, "g");
+
+/** Text without the signs that colour it in a terminal. */
+export function withoutColours(text: string): string {
+  return text.replace(ANSI, "");
+}

@@ -1,0 +1,99 @@
+// Where the run stands, in one line: its state, how far it has come, how long it may still take.
+
+import { present, tally, toldCounts } from "../counts";
+import { progressOf } from "../eta";
+import { isOver } from "../run";
+import { STATES } from "../theme/states.generated";
+import { counted, duration } from "../words";
+import type { Context } from "./context";
+import { h, setAttribute, setText } from "./dom";
+import { chip } from "./parts";
+
+export class StatusBar {
+  readonly element: HTMLElement;
+  /** For screen readers: only what happens to the run as a whole. */
+  readonly announcer = h("div", { class: "nbflow-hidden", "aria-live": "polite", role: "status" });
+  readonly #state = h("span", { class: "nbflow-run-state" });
+  readonly #counts = h("span", { class: "nbflow-run-counts" });
+  readonly #meter = h("div", {
+    class: "nbflow-meter",
+    role: "progressbar",
+    "aria-label": "Tasks that have ended",
+  });
+  readonly #time = h("span", { class: "nbflow-run-time" });
+  readonly #message = h("span", { class: "nbflow-run-message" });
+  #announced = "";
+
+  constructor(private readonly context: Context) {
+    this.element = h(
+      "div",
+      { class: "nbflow-status" },
+      this.#state,
+      this.#counts,
+      this.#meter,
+      this.#time,
+      this.#message,
+    );
+    this.element.append(this.announcer);
+  }
+
+  update(): void {
+    const { live } = this.context;
+    const { run, flow } = live;
+    const stale = flow?.stale.size ? `⟲ ${counted(flow.stale.size, "task")} stale` : "";
+    if (!run || !flow) {
+      this.#state.replaceChildren();
+      setText(this.#counts, flow ? [counted(flow.tasks.size, "task"), stale].filter(Boolean).join(", ") : "");
+      this.#meter.hidden = true;
+      setText(this.#time, "");
+      setText(this.#message, live.reason ?? (flow ? "" : "Waiting for the kernel…"));
+      return;
+    }
+    const counts = tally(run, flow.tasks.keys());
+    this.#state.replaceChildren(chip(run.stopping !== null && !isOver(run.runState) ? run.stopping : run.runState));
+    setText(this.#counts, [toldCounts(counts), stale].filter(Boolean).join(", "));
+    const now = live.nowUs;
+    const progress = progressOf(run, flow.edges, flow.estimate, now, flow.tasks.keys());
+    this.#showMeter(counts, progress.done, progress.total);
+    const elapsed = run.elapsedS(now);
+    const times = [
+      elapsed === null ? "" : duration(elapsed),
+      progress.leftS === null ? "" : progress.leftS < 1 ? "nearly done" : `about ${duration(progress.leftS)} left`,
+    ];
+    setText(this.#time, times.filter(Boolean).join(", "));
+    const stopping = run.stopping !== null && !isOver(run.runState) ? "stopping…" : "";
+    setText(this.#message, live.reason ?? run.message ?? stopping);
+    this.#announce(toldCounts(counts), elapsed);
+  }
+
+  #showMeter(counts: Int32Array, done: number, total: number): void {
+    this.#meter.hidden = total === 0;
+    setAttribute(this.#meter, "aria-valuemin", "0");
+    setAttribute(this.#meter, "aria-valuemax", String(total));
+    setAttribute(this.#meter, "aria-valuenow", String(done));
+    setAttribute(this.#meter, "aria-valuetext", `${done} of ${total}`);
+    this.#meter.title = toldCounts(counts);
+    const parts = present(counts)
+      .reverse()
+      .map((state) =>
+        h("i", {
+          class: `nbflow-chip ${STATES[state]?.className ?? ""}`,
+          style: `flex-grow:${counts[state] ?? 0}`,
+        }),
+      );
+    this.#meter.replaceChildren(...parts);
+  }
+
+  #announce(counts: string, elapsed: number | null): void {
+    const { run, flow } = this.context.live;
+    if (!run) return;
+    const key = `${run.facts.id} ${run.runState} ${run.stopping}`;
+    if (key === this.#announced) return;
+    const isFirst = this.#announced === "";
+    this.#announced = key;
+    if (isFirst && isOver(run.runState)) return; // it was over when we came
+    const word = STATES[run.runState]?.word ?? "";
+    const ended = isOver(run.runState) ? `: ${counts}${elapsed === null ? "" : `, in ${duration(elapsed)}`}` : "";
+    setText(this.announcer, `${flow?.name ?? "Run"} ${run.stopping !== null && !ended ? "is stopping" : word}${ended}`);
+  }
+}

@@ -1,0 +1,157 @@
+// When what ran: a bar for each task run that has begun, and the chain of tasks that the run had to wait for.
+
+import { gravest, toldCounts } from "../counts";
+import { UNMAPPED } from "../run";
+import { STATES } from "../theme/states.generated";
+import { type Bar, criticalTasks, timelineOf } from "../timeline";
+import { counted, duration, folded } from "../words";
+import type { Context, Pane } from "./context";
+import { h, setAttribute, setText } from "./dom";
+import { Windowed } from "./windowed";
+
+const ROW = 24;
+const TICKS = 6;
+
+interface BarRow {
+  readonly key: string;
+  readonly bar: Bar;
+  readonly name: string;
+  readonly state: number;
+  readonly isCritical: boolean;
+  readonly told: string;
+}
+
+export class TimelinePane implements Pane {
+  readonly element: HTMLElement;
+  readonly #note = h("p", { class: "nbflow-note" });
+  readonly #axis = h("div", { class: "nbflow-axis", "aria-hidden": "true" });
+  readonly #list = h("div", { class: "nbflow-bars", role: "list" });
+  readonly #frame: HTMLElement;
+  readonly #rows: Windowed<BarRow, HTMLElement>;
+  #shown: BarRow[] = [];
+  #at = -1;
+  #lengthS = 1;
+
+  constructor(private readonly context: Context) {
+    this.#frame = h("div", { class: "nbflow-scroll", tabindex: "-1" }, this.#list);
+    this.#rows = new Windowed(this.#frame, this.#list, ROW, () => this.#make(), this.#fill, "div");
+    this.element = h("div", { class: "nbflow-timeline" }, this.#note, this.#axis, this.#frame);
+  }
+
+  rebuild(): void {
+    this.update(null);
+  }
+
+  update(_taskRuns: ReadonlySet<number> | null): void {
+    const { live, memory } = this.context;
+    const { run, flow } = live;
+    if (!run || !flow) {
+      this.#shown = [];
+      this.#rows.show([]);
+      return this.#tell("Nothing has run yet.");
+    }
+    const now = live.nowUs;
+    const path = criticalTasks(run, flow.edges, now);
+    const critical = new Set(path);
+    const { bars, lengthS } = timelineOf(run, now);
+    this.#lengthS = Math.max(lengthS, 0.001);
+    const query = folded(memory.query.trim());
+    const rows = bars.map((bar): BarRow => {
+      const counts = bar.index === UNMAPPED ? run.childCounts.get(bar.task) : undefined;
+      const state = (counts && gravest(counts)) ?? run.state[bar.number] ?? 0;
+      const name = flow.nameOf(bar.task, bar.index);
+      const seconds = duration(bar.endS - bar.beginS);
+      const word = counts ? toldCounts(counts) : (STATES[state]?.word ?? "");
+      const isCritical = critical.has(bar.task);
+      const told = [word, seconds, `began at ${duration(bar.beginS)}`, isCritical ? "on the critical path" : ""];
+      return { key: String(bar.number), bar, name, state, isCritical, told: told.filter(Boolean).join(", ") };
+    });
+    this.#shown = query ? rows.filter(({ name }) => folded(name).includes(query)) : rows;
+    this.#rows.show(this.#shown);
+    this.#drawAxis();
+    if (!rows.length) return this.#tell("Nothing has run yet.");
+    const names = path.map((task) => flow.nameOf(task));
+    const chain = names.length > 8 ? [...names.slice(0, 4), "…", ...names.slice(-3)] : names;
+    const chainS = path.reduce((sum, task) => sum + secondsOf(bars, task), 0);
+    this.#tell(`◆ Critical path, ${counted(path.length, "task")}, ${duration(chainS)}: ${chain.join(" → ")}`);
+  }
+
+  tick(): void {
+    if (this.context.live.isRunning) this.update(null);
+  }
+
+  #tell(text: string): void {
+    setText(this.#note, text);
+  }
+
+  #drawAxis(): void {
+    const step = niceStep(this.#lengthS / TICKS);
+    const ticks: HTMLElement[] = [];
+    for (let at = 0; at <= this.#lengthS; at += step)
+      ticks.push(h("span", { style: `left:${((at / this.#lengthS) * 100).toFixed(2)}%` }, at ? duration(at) : "0"));
+    this.#axis.replaceChildren(h("div", { class: "nbflow-track" }, ...ticks));
+  }
+
+  #make(): HTMLElement {
+    const bar = h("span", { class: "nbflow-span" });
+    const name = h("span", { class: "nbflow-row-name" });
+    const track = h("span", { class: "nbflow-track" }, bar);
+    const one = h("button", { type: "button", class: "nbflow-row" }, name, track);
+    return h("div", { role: "listitem" }, one);
+  }
+
+  readonly #fill = (element: HTMLElement, row: BarRow): void => {
+    const one = element.firstElementChild as HTMLButtonElement;
+    const [name, track] = one.children as unknown as [HTMLElement, HTMLElement];
+    const bar = track.firstElementChild as HTMLElement;
+    setText(name, `${row.isCritical ? "◆ " : ""}${row.name}`);
+    const left = (row.bar.beginS / this.#lengthS) * 100;
+    const width = ((row.bar.endS - row.bar.beginS) / this.#lengthS) * 100;
+    bar.style.left = `${Math.min(99.6, left).toFixed(2)}%`;
+    bar.style.width = `${Math.max(0.4, Math.min(width, 100 - left)).toFixed(2)}%`;
+    const facts = STATES[row.state];
+    const word = `${facts?.glyph ?? ""} ${duration(row.bar.endS - row.bar.beginS)}`;
+    setText(bar, word);
+    const isLate = left + width > 80; // then the text stands before the bar's end, or it would be cut off
+    setAttribute(
+      bar,
+      "class",
+      `nbflow-span nbflow-chip ${facts?.className ?? ""}${row.isCritical ? " is-critical" : ""}`,
+    );
+    bar.classList.toggle("is-late", isLate);
+    setAttribute(one, "aria-label", `${row.name}, ${row.told}`);
+    setAttribute(one, "title", `${row.name}: ${row.told}`);
+    const { chosen } = this.context.memory;
+    one.classList.toggle("is-chosen", chosen?.task === row.bar.task && chosen.index === row.bar.index);
+    one.onclick = () => this.context.choose({ task: row.bar.task, index: row.bar.index });
+  };
+
+  search(): number {
+    this.#at = -1;
+    this.update(null);
+    return this.context.memory.query.trim() ? this.#shown.length : 0;
+  }
+
+  next(step: number): number {
+    if (!this.#shown.length) return 0;
+    this.#at = (this.#at + step + this.#shown.length) % this.#shown.length;
+    this.#rows.reveal(this.#at);
+    return this.#at + 1;
+  }
+
+  dispose(): void {
+    // nothing outlives the element
+  }
+}
+
+function secondsOf(bars: readonly Bar[], task: number): number {
+  const own = bars.filter((bar) => bar.task === task);
+  if (!own.length) return 0;
+  return Math.max(...own.map(({ endS }) => endS)) - Math.min(...own.map(({ beginS }) => beginS));
+}
+
+/** 1, 2 or 5 times a power of ten. */
+function niceStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(least, 1e-3)));
+  return [1, 2, 5, 10].map((times) => times * power).find((step) => step >= least) ?? 10 * power;
+}
