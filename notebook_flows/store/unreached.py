@@ -112,6 +112,8 @@ def with_unreached(
 
 def _lacks(latest: Mapping[tuple[int, int], TaskRunRow], end: RunEnd) -> bool:
     """Whether a task run may have ended with the run, without an event of its own."""
+    if end.seq == 1:  # it died before its first event was kept: its graph is not known
+        return False
     if len({node for node, _ in latest}) < end.task_count:
         return True
     if not all(IS_FINAL[row.state] for row in latest.values()):

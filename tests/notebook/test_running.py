@@ -436,8 +436,10 @@ def test_nothing_of_ours_is_left_behind(write: Any, tmp_path: Path, monkeypatch:
     real = kernel._socket_folder
     monkeypatch.setattr(kernel, "_socket_folder", lambda: folders.append(real()) or folders[-1])
 
+    before = set(psutil.Process().children(recursive=True))
+
     run_notebook(write("1 / 0"), history=False)
 
     assert [folder.exists() for folder in folders] == [False]
-    commands = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
+    commands = [" ".join(child.cmdline()) for child in {*psutil.Process().children(recursive=True)} - before]
     assert not [command for command in commands if "ipykernel" in command]

@@ -309,13 +309,15 @@ def one():
     def late():
         go.wait(30)
         print("late thread")
-    threading.Thread(target=late).start()
-    global child
+    global child, thread
+    thread = threading.Thread(target=late)
+    thread.start()
     child = subprocess.Popen("read line; echo late child", shell=True, stdin=subprocess.PIPE)
     print("in time")
 as_tasks(one=one)
 print("the task has ended")
 go.set()
+thread.join()
 child.communicate(b"\\n")
 """
 
