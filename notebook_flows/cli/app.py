@@ -17,6 +17,7 @@ _COMMANDS = {
     "params": "List the parameters of a notebook or a flow.",
     "runs": "List the runs in the history, newest first.",
     "logs": "Print what a run, or one task of it, has logged.",
+    "artifacts": "List, print or save what the tasks of a run have attached.",
     "resume": "Go on with a run that failed, crashed or was cancelled.",
     "cancel": "Stop a run that another process is running.",
     "store": "Look at the history itself: info, upgrade, check, prune, export.",
