@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows.cli.history import SHORT_ID, counts_of, durations_of, folded, seconds_of
 from notebook_flows.core.lifecycle import facts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from notebook_flows.cli.history import AnyLog
     from notebook_flows.store.rows import RunRow
@@ -19,8 +19,20 @@ MOST_LINES = 200
 INDENT = "   "
 
 
+class Inside(NamedTuple):
+    """A run that a task has begun.
+
+    Attributes:
+        where: the tasks around it, from the outermost one on.
+        row: of the run.
+    """
+
+    where: Sequence[str]
+    row: RunRow
+
+
 def told_children(log: AnyLog, row: RunRow, names: Sequence[str], *, width: int) -> str:
-    """What ran inside of a run's tasks; empty if nothing did.
+    """What ran inside of a run's tasks, and inside of theirs, however deep; empty if nothing did.
 
     Args:
         log: the history.
@@ -30,19 +42,38 @@ def told_children(log: AnyLog, row: RunRow, names: Sequence[str], *, width: int)
     """
     from notebook_flows.views.text import printable
 
-    children = _by_place(log.runs(parent=row.run_id, limit=None))
-    if not children:
-        return ""
-    in_full = sum(child.task_count + 2 for child in children) <= MOST_LINES
+    found = list(_inside(log, row, names))
+    in_full = sum(one.row.task_count + 2 for one in found) <= MOST_LINES
     parts = []
-    for child in children:
-        node, index = _place_of(child)
-        name = names[node] if 0 <= node < len(names) else child.flow
-        name += f"[{index}]" if index >= 0 else ""
-        head = f"Inside {printable(name)}: {_told(child)}"
+    for where, child in found:
+        head = f"Inside {printable(' > '.join(where))}: {_told(child)}"
         body = _tree(log, child, width) if in_full else ""
         parts.append(f"{head}\n{body}" if body else head)
     return ("\n\n" if in_full else "\n").join(parts)
+
+
+def _inside(log: AnyLog, row: RunRow, names: Sequence[str]) -> Iterator[Inside]:
+    """The runs inside of a run, each followed by those inside of it."""
+    waiting = [Inside([_task_of(child, names)], child) for child in _begun_by(log, row)][::-1]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        deeper = _begun_by(log, one.row)
+        if deeper:
+            known = folded(log, one.row.run_id).plan.names
+            waiting += [Inside([*one.where, _task_of(child, known)], child) for child in deeper][::-1]
+
+
+def _begun_by(log: AnyLog, row: RunRow) -> list[RunRow]:
+    """The runs that a run's tasks have begun, in the order of these tasks, and then of time."""
+    return sorted(log.runs(parent=row.run_id, limit=None), key=lambda child: (*_place_of(child), child.created_us))
+
+
+def _task_of(child: RunRow, names: Sequence[str]) -> str:
+    """The name of the task that has begun a run."""
+    node, index = _place_of(child)
+    name = names[node] if 0 <= node < len(names) else child.flow
+    return f"{name}[{index}]" if index >= 0 else name
 
 
 def with_cells(
@@ -50,8 +81,9 @@ def with_cells(
 ) -> tuple[Mapping[str, Any], Standings]:
     """A run's graph and standings with the tasks of the runs inside of it: each run's below the task that began it.
 
-    Of a task that was tried several times the last try counts. Runs inside of mapped tasks are left out, and so is
-    everything where it would be more than a picture can show.
+    Of a task that was tried several times the last try counts. A run of which nobody knows the task, such as that of a
+    flow that a cell runs, stands by itself. Runs inside of mapped tasks are left out, and so is everything where it would
+    be more than a picture can show.
     """
     from notebook_flows.core.events import UNMAPPED
     from notebook_flows.views.diagram import MANY_NODES
@@ -60,21 +92,29 @@ def with_cells(
     names, edges = list(graph["names"]), graph["edges"]
     starts, ends = list(edges["from"]), list(edges["to"])
     known = dict(standings)
-    last = {_place_of(child)[0]: child for child in _by_place(log.runs(parent=row.run_id, limit=None))}
-    for node, child in last.items():
-        if not 0 <= node < len(graph["names"]) or _place_of(child)[1] != UNMAPPED:
-            continue
-        run = folded(log, child.run_id)
-        first, size = len(names), len(run.plan.names)
-        if first + size > MANY_NODES:
-            return graph, standings
-        names += run.plan.names
-        for number, into in enumerate(run.plan.graph.inputs):
-            above = [first + one.upstream for one in into] or [node]
-            starts += above
-            ends += [first + number] * len(above)
-        inside = standings_of_run(run)
-        known |= {(first + number, UNMAPPED): inside.get((number, UNMAPPED), Standing(None)) for number in range(size)}
+    waiting = [(row, 0, len(names))]
+    while waiting:
+        around, offset, count = waiting.pop()
+        begun = _begun_by(log, around)
+        last = {
+            _place_of(child) if _place_of(child)[0] >= 0 else (-number, UNMAPPED): child
+            for number, child in enumerate(begun, 1)
+        }
+        for (node, index), child in last.items():
+            if node >= count or index != UNMAPPED:
+                continue
+            run = folded(log, child.run_id)
+            first, size = len(names), len(run.plan.names)
+            if first + size > MANY_NODES:
+                return graph, standings
+            names += run.plan.names
+            for number, into in enumerate(run.plan.graph.inputs):
+                above = [first + one.upstream for one in into] or ([offset + node] if node >= 0 else [])
+                starts += above
+                ends += [first + number] * len(above)
+            inside = standings_of_run(run)
+            known |= {(first + one, UNMAPPED): inside.get((one, UNMAPPED), Standing(None)) for one in range(size)}
+            waiting.append((child, first, size))
     more = len(starts) - len(edges["from"])
     columns = {**edges, "from": starts, "to": ends, "keys": [*edges["keys"], *[None] * more]}
     return {**graph, "names": names, "slugs": names, "edges": columns}, known
@@ -84,11 +124,6 @@ def _place_of(row: RunRow) -> tuple[int, int]:
     """The task that has begun a run, and which of its children; -1 where nobody knows."""
     place = row.environment.get("parent_task") or {}
     return int(place.get("node", -1)), int(place.get("index", -1))
-
-
-def _by_place(rows: Sequence[RunRow]) -> list[RunRow]:
-    """In the order of the tasks that have begun them, and then of time."""
-    return sorted(rows, key=lambda row: (*_place_of(row), row.created_us))
 
 
 def _told(row: RunRow) -> str:

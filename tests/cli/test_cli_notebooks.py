@@ -117,6 +117,43 @@ def test_a_run_shows_what_ran_inside_of_it(nf: Command, start: Start, write_note
     ]
 
 
+OUTER = """
+from notebook_flows import Flow, notebook_task
+
+with Flow("outer") as flow:
+    notebook_task("middle.ipynb")()
+"""
+RUNS_ANOTHER = """
+from notebook_flows import Flow, notebook_task
+
+with Flow("inner") as flow:
+    notebook_task("deepest.ipynb")()
+assert flow.run().is_successful()
+"""
+
+
+def test_notebooks_of_notebooks_are_shown_to_the_innermost_cell(
+    nf: Command, start: Start, write_notebook: WriteNotebook
+) -> None:
+    write_notebook("deepest.ipynb", "# Cell of the deepest\n1")
+    path = write_notebook("middle.ipynb", RUNS_ANOTHER)
+    path.with_name("outer.py").write_text(OUTER)
+
+    code, said = start("run", path.with_name("outer.py")).end()
+
+    assert code == 0, said
+    shown = nf("show", "latest").stdout
+    assert re.findall("Inside ([^:]+): run", shown) == [
+        "middle",
+        "middle > inner",
+        "middle > inner > deepest",
+    ]
+    assert "✓ 1 Cell of the deepest" in shown
+    drawn = nf("show", "latest", "-f", "dot").stdout
+    assert re.findall(r'"node-(\d+)" -> "node-(\d+)"', drawn) == [("0", "1"), ("2", "3")]
+    assert "Cell of the deepest" in drawn
+
+
 def test_a_notebook_that_fails_is_run_again_as_a_whole(start: Start, write_notebook: WriteNotebook) -> None:
     source = "with open('tries', 'a') as file: file.write('x')\nassert len(open('tries').read()) > 1, 'too few'"
     path = write_notebook("flaky.ipynb", source)
