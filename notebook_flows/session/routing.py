@@ -12,11 +12,12 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.session.children import children_routed
-from notebook_flows.session.displaying import displays_routed
+from notebook_flows.session.displaying import displays_routed, is_publisher_routed, publisher_routed
 from notebook_flows.session.figures import figures_routed
+from notebook_flows.session.questions import questions_refused
 from notebook_flows.session.redirects import redirects_routed
 from notebook_flows.session.routes import begin_anew, current_sink, diverted, routed, running
-from notebook_flows.session.streams import streams_routed
+from notebook_flows.session.streams import are_streams_routed, streams_routed
 from notebook_flows.session.threads import threads_routed
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _takers: list[tuple[Callable[[str, str], None]]] = []
 
 def install(shell: Any, *, catches_descriptors: bool | None = None) -> None:
     """From now on printing, displaying and logging ask the context variable; without a sink all is as before.
+
+    Each run says so anew: a cell below `%%capture` has streams and a publisher of its own.
 
     Args:
         shell: IPython's; None: only streams, threads and children.
@@ -53,11 +56,17 @@ def install(shell: Any, *, catches_descriptors: bool | None = None) -> None:
             stack.enter_context(threads_routed())
             stack.enter_context(children_routed())
             stack.enter_context(redirects_routed())
+            stack.enter_context(questions_refused())
             stack.enter_context(figures_routed())
             stack.callback(running().tell_unattributed, None)
             stack.callback(running().catch_descriptors, catches=False)
             running().catch_descriptors(catches=watches if catches_descriptors is None else catches_descriptors)
             _installed = (shell, stack)
+        stack = _installed[1]
+        if not are_streams_routed():
+            stack.enter_context(streams_routed())
+        if shell is not None and not is_publisher_routed(shell):
+            stack.enter_context(publisher_routed(shell))
 
 
 @contextmanager

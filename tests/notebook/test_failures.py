@@ -91,6 +91,13 @@ def test_a_question_to_nobody_is_a_failure_with_a_clear_sentence(write: Any, kin
     assert "StdinNotImplementedError" in str(done.error)
 
 
+def test_a_question_of_a_task_in_a_process_is_one_too(write: Any) -> None:
+    done = run_notebook(write("%%task --executor processes\nname = input('Who are you? ')"))
+
+    assert done.state is S.FAILED
+    assert "StdinNotImplementedError: Nobody can answer" in str(done.error)
+
+
 @KINDS
 @pytest.mark.parametrize("leave", ["sys.exit()", "sys.exit(0)"])
 def test_a_cell_may_end_the_notebook(write: Any, kind: str, leave: str) -> None:
