@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from notebook_flows.analysis.connections import Cell, Connections, Edge, Links, Reason, Unresolved
@@ -75,6 +76,7 @@ class _Wiring:
         self.unresolved: list[Unresolved] = []
         self.unseen: list[tuple[str, str]] = []
         self._names = {cell.key: cell.name for cell in cells}
+        self._place = {key: number for number, key in enumerate(self._names)}
         self._blind: list[str] = []  # cells that may bind any name
         self._writer: dict[int, _Seen] = {}
         self._readers: dict[int, list[_Seen]] = {}
@@ -118,7 +120,7 @@ class _Wiring:
         walk.text_above, walk.own_names = self._texts.get, cell.facts.binds
         walk.own_texts = program.texts if program is not None else {}
         try:
-            walk.run((program or Program()).steps)
+            walk.through(program or Program())
         except (RecursionError, TooIntricateError):
             walk.note_unseen("too intricate to follow")
             self._take_the_worst(cell, walk)
@@ -219,8 +221,7 @@ class _Wiring:
         self.unresolved.append(Unresolved(key=cell.key, name=name, line=line, nearest=nearest, below=below, text=text))
 
     def _below(self, cell: Cell) -> Iterable[Cell]:
-        keys = [other.key for other in self.cells]
-        return self.cells[keys.index(cell.key) + 1 :]
+        return islice(self.cells, self._place[cell.key] + 1, None)
 
     # --- edges
 
@@ -382,7 +383,6 @@ class _Wiring:
         mutates = frozenset(
             name for name in self._mutated(seen) if any(heap.things[n].kind != BUILTIN for n in walk.taken[name])
         )
-        order = {key: number for number, key in enumerate(self._names)}
         return Links(
             key=seen.cell.key,
             inputs=seen.inputs,
@@ -392,9 +392,10 @@ class _Wiring:
             mutates=mutates,
             late=seen.cell.facts.late,
             alone=tuple(why for why, _ in seen.alone),
-            again=tuple(sorted(set(again) - {seen.cell.key}, key=order.__getitem__)),
+            again=tuple(sorted(set(again) - {seen.cell.key}, key=self._place.__getitem__)),
             hidden_state=frozenset(walk.hidden),
             effects=tuple(walk.effects),
+            files=frozenset(walk.files),
             uses_pyplot=walk.uses_pyplot,
             shares=shares,
         )

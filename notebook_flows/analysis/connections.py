@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from notebook_flows.analysis.facts import CellFacts
+    from notebook_flows.analysis.files import FileUse
 
 
 class Reason(StrEnum):
@@ -91,7 +92,7 @@ class Links:
         late: names that functions defined here read when they are called.
         alone: why it has to run alone, in the real namespace; empty if it need not.
         again: the cells that have to run again before this one may, since it changes in place what they made.
-        hidden_state, effects, uses_pyplot: as in the cell's facts, the functions that it calls included.
+        hidden_state, effects, files, uses_pyplot: as in the cell's facts, the functions that it calls included.
         shares: bound name -> names of its inputs whose objects it may share or hold; lost where a task gets copies.
     """
 
@@ -106,6 +107,7 @@ class Links:
     again: tuple[str, ...] = ()
     hidden_state: frozenset[str] = frozenset()
     effects: tuple[str, ...] = ()
+    files: frozenset[FileUse] = frozenset()
     uses_pyplot: bool = False
     shares: Mapping[str, frozenset[str]] = field(default_factory=dict)
 

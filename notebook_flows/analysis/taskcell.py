@@ -58,6 +58,7 @@ class CellOptions:
         cache: whether its values may come from an earlier run; None: as the settings and the cell's effects say.
         needs: names of tasks that it waits for, whatever it reads.
         reads: the names that it reads, in place of those that are found; None: those that are found.
+        files: files that it reads: when one has changed, so has the cell.
         writes: the names that it binds or changes, in place of those that are found.
         pure: it changes no object of other cells.
         executor: one of `EXECUTORS`; None: wherever it can.
@@ -70,6 +71,7 @@ class CellOptions:
     cache: bool | None = None
     needs: frozenset[str] = NO_NAMES
     reads: frozenset[str] | None = None
+    files: frozenset[str] = NO_NAMES
     writes: frozenset[str] | None = None
     pure: bool = False
     executor: str | None = None
@@ -225,7 +227,10 @@ def _some_seconds(text: str) -> float:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(word.strip() for word in text.split(",") if word.strip())
+    words = frozenset(word.strip() for word in text.split(",") if word.strip())
+    if text.strip() and not words:  # nothing but commas; an empty text says: none
+        raise ValueError
+    return words
 
 
 def _names(text: str) -> frozenset[str]:
@@ -233,6 +238,13 @@ def _names(text: str) -> frozenset[str]:
     if not all(name.isidentifier() for name in names):
         raise ValueError
     return names
+
+
+def _names_or_files(text: str) -> frozenset[str]:
+    words = _words(text)
+    if not all(word.isidentifier() or "." in word or "/" in word for word in words):
+        raise ValueError
+    return words
 
 
 def _executor(text: str) -> str:
@@ -251,7 +263,7 @@ _OPTIONS = {
     "--cache": _Option("cache", value=True),
     "--no-cache": _Option("cache", value=False),
     "--needs": _Option("needs", _words, expects="names of tasks with commas between them"),
-    "--reads": _Option("reads", _names, expects="names of variables with commas between them"),
+    "--reads": _Option("reads", _names_or_files, expects="names of variables, or of files, with commas between them"),
     "--writes": _Option("writes", _names, expects="names of variables with commas between them"),
     "--pure": _Option("pure", value=True),
     "--executor": _Option("executor", _executor, expects=f"one of {', '.join(EXECUTORS)}"),
@@ -285,6 +297,11 @@ def _understood(rest: str) -> tuple[str | None, CellOptions]:
         if option.field in given and given[option.field] != value:
             raise TaskCellError(line, f"{key} is said twice, and not the same.")
         given[option.field] = value
+    read = given.pop("reads", None)
+    if read is not None:
+        given["files"] = frozenset(word for word in read if not word.isidentifier())
+        if len(given["files"]) < len(read) or not read:
+            given["reads"] = read - given["files"]
     name = given.pop("name", None)
     names = names if name is None else [*names, name]
     if len(names) > 1:
@@ -304,7 +321,8 @@ def _cut(line: str, rest: str) -> list[str]:
     for word in words:
         if word.startswith("#"):
             break
-        if found and not word.startswith("-") and (found[-1].endswith(",") or word.startswith(",")):
+        goes_on = bool(found) and found[-1] not in _OPTIONS and not word.startswith("-")
+        if goes_on and (found[-1].endswith(",") or word.startswith(",")):
             found[-1] += word
         else:
             found.append(word)

@@ -76,7 +76,7 @@ def _write_outside(walk: Walk, function: FunctionType) -> None:
 
 def _write_path(walk: Walk, path: tuple[str, ...], function: FunctionType, name: str) -> None:
     """What a dotted name leads to: through the user's own modules, as far as they go."""
-    value = function.__globals__.get(path[0], _MISSING)
+    value = walk.globals_of(function).get(path[0], _MISSING)
     if value is _MISSING:
         value = vars(builtins).get(path[0], _MISSING)
         if value is not _MISSING and library_of(getattr(value, "__module__", None)) is not None:

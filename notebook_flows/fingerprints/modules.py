@@ -32,8 +32,16 @@ def write_module(walk: Walk, module: ModuleType) -> None:
     write_import(walk, 0, module.__name__, None)
 
 
-def write_import(walk: Walk, level: int, name: str, package: str | None) -> None:
-    """Write what an import statement would load, without loading it."""
+def write_import(walk: Walk, level: int, name: str, package: str | None, folder: Path | None = None) -> None:
+    """Write what an import statement would load, without loading it.
+
+    Args:
+        walk: into which it is written.
+        level: how many packages up a relative import begins.
+        name: of the module.
+        package: of the module that imports.
+        folder: in which another process, which imports, looks first; what this one has loaded does not count then.
+    """
     if level:
         try:
             name = importlib.util.resolve_name("." * level + name, package)
@@ -44,26 +52,27 @@ def write_import(walk: Walk, level: int, name: str, package: str | None) -> None
     if root in sys.stdlib_module_names:
         walk.text("library", f"python {PYTHON}")
         return
-    library = library_of(name) if root in sys.modules else None
+    file = _file_of(name, folder) if folder is not None else None
+    library = library_of(name) if file is None and root in sys.modules else None
     if library is not None:
         walk.text("library", library)
         return
-    file = _file_of(name)
+    file = file or _file_of(name)
     if file is None:
         walk.put("missing")
     elif is_library_file(str(file)):
         walk.text("library", version_of(root))
     else:
-        _write_file(walk, name, file)
+        _write_file(walk, name, file, folder)
 
 
-def _file_of(name: str) -> Path | None:
-    """The file of a module, found as an import would find it; nothing is loaded."""
+def _file_of(name: str, folder: Path | None = None) -> Path | None:
+    """The file of a module, found as an import would find it, in this folder only if one is given; nothing is loaded."""
     loaded = sys.modules.get(name)
     told = getattr(loaded, "__file__", None)
-    if told:
+    if told and folder is None:
         return Path(told)
-    search: Any = None
+    search: Any = None if folder is None else [str(folder)]
     found = None
     for number in range(len(name.split("."))):
         part = ".".join(name.split(".")[: number + 1])
@@ -74,7 +83,7 @@ def _file_of(name: str) -> Path | None:
     return Path(found) if found and found != "namespace" else None
 
 
-def _write_file(walk: Walk, name: str, file: Path) -> None:
+def _write_file(walk: Walk, name: str, file: Path, folder: Path | None = None) -> None:
     if not walk.first_time(_marker(str(file))):
         return
     if file.suffix != ".py":
@@ -85,14 +94,14 @@ def _write_file(walk: Walk, name: str, file: Path) -> None:
         tree = ast.parse(source, str(file))
     except (OSError, SyntaxError, ValueError) as error:
         raise Unhashable(f"the module {name!r} cannot be read: {error}") from None
-    loaded = sys.modules.get(name)
+    loaded = sys.modules.get(name) if folder is None else None
     if loaded is not None and not _is_text_of(source, file, loaded):
         raise Unhashable(f"the file of module {name!r} was changed since it was loaded; load it anew")
     walk.put("module text", written([tree]))
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     for level, imported in sorted(_imports(tree)):
         walk.text("import", str(level), imported)
-        write_import(walk, level, imported, package)
+        write_import(walk, level, imported, package, folder)
 
 
 def _is_text_of(source: str, file: Path, module: ModuleType) -> bool:

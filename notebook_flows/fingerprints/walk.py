@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.fingerprints.errors import Unhashable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from types import FunctionType
 
 SIZE = 16
 """Bytes of a fingerprint."""
@@ -24,22 +25,32 @@ class Walk:
 
     Args:
         secret_key: with which secrets are hashed; without one they have no fingerprint.
-        hashing: what takes the bytes; a new hash unless given.
         seen: the functions and classes that have been written, by id, with their numbers.
+        within: the containers that are being written, by id.
+        globals_of: where the global names of a function are looked up; in its own globals unless given.
     """
 
     def __init__(
-        self, *, secret_key: bytes | None = None, seen: dict[int, int] | None = None, within: set[int] | None = None
+        self,
+        *,
+        secret_key: bytes | None = None,
+        seen: dict[int, int] | None = None,
+        within: set[int] | None = None,
+        globals_of: Callable[[FunctionType], Mapping[str, Any]] | None = None,
     ) -> None:
         self.hashing = blake2b(digest_size=SIZE)
         self.secret_key = secret_key
         self.seen: dict[int, int] = {} if seen is None else seen
         self.alive: list[Any] = []
         self._open: set[int] = set() if within is None else within
+        self.globals_of = globals_of or _own_globals
+        self._globals_of = globals_of
 
     def apart(self) -> Walk:
         """A walk that begins where this one stands, for a part that is hashed by itself."""
-        return Walk(secret_key=self.secret_key, seen=dict(self.seen), within=set(self._open))
+        return Walk(
+            secret_key=self.secret_key, seen=dict(self.seen), within=set(self._open), globals_of=self._globals_of
+        )
 
     def digest(self) -> str:
         """The fingerprint of what was written."""
@@ -99,6 +110,10 @@ class Walk:
         self.seen[id(thing)] = len(self.seen)
         self.alive.append(thing)  # so that its id stays its own
         return True
+
+
+def _own_globals(function: FunctionType) -> Mapping[str, Any]:
+    return function.__globals__
 
 
 _writers: dict[type, Any] = {}

@@ -12,6 +12,8 @@ from notebook_flows.errors import did_you_mean
 from notebook_flows.magics.errors import SaidPlainly
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from notebook_flows.session.notebookflow import NotebookFlow, Outlook
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.session import Session
@@ -49,9 +51,9 @@ class Here:
         except RuntimeError:
             return None
 
-    def outlook(self) -> Outlook:
-        """How the notebook stands now."""
-        return self.flow.outlook()
+    def outlook(self, parameters: Mapping[str, Any] | None = None) -> Outlook:
+        """How the notebook stands now, if it is given these parameters."""
+        return self.flow.outlook(parameters)
 
     def flows(self) -> dict[str, Flow]:
         """The flows that cells have made, by the names of their variables."""

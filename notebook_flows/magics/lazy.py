@@ -36,8 +36,7 @@ class Settler:
     def install(self) -> None:
         """Begin; done twice, it is done once."""
         shell = self._session.shell
-        if self not in shell.ast_transformers:
-            shell.ast_transformers.append(self)
+        self._session.hooks.transformers.add("ast_transformers", self)
         if self._usual is None:
             self._usual = shell.should_run_async
             shell.should_run_async = self._should_run_async
@@ -46,8 +45,7 @@ class Settler:
     def uninstall(self) -> None:
         """End."""
         shell = self._session.shell
-        if self in shell.ast_transformers:
-            shell.ast_transformers.remove(self)
+        self._session.hooks.transformers.remove("ast_transformers", self)
         if self._usual is not None:
             del shell.should_run_async
             self._usual = None
@@ -78,7 +76,7 @@ class Settler:
         if record is None or record.is_task or only_asks(record.source):
             return ()
         outlook = self._session.flow.outlook()
-        pending = outlook.stale.keys() & outlook.tasks.keys()
+        pending = (outlook.stale.keys() | outlook.remembered.keys()) & outlook.tasks.keys()
         if not pending or record.key not in outlook.connections.cells:
             return ()
         return outlook.connections.needed_before(record.key, pending)

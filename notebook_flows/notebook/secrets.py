@@ -59,6 +59,12 @@ def give(text: str) -> None:
     _given.update(json.loads(text))
 
 
+def values_given() -> tuple[str, ...]:
+    """The values of the secrets that this kernel was given, as far as they are texts; none of them may be written."""
+    by_hand = [value for name, value in os.environ.items() if name.startswith(VARIABLE)]
+    return tuple(value for value in (*_given.values(), *by_hand) if isinstance(value, str))
+
+
 def is_secret_kind(kind: Kind) -> bool:
     """Whether a parameter is declared as a `Secret`, or as one or None.
 

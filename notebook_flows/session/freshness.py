@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 FAILED = "failed last time"
 """Why a cell is stale that ran last, and not well."""
@@ -88,6 +88,7 @@ class Freshness:
         sources: Mapping[str, str],
         upstream: Mapping[str, Sequence[str]],
         names: Mapping[str, str] | None = None,
+        fresh: Collection[str] = (),
     ) -> dict[str, str]:
         """The stale cells with the reason, in a few words.
 
@@ -95,9 +96,12 @@ class Freshness:
             sources: key -> text, of all n cells in document order.
             upstream: key -> the cells above whose values the cell takes; direct ones, each above it.
             names: key -> what people call the cell; its key where that is missing.
+            fresh: keys of cells that have not run here, and of which an earlier kernel has left what they made.
         """
         found: dict[str, str] = {}
         for key, source in sources.items():
+            if key in fresh:
+                continue
             reason = self._why(key, source, upstream.get(key, ()), found, names or {})
             if reason:
                 found[key] = reason

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import state as api
 from notebook_flows.core.lifecycle import IS_FINAL, S
+from notebook_flows.executors.threads import clock_here
 from notebook_flows.session.cellflow import flow_of_cells
 from notebook_flows.session.celltask import KernelCellTask
 from notebook_flows.session.code import prepare
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from notebook_flows.core.task import Task
     from notebook_flows.engine.call import Outcome
     from notebook_flows.engine.ports import Observer
+    from notebook_flows.session.cellmemory import CellMemory, Remembering
+    from notebook_flows.session.cellresults import Sight
     from notebook_flows.session.livepicture import LivePicture
     from notebook_flows.session.outputs import RecordingSink
     from notebook_flows.session.record import CellRecord
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from notebook_flows.session.values import CellValues
 
 STOPPING_S = 2.0
+_MADE = frozenset({S.SUCCESS, S.CACHED})
 _NOTHING = object()
 
 
@@ -53,6 +57,7 @@ class Order:
         history: False: leave no trace; None: as the settings say.
         strict_shell: a failing ``!command`` fails its cell.
         is_background: the user goes on meanwhile: names that he binds are not overwritten.
+        remembering: what may be taken from earlier runs, and what is kept for later ones; None: nothing.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Order:
     history: bool | None = None
     strict_shell: bool = False
     is_background: bool = False
+    remembering: Remembering | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +153,7 @@ class KernelRun:
         self._executor = LanesExecutor(
             self.main, self._turns, threads=order.workers, processes=order.workers, on_end=self._attempt_ended
         )
+        self._memory = self._memory_of_cells()
         self.picture: LivePicture | None = None
         self._since: dict[str, Any] = {}
         self._state: api.State | None = None
@@ -186,6 +193,7 @@ class KernelRun:
             alone=lambda make: self._turns.alone(record.key, make),
             borrows=borrows,
             strict_shell=self.order.strict_shell,
+            clock=clock_here,
             max_retries=options.retries,
             retry_delay=options.retry_delay_s if options.retries else None,
             timeout=options.timeout_s,
@@ -202,18 +210,23 @@ class KernelRun:
         self._turns.begin(key)
         return self._values.inputs_of(key)
 
-    def _attempt_ended(self, task: Task, outcome: Outcome) -> None:
+    def _attempt_ended(self, task: Task, outcome: Outcome) -> Outcome:
         assert isinstance(task, KernelCellTask)
         key = task.code.key
+        if task.lane is Lane.PROCESSES and key in self._sinks:
+            self._sinks[key].end()  # elsewhere its routing does
         self._turns.end(key)
         self._ended_as[key] = outcome.state if IS_FINAL[outcome.state] else S.CANCELLED
         if outcome.state is S.SUCCESS:
             values = task.values_of(outcome.value)
             self._values.made(key, self._with_parameters(key, values))
-            return
+            return self._kept(key, values, outcome)
         self._executor.end_commands(task)
+        if task.has_main_thread:
+            self.main.interrupt(key)
         if key in self._sinks:
             self._show_why(task, outcome)
+        return outcome
 
     def _show_why(self, task: KernelCellTask, outcome: Outcome) -> None:
         """Below the cell of an attempt that was given up; what its thread still prints is none of the run's."""
@@ -228,6 +241,49 @@ class KernelRun:
             return values
         return replace(values, bound={**values.bound, **self.order.parameters})
 
+    # -- other runs ----------------------------------------------------------------------------------------------------
+
+    def _memory_of_cells(self) -> CellMemory | None:
+        if self.order.remembering is None:
+            return None
+        from notebook_flows.session.cellmemory import CellMemory
+
+        return CellMemory(
+            self.order.remembering,
+            self.order.records,
+            self.order.connections,
+            sight=self._sight,
+            takes=self._take,
+        )
+
+    def _sight(self, key: str) -> Sight:
+        from notebook_flows.session.cellresults import sight_of
+
+        links = self.order.connections.cells[key]
+        return sight_of(
+            self._values.inputs_of(key),
+            self._shell.user_ns,
+            needed=self.order.connections.read_from(key),
+            mutates=links.mutates,
+            codes=tuple(step.code for step in self.tasks[key].code.steps),
+        )
+
+    def _take(self, key: str, values: CellValues, outputs: Sequence[Mapping[str, Any]]) -> None:
+        """What a cell has made is taken from an earlier run, and what it has put out is shown again."""
+        from notebook_flows.session.outputs import show_again
+
+        self._ended_as[key] = S.CACHED
+        self._values.made(key, values)
+        show_again(outputs, self._fresh_sink(self.order.records[key]))
+
+    def _kept(self, key: str, values: CellValues, outcome: Outcome) -> Outcome:
+        """The outcome, with what is kept of the cell for other runs."""
+        if self._memory is None:
+            return outcome
+        sink = self._sinks.get(key)
+        kept = self._memory.kept(key, values, sink.outputs if sink is not None else ())
+        return outcome if kept is None else outcome._replace(details={**(outcome.details or {}), "kept": kept})
+
     # -- run -----------------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
@@ -239,11 +295,19 @@ class KernelRun:
         self._thread.start()
 
     def _lead(self) -> None:
-        from notebook_flows.workspace import run_flow
+        from notebook_flows.engine.clock import SystemClock
+        from notebook_flows.workspace import run_once
 
         try:
-            self._state = run_flow(
-                self.flow, executor=self._executor, history=self.order.history, observers=self._observers
+            self._state = run_once(
+                self.flow,
+                {},
+                SystemClock(),
+                executor=self._executor,
+                history=self.order.history,
+                observers=self._observers,
+                keep_results=False,
+                reuse_by=self._memory.reuse if self._memory is not None else None,
             )
         except BaseException as error:  # raised again, or told, on the main thread
             self._problem = error
@@ -305,7 +369,7 @@ class KernelRun:
         self.was_ended = True
         self.main.close()
         states = {key: self._state_of(key) for key in self.tasks}
-        done = {key: values for key, values in self._values.done.items() if states[key] is S.SUCCESS}
+        done = {key: values for key, values in self._values.done.items() if states[key] in _MADE}
         landed, replaced, left = self._landed(done)
         for task in self.tasks.values():
             task.forget()
@@ -323,6 +387,7 @@ class KernelRun:
             problem=self._problem,
         )
         self._values.forget()
+        self._memory = None
         self._state = self._problem = None  # they hold values, and somebody may yet hold this run
         self._since = {}
         return report
@@ -330,7 +395,9 @@ class KernelRun:
     def _state_of(self, key: str) -> S:
         if self._state is not None:
             return api.event_state_of(self._state.result[self.tasks[key]])
-        return S.SUCCESS if key in self._values.done else self._ended_as.get(key, S.NOT_RUN)
+        if key in self._values.done:
+            return S.CACHED if self._ended_as.get(key) is S.CACHED else S.SUCCESS
+        return self._ended_as.get(key, S.NOT_RUN)
 
     def _landed(
         self, done: Mapping[str, CellValues]

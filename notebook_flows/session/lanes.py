@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from contextvars import copy_context
 from enum import StrEnum
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import perform, perform_async
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from notebook_flows.core.task import Task
     from notebook_flows.engine.call import Call, Outcome, RunFacts
     from notebook_flows.engine.ports import Inbox
+    from notebook_flows.session.celltask import KernelCellTask
     from notebook_flows.session.mainlane import MainLane
-    from notebook_flows.session.minishell import MiniShell
     from notebook_flows.session.turns import Turns
 
 
@@ -43,7 +43,7 @@ MAIN_IS_CLOSED = "The kernel's main thread takes nothing more."
 
 
 class LanesExecutor:
-    """Gives each call to the lane that its task names by an attribute ``lane``; threads without one.
+    """Gives each call, of a `KernelCellTask`, to the lane of its task.
 
     A task that ``is_alone`` borrows the notebook's own namespace: no other cell runs meanwhile.
 
@@ -52,7 +52,8 @@ class LanesExecutor:
         turns: who runs now.
         threads: how many cells may run in threads at once; as `ThreadExecutor` chooses unless given.
         processes: how many worker processes there may be.
-        on_end: called with each attempt's task and outcome before the engine hears of it, in any thread.
+        on_end: called with each attempt's task and outcome before the engine hears of it, in any thread; gives the
+            outcome that the engine is to hear of.
 
     Attributes:
         still_running: names of tasks whose threads could not be stopped at the end.
@@ -69,7 +70,7 @@ class LanesExecutor:
         *,
         threads: int | None = None,
         processes: int | None = None,
-        on_end: Callable[[Task, Outcome], None] = lambda _task, _outcome: None,
+        on_end: Callable[[Task, Outcome], Outcome] = lambda _task, outcome: outcome,
     ) -> None:
         self._main = main
         self._turns = turns
@@ -81,6 +82,7 @@ class LanesExecutor:
         self._on_end = on_end
         self._started: set[Lane] = set()
         self._open = OpenCalls()
+        self._handing = threading.Lock()
         self._ending: set[str] = set()
         self._inbox: _ToldFirst | None = None
         self._facts: RunFacts | None = None
@@ -108,45 +110,61 @@ class LanesExecutor:
         assert self._inbox is not None, "start it first"
         assert self._facts is not None
         self._inbox.tasks[call.ref] = call.task
-        lane = getattr(call.task, "lane", Lane.THREADS)
-        executor = self._lanes.get(lane)
-        if executor is None:
-            self._submit_to_main(call, lane)
-            return
+        lane = cast("KernelCellTask", call.task).lane
+        if lane is Lane.THREADS or (lane is Lane.PROCESSES and self._turns.begins_at_once(_key_of(call))):
+            self._hand_over(call, lane)
+        else:
+            self._submit_in_turn(call, lane)
+
+    def _hand_over(self, call: Call, lane: Lane) -> None:
+        executor = self._lanes[lane]
         if lane not in self._started:
+            assert self._inbox is not None
+            assert self._facts is not None
             self._started.add(lane)
             executor.start(self._inbox, self._facts)
         executor.submit(call)
 
-    def _submit_to_main(self, call: Call, lane: Lane) -> None:
-        """Neither the engine nor the main thread may wait for a turn: a thread does."""
+    def _submit_in_turn(self, call: Call, lane: Lane) -> None:
+        """Neither the engine nor the main thread may wait for a turn, nor who hears the processes: a thread does."""
         self._open.add(call)
         name = f"notebook-flows turn of {call.task.name}"
         threading.Thread(target=self._take_turn, args=(call, lane), name=name, daemon=True).start()
 
     def _take_turn(self, call: Call, lane: Lane) -> None:
         try:
-            if call.task.is_alone:  # type: ignore[attr-defined] # a cell
-                with self._turns.hold(call.task.key):  # type: ignore[attr-defined] # a cell
+            if cast("KernelCellTask", call.task).is_alone:
+                with self._turns.hold(_key_of(call)):
                     self._turns.wait_for(self._post(call, lane))
             else:
-                self._turns.begin(call.task.key)  # type: ignore[attr-defined] # a cell
-                if self._is_open(call):
-                    self._post(call, lane)
-                else:  # given up while it waited
-                    self._turns.end(call.task.key)  # type: ignore[attr-defined] # a cell
+                self._turns.begin(_key_of(call))
+                if lane is Lane.PROCESSES:
+                    is_wanted = self._hand_over_if_wanted(call, lane)
+                else:
+                    is_wanted = self._is_open(call)
+                    if is_wanted:
+                        self._post(call, lane)
+                if not is_wanted:  # given up while it waited
+                    self._turns.end(_key_of(call))
         except RunIsOver as error:
             self._report(call, ended_without(call, S.CANCELLED, str(error)))
+
+    def _hand_over_if_wanted(self, call: Call, lane: Lane) -> bool:
+        with self._handing:  # whoever cancels it, or stops the run, finds it here or there
+            if self._open.pop((call.ref, call.attempt), None) is None:
+                return False
+            self._hand_over(call, lane)
+            return True
 
     def _post(self, call: Call, lane: Lane) -> threading.Event:
         """Have the main thread make it; set when it has ended."""
         ended = threading.Event()
         if lane is Lane.LOOP:
             why = LOOP_IS_TAKEN
-            is_taken = self._main.post_coroutine(lambda: self._follow(call, ended))
+            is_taken = self._main.post_coroutine(lambda: self._follow(call, ended), who=_key_of(call))
         else:
             why = MAIN_IS_CLOSED
-            is_taken = self._main.post(lambda: self._make(call, ended))
+            is_taken = self._main.post(lambda: self._make(call, ended), who=_key_of(call))
         if not is_taken:
             self._report(call, ended_without(call, S.FAILED, why, RuntimeError(why)))
             ended.set()
@@ -161,12 +179,13 @@ class LanesExecutor:
 
     def cancel(self, ref: int, attempt: int) -> bool:
         """End one attempt as CANCELLED."""
-        call = self._open.pop((ref, attempt), None)
+        with self._handing:
+            call = self._open.pop((ref, attempt), None)
         if call is None:
             if self._inbox is not None and ref in self._inbox.tasks:
                 self.end_commands(self._inbox.tasks[ref])
             return any(self._lanes[lane].cancel(ref, attempt) for lane in self._started)
-        self._main.interrupt()
+        self._main.interrupt(_key_of(call))
         assert self._inbox is not None
         self._inbox.put(ended_without(call, S.CANCELLED, "Cancelled."))
         return True
@@ -178,7 +197,9 @@ class LanesExecutor:
                 self.end_commands(task)
         if cancel_running and self._open and self._inbox is not None:
             self._main.interrupt()
-            self._inbox.put_many(stopped(self._open))
+            with self._handing:
+                given_up = stopped(self._open)
+            self._inbox.put_many(given_up)
         self.still_running = tuple(self._stop_lanes(cancel_running=cancel_running))
         until_s = monotonic() + ENDING_S
         while self._ending & set(self.still_running) and monotonic() < until_s:
@@ -203,11 +224,13 @@ class LanesExecutor:
 
     def end_commands(self, task: Task) -> None:
         """End what a cell's present attempt waits for outside of Python, so that its thread can end; does not wait."""
-        mini: MiniShell | None = getattr(task, "mini_shell", None)
+        cell = cast("KernelCellTask", task)
+        cell.give_up()
+        mini = cell.mini_shell
+        if cell.has_main_thread or (mini is not None and mini.runs_commands):
+            self._ending.add(task.name)
         if mini is None:
             return
-        if mini.runs_commands:
-            self._ending.add(task.name)
         threading.Thread(target=mini.stop, name=f"notebook-flows stop of {task.name}", daemon=True).start()
 
     # -- on the main thread --------------------------------------------------------------------------------------------
@@ -241,10 +264,14 @@ class LanesExecutor:
             self._inbox.put(outcome)
 
 
+def _key_of(call: Call) -> str:
+    return cast("KernelCellTask", call.task).key
+
+
 class _ToldFirst:
     """An inbox that lets somebody see each outcome before the engine does; those that were given up never come here."""
 
-    def __init__(self, inbox: Inbox, on_end: Callable[[Task, Outcome], None]) -> None:
+    def __init__(self, inbox: Inbox, on_end: Callable[[Task, Outcome], Outcome]) -> None:
         self.tasks: dict[int, Task] = {}
         self._inbox = inbox
         self._on_end = on_end
@@ -259,10 +286,9 @@ class _ToldFirst:
 
     def _seen(self, outcome: Outcome) -> Outcome:
         try:
-            self._on_end(self.tasks[outcome.ref], outcome)
+            return self._on_end(self.tasks[outcome.ref], outcome)
         except Exception as error:  # values that do not load here: the cell has failed, for nobody can have them
             return outcome._replace(state=S.FAILED, value=error, message=f"Its values cannot be taken: {error}")
-        return outcome
 
     def wake(self) -> None:
         """Wake the engine."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +14,23 @@ from notebook_flows.engine.logs import sink_of
 from notebook_flows.errors import FlowError
 from notebook_flows.notebook.streams import Lines
 from notebook_flows.session import routing
+from notebook_flows.session.cellmemory import Remembering
 from notebook_flows.session.feeding import feeders
 from notebook_flows.session.freshness import Freshness
 from notebook_flows.session.kernelrun import KernelRun, Order
 from notebook_flows.session.livepicture import LivePicture
 from notebook_flows.session.outputs import CellSink, RecordingSink
+from notebook_flows.session.remembered import Recollection, making_of
 from notebook_flows.session.selection import Standing, select
+from notebook_flows.settings import settings_from
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping
 
     from notebook_flows.analysis import Connections
+    from notebook_flows.engine.ports import KnownResult
+    from notebook_flows.fingerprints.made import Making
     from notebook_flows.session.kernelrun import Report
     from notebook_flows.session.outputs import Sink
     from notebook_flows.session.record import CellRecord
@@ -57,12 +62,17 @@ class RunOptions:
         workers: how many at once; None: as the executor chooses.
         history: False: leave no trace.
         strict_shell: a failing ``!command`` fails its cell.
+        cache: True: cells are cached that do not say it themselves, unless they act on the world outside; False: none
+            is, whatever it says; None: those that say it themselves.
+        refreshes_cache: what is cached runs, and is kept anew.
     """
 
     executor: str | None = None
     workers: int | None = None
     history: bool | None = None
     strict_shell: bool = False
+    cache: bool | None = None
+    refreshes_cache: bool = False
 
 
 @dataclass(kw_only=True)
@@ -94,11 +104,15 @@ class Outlook:
         records: key -> cell, in the order of the document.
         connections: of all cells.
         stale: key -> why; of all cells.
+        making: what they are made of.
+        remembered: key -> what an earlier kernel has left of a task that has not run in this one, and is as it was then.
     """
 
     records: Mapping[str, CellRecord]
     connections: Connections
     stale: Mapping[str, str]
+    making: Making
+    remembered: Mapping[str, KnownResult] = field(default_factory=dict)
 
     @property
     def tasks(self) -> dict[str, CellRecord]:
@@ -119,21 +133,53 @@ class NotebookFlow:
         self.outputs: dict[str, RecordingSink] = {}
         self.last: PastRun | None = None
         self.background: Background | None = None
+        self.recollection = Recollection()
         self._kept: dict[Version, Any] = {}
+        self._results: dict[str, str] = {}
+        self._cleared: set[str] = set()
 
     # -- how it stands -------------------------------------------------------------------------------------------------
 
-    def outlook(self) -> Outlook:
-        """All cells that were executed, connected, and which of them are stale."""
-        records = {one.key: one for one in self._session.book.records() if one.times}
+    def outlook(self, parameters: Mapping[str, Any] | None = None) -> Outlook:
+        """All cells that were executed, connected, and which of them are stale.
+
+        If an earlier kernel has left results of tasks that have not run here, all cells of the saved notebook count.
+
+        Args:
+            parameters: name -> value, of those that are given to the run that is to begin.
+        """
+        every = {one.key: one for one in self._session.book.records()}
+        executed = {key: one for key, one in every.items() if one.times}
+        self._take_in_what_had_run(executed)
+        not_run = {key for key, one in every.items() if one.is_task and not self.freshness.knows(key)}
+        given = parameters or {}
+        if not_run:
+            found = self._outlook_of(every, not_run - self._cleared, given)
+            if found.remembered.keys() - executed.keys():
+                return found
+        return self._outlook_of(executed, (not_run - self._cleared) & executed.keys(), given)
+
+    def _outlook_of(
+        self, records: Mapping[str, CellRecord], not_run: set[str], parameters: Mapping[str, Any]
+    ) -> Outlook:
         connections = connect([one.as_cell() for one in records.values()])
-        self._take_in_what_had_run(records)
+        cell = self._session.book.parameters_cell
+        making = making_of(
+            self._session.saved.name,
+            records,
+            connections,
+            parameters_cell=cell.key if cell is not None else None,
+            parameters=parameters,
+            results=self._results,
+        )
+        remembered = self.recollection.find_all(making, connections, not_run)
         stale = self.freshness.why_stale(
             {key: one.source for key, one in records.items()},
             feeders(connections),
             {key: one.name for key, one in records.items()},
+            fresh=remembered.keys(),
         )
-        return Outlook(records=records, connections=connections, stale=stale)
+        return Outlook(records=records, connections=connections, stale=stale, making=making, remembered=remembered)
 
     def _take_in_what_had_run(self, records: Mapping[str, CellRecord]) -> None:
         """Ordinary cells that ran before the extension was loaded, and the one that has loaded it, have run all the same."""
@@ -159,7 +205,10 @@ class NotebookFlow:
                 can_repeat=lambda key: _why_not_again(outlook, key),
                 kept=frozenset(self._kept),
                 bound_by=self._session.bindings.owner,
-                parameters_cell=cell.key if cell is not None and cell.times else None,
+                parameters_cell=cell.key if cell is not None and cell.key in outlook.records else None,
+                remembered={
+                    key: frozenset(one.reference.get("classes", ())) for key, one in outlook.remembered.items()
+                },
             ),
             wish,
         )
@@ -168,6 +217,8 @@ class NotebookFlow:
 
     def ran_by_hand(self, record: CellRecord, *, has_succeeded: bool) -> None:
         """A cell was executed by hand; told after the book has heard of it."""
+        self._results.pop(record.key, None)  # nothing is kept of it
+        self._cleared.discard(record.key)
         self._ran(record, has_succeeded=has_succeeded)
 
     def _ran(self, record: CellRecord, *, has_succeeded: bool, is_news: bool = True) -> None:
@@ -214,6 +265,7 @@ class NotebookFlow:
             history=options.history,
             strict_shell=options.strict_shell,
             is_background=is_background,
+            remembering=self._remembering(outlook, selection, options),
         )
         observers: list[Any] = []
         run = KernelRun(
@@ -232,6 +284,18 @@ class NotebookFlow:
         run.begin()
         return run
 
+    def _remembering(self, outlook: Outlook, selection: Selection, options: RunOptions) -> Remembering:
+        settings = settings_from()
+        return Remembering(
+            making=outlook.making,
+            keeps=settings.keep_results != "off",
+            caches=bool(options.cache),
+            is_off=options.cache is False or settings.cache == "off",
+            is_fresh=options.refreshes_cache or settings.cache == "refresh",
+            fresh=frozenset(self._cleared),
+            recalled={key: outlook.remembered[key] for key in selection.recalled},
+        )
+
     def end(self, run: KernelRun) -> Report:
         """Land what a run has made, and remember how it went; on the main thread."""
         report = run.end()
@@ -242,18 +306,30 @@ class NotebookFlow:
             self._session.bindings.landed(key, landed & values.bound.keys(), landed & values.deleted)
             self._session.hooks.landed(landed)
         for key, sink in self.outputs.items():
+            if key in report.states:
+                sink.leave_log()
             if report.states.get(key) in _GIVEN_UP:
                 sink.mute()
         for key in order.connections.cells:
             if key in order.records and report.states[key] in _HAS_RUN:
-                has_succeeded = report.states[key] is S.SUCCESS
+                has_succeeded = report.states[key] in _WENT_WELL
                 self._ran(order.records[key], has_succeeded=has_succeeded)
+                self._take_result(order.remembering, key, has_succeeded=has_succeeded)
         if run.picture is not None:
             run.picture.finish(report.state)
         self.last = PastRun(run_id=report.run_id, states=report.states)
         if self.background is not None and self.background.run is run:
             self.background = None
         return report
+
+    def _take_result(self, remembering: Remembering | None, key: str, *, has_succeeded: bool) -> None:
+        """What is known of the result that a cell has now."""
+        self._cleared.discard(key)
+        result = remembering.making.result(key) if remembering is not None and has_succeeded else None
+        if result is None:
+            self._results.pop(key, None)
+        else:
+            self._results[key] = result
 
     def _keep(self, connections: Connections, key: str, bound: Mapping[str, Any]) -> None:
         """Hold the versions that a later cell replaces in the namespace, where a cell in between reads them."""
@@ -289,6 +365,8 @@ class NotebookFlow:
         """Make a task, or all, stale, and let go of its values and outputs."""
         for task in [one.key for one in self._session.book.tasks()] if key is None else [key]:
             self.freshness.forget(task)
+            self._results.pop(task, None)
+            self._cleared.add(task)
         for version in [one for one in self._kept if key in {None, one[0]}]:
             del self._kept[version]
         if key is None:
@@ -299,7 +377,8 @@ class NotebookFlow:
 
 
 _GIVEN_UP = frozenset({S.CANCELLED, S.TIMED_OUT})
-_HAS_RUN = frozenset({S.SUCCESS, S.FAILED, S.TIMED_OUT, S.CRASHED, S.CANCELLED})
+_WENT_WELL = frozenset({S.SUCCESS, S.CACHED})
+_HAS_RUN = frozenset({S.SUCCESS, S.CACHED, S.FAILED, S.TIMED_OUT, S.CRASHED, S.CANCELLED})
 
 
 def _why_not_again(outlook: Outlook, key: str) -> str:

@@ -136,6 +136,11 @@ class RecordingSink:
                 self.lines.end()
         self.flush()
 
+    def leave_log(self) -> None:
+        """The run is over: what is printed later is in no log, and nothing of the run is held."""
+        with self._lock:
+            self.lines = None
+
     def _add(self, output: dict[str, Any], kind: str, *, display_id: str | None = None, **more: Any) -> None:
         if self._is_given_up:
             return
@@ -235,6 +240,21 @@ class CellSink(RecordingSink):
 
     def _hold_back(self) -> None:
         self._publisher.wait_if_far_ahead()
+
+
+def show_again(outputs: Sequence[Mapping[str, Any]], sink: RecordingSink) -> None:
+    """Show what an earlier run has put out, and end the sink."""
+    for one in outputs:
+        match one["output_type"]:
+            case "stream":
+                sink.stream(one["name"], one["text"])
+            case "display_data":
+                sink.display(one["data"], one["metadata"], {})
+            case "execute_result":
+                sink.result(one["data"], one["metadata"])
+            case "error":
+                sink.error(one["ename"], one["evalue"], one["traceback"])
+    sink.end()
 
 
 _LIVING: weakref.WeakSet[RecordingSink] = weakref.WeakSet()

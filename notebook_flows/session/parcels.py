@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cloudpickle
 
+from notebook_flows.session.instrumented import as_written
 from notebook_flows.session.latenames import global_names
 
 if TYPE_CHECKING:
@@ -106,8 +107,10 @@ class Packing:
         is_ours: whether these globals are the notebook's, or its task's.
         known: values that are at the other end already, by name.
         known_classes: classes that are at the other end already.
+        named_classes: classes that the other end has under these names of its notebook, by id.
     Attributes:
         read: names that the functions in it read when they run.
+        named: those of the named classes that it holds.
     """
 
     def __init__(
@@ -116,8 +119,11 @@ class Packing:
         *,
         known: Mapping[str, Any] | None = None,
         known_classes: Iterable[type] = (),
+        named_classes: Mapping[int, str] | None = None,
     ) -> None:
         self.is_ours = is_ours
+        self.named_classes = named_classes or {}
+        self.named: set[str] = set()
         self.read: set[str] = set()
         self.number_of = {id(one): number for one in known_classes if (number := _class_number(one)) is not None}
         self._known = {} if known is None else known  # held, so that no id is used twice
@@ -162,12 +168,16 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no 
     def reducer_override(self, thing: Any) -> Any:
         packing, kind = self._packing, type(thing)
         if kind is FunctionType and packing.is_ours(thing.__globals__):
-            packing.read |= global_names(thing.__code__)
-            return _reduced_function(thing)
+            written = as_written(thing)
+            packing.read |= global_names(written.__code__)
+            return _reduced_function(thing, written)
         if kind is CellType:
             return _reduced_cell(thing)
         if packing.number_of and isinstance(thing, type) and id(thing) in packing.number_of:
             return _known_class, (packing.number_of[id(thing)],)
+        if packing.named_classes and isinstance(thing, type) and id(thing) in packing.named_classes:
+            packing.named.add(packing.named_classes[id(thing)])
+            return _named_class, (packing.named_classes[id(thing)],)
         return super().reducer_override(thing)
 
 
@@ -187,7 +197,7 @@ class _Unpickler(pickle.Unpickler):
         return _PLACE.get().known[name]
 
 
-def _reduced_function(function: FunctionType) -> Any:
+def _reduced_function(function: FunctionType, written: FunctionType) -> Any:
     state = {
         "__defaults__": function.__defaults__,
         "__kwdefaults__": function.__kwdefaults__,
@@ -199,7 +209,7 @@ def _reduced_function(function: FunctionType) -> Any:
     }
     if hasattr(function, "__type_params__"):  # since Python 3.12
         state["__type_params__"] = function.__type_params__
-    made = (function.__code__, function.__name__, function.__closure__)
+    made = (written.__code__, function.__name__, written.__closure__)
     return _new_function, made, state, None, None, _set_attributes
 
 
@@ -248,6 +258,13 @@ def sent_classes() -> tuple[type, ...]:
 
 def _known_class(number: str) -> Any:
     return cloudpickle.cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID[number]
+
+
+def _named_class(name: str) -> Any:
+    found = _PLACE.get().names.get(name)
+    if not isinstance(found, type):
+        raise LookupError(f"the notebook has no class {name!r} now")  # noqa: TRY004 - nobody has given a wrong type
+    return found
 
 
 @contextmanager

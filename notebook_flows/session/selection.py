@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from notebook_flows.analysis import Connections
     from notebook_flows.session.runvalues import Version
 
+FROM_BEFORE = "an earlier run has made it"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wish:
@@ -42,10 +44,12 @@ class Selection:
     Attributes:
         reasons: key -> why it runs, in document order.
         again: keys of ordinary cells that run again, so that tasks get values that are true.
+        recalled: keys of tasks whose values are taken from an earlier run.
     """
 
     reasons: Mapping[str, str]
     again: frozenset[str] = frozenset()
+    recalled: frozenset[str] = frozenset()
 
 
 def _no_task(name: str, known: Sequence[str]) -> str:
@@ -80,6 +84,8 @@ class Standing:
         kept: versions that are held beside the namespace.
         bound_by: whose version of a name the namespace holds.
         parameters_cell: its key; None where there is none.
+        remembered: keys of tasks that have not run here, and of which an earlier kernel has left what they made -> the
+            classes of the notebook that these values need.
     """
 
     connections: Connections
@@ -89,6 +95,7 @@ class Standing:
     kept: frozenset[Version]
     bound_by: Callable[[str], str | None]
     parameters_cell: str | None = None
+    remembered: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def select(standing: Standing, wish: Wish) -> Selection:
@@ -107,6 +114,7 @@ class _Selecting:
         self._problems: list[str] = []
         self._reasons: dict[str, str] = {}
         self._again: set[str] = set()
+        self._recalled: set[str] = set()
         self._above = feeders(standing.connections)
 
     def result(self) -> Selection:
@@ -117,7 +125,9 @@ class _Selecting:
             raise SelectionError(self._problems)
         order = self._standing.connections.cells
         return Selection(
-            reasons={key: self._reasons[key] for key in order if key in self._reasons}, again=frozenset(self._again)
+            reasons={key: self._reasons[key] for key in order if key in self._reasons},
+            again=frozenset(self._again),
+            recalled=frozenset(self._recalled),
         )
 
     # -- what was asked for --------------------------------------------------------------------------------------------
@@ -143,6 +153,12 @@ class _Selecting:
         for key in standing.connections.cells:
             if key in tasks and (wish.everything or key in standing.stale):
                 self._reasons[key] = standing.stale.get(key, "all were asked for")
+            elif key in standing.remembered:
+                self._recall(key)
+
+    def _recall(self, key: str) -> None:
+        self._reasons[key] = FROM_BEFORE
+        self._recalled.add(key)
 
     def _keys(self, names: Iterable[str]) -> list[str]:
         tasks = self._standing.connections.tasks
@@ -184,7 +200,9 @@ class _Selecting:
         }
         tasks = standing.connections.tasks
         for key in fed_by(self._above, first):
-            if key in tasks:
+            if key in standing.remembered:
+                self._recall(key)
+            elif key in tasks:
                 self._reasons[key] = "a parameter was given"
 
     # -- what they need ------------------------------------------------------------------------------------------------
@@ -204,9 +222,13 @@ class _Selecting:
         here = self._reasons.keys()
         if key in self._again and key == standing.parameters_cell:
             return {}
+        if key in self._recalled:
+            return self._classes_of(key)
         needed: dict[str, str] = {}
         for other in self._above.get(key, ()):
-            if other in standing.connections.tasks:
+            if other in standing.remembered:
+                needed[other] = FROM_BEFORE
+            elif other in standing.connections.tasks:
                 if other in standing.stale and not self._wish.only:
                     needed[other] = standing.stale[other]
             elif self._is_reached(other):
@@ -214,6 +236,16 @@ class _Selecting:
         for other in self._missing(key, here):
             needed.setdefault(other, "its values were replaced since")
         return needed
+
+    def _classes_of(self, key: str) -> dict[str, str]:
+        """The ordinary cells that define the classes without which the values of an earlier run cannot be read."""
+        standing = self._standing
+        missing = {name for name in standing.remembered[key] if standing.bound_by(name) is None}
+        return {
+            other: "defines a class of theirs"
+            for other, links in standing.connections.cells.items()
+            if other not in standing.connections.tasks and missing & links.outputs
+        }
 
     def _is_reached(self, key: str) -> bool:
         """Whether values that this run makes anew go through an ordinary cell."""
@@ -246,6 +278,9 @@ class _Selecting:
                 self._reasons[key] = reason  # told once
                 return
             self._again.add(key)
+        elif key in standing.remembered:
+            self._recall(key)
+            return
         elif self._wish.only:
             self._problems.append(
                 f"{standing.names[wanted_by]!r} takes values from {standing.names[key]!r}, which are not there "

@@ -1,0 +1,119 @@
+"""What a cell of a notebook says, and what flows into it: the parts of the key of its result."""
+
+from __future__ import annotations
+
+import ast
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.analysis.source import parsed
+from notebook_flows.fingerprints.errors import Unhashable
+from notebook_flows.fingerprints.libraries import PYTHON
+from notebook_flows.fingerprints.modules import write_import
+from notebook_flows.fingerprints.sources import written
+from notebook_flows.fingerprints.walk import SIZE, Walk, named
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from types import FunctionType
+
+PIECE = 1 << 20
+
+
+@lru_cache(maxsize=4096)
+def text_print(source: str) -> str:
+    r"""The fingerprint of a cell's text: comments, layout and the task line do not count.
+
+    >>> text_print("%%task load\nx = 1  # one") == text_print("x=1")
+    True
+    """
+    found = parsed(source)
+    if found is None:  # no Python: then all of it counts
+        return _digest("text", source)
+    body: Any = found.tree.body
+    is_quiet = source.rstrip().endswith(";")  # then its last value is not shown
+    return _digest("cell", written([[*body], str(is_quiet)]))
+
+
+def imports_of(source: str) -> tuple[str, ...]:
+    """The modules that a cell imports anywhere in it; relative imports aside, which a cell cannot make."""
+    found = parsed(source)
+    if found is None:
+        return ()
+    names: set[str] = set()
+    for node in ast.walk(found.tree):
+        if isinstance(node, ast.Import):
+            names.update(one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+    return tuple(sorted(names))
+
+
+def import_print(module: str, folder: Path | None = None) -> str:
+    """The fingerprint of what ``import module`` gives: a library's version, or the text of your own file.
+
+    Args:
+        module: dotted.
+        folder: in which modules are looked for first, where this is not the process that imports.
+
+    Raises:
+        Unhashable: a file of it cannot be read, or was changed since it was loaded.
+    """
+    walk = Walk()
+    write_import(walk, 0, module, None, folder)
+    return walk.digest()
+
+
+def file_print(path: str, folder: Path) -> str:
+    """The fingerprint of what is in a file, or of the names in a directory.
+
+    Args:
+        path: as the cell says it.
+        folder: the working directory of the cell.
+    """
+    place = folder / Path(path).expanduser()
+    try:
+        if place.is_dir():
+            facts = [f"{one.name} {one.stat().st_size} {one.stat().st_mtime_ns}" for one in sorted(place.iterdir())]
+            return _digest("directory", "\n".join(facts))
+        hashing = blake2b(digest_size=SIZE)
+        with place.open("rb") as file:
+            while piece := file.read(PIECE):
+                hashing.update(piece)
+    except OSError as error:
+        return _digest("no file", type(error).__name__)
+    return hashing.hexdigest()
+
+
+def value_print(
+    value: Any, *, secret_key: bytes | None, globals_of: Callable[[FunctionType], Mapping[str, Any]] | None = None
+) -> str:
+    """The fingerprint of a value, where the functions in it see the names that a task sees.
+
+    Raises:
+        Unhashable: it has none; says why.
+    """
+    walk = Walk(secret_key=secret_key, globals_of=globals_of)
+    try:
+        walk.value(value)
+    except RecursionError:
+        raise Unhashable(f"{named(value)} is nested too deeply") from None
+    return walk.digest()
+
+
+def key_of_cell(text: str, parts: Iterable[Sequence[str]]) -> str:
+    """The key of a cell's result.
+
+    Args:
+        text: `text_print` of it.
+        parts: what flows into it, each as some words: ``("name", "rows", its fingerprint)``; their order does not count.
+    """
+    told = "".join(f"{len(word)},{word}" for part in sorted(map(tuple, parts)) for word in (*part, ";"))
+    return _digest(f"cell 1 python {PYTHON}", f"{text}{told}")
+
+
+def _digest(kind: str, content: str | bytes) -> str:
+    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    return blake2b(f"{kind}\n".encode() + data, digest_size=SIZE).hexdigest()

@@ -1,0 +1,72 @@
+"""The key of a task cell's result: what the cell says, and what has flowed into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from notebook_flows.fingerprints.cells import (
+    file_print,
+    import_print,
+    imports_of,
+    key_of_cell,
+    text_print,
+    value_print,
+)
+from notebook_flows.fingerprints.errors import Unhashable
+from notebook_flows.fingerprints.made import files_of, is_on_this_machine
+from notebook_flows.fingerprints.outside import outside_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from notebook_flows.analysis.connections import Links
+    from notebook_flows.session.cellresults import Sight
+    from notebook_flows.session.record import CellRecord
+
+
+def content_key(record: CellRecord, links: Links, sight: Sight, secret_key: bytes) -> str:
+    """The key of what a cell is about to make.
+
+    Raises:
+        Unhashable: a value that it reads has no fingerprint; says which and why.
+    """
+    return key_of_cell(text_print(record.source), _parts(record, links, sight, secret_key))
+
+
+def _parts(record: CellRecord, links: Links, sight: Sight, secret_key: bytes) -> Iterator[Sequence[str]]:
+    facts = record.facts
+    for name in sorted(facts.reads | facts.late | facts.builtins | links.inputs.keys() | links.mutates):
+        if name not in sight.names:
+            continue
+        try:
+            told = value_print(sight.names[name], secret_key=secret_key, globals_of=sight.globals_of)
+        except Unhashable as error:
+            raise error.inside(f"{name!r}, which it reads") from None
+        yield "name", name, told
+    for module in imports_of(record.source):
+        yield "import", module, import_print(module)
+    for path in files_of(links.files, record.options.files):
+        yield "file", path, file_print(path, Path.cwd())
+
+
+def why_not_cached(record: CellRecord, links: Links, sight: Sight) -> str:
+    """What a cell visibly has to do with the world outside of the notebook, in a few words; empty: nothing is seen."""
+    facts = record.facts
+    if links.alone:
+        return f"what nobody can see through ({links.alone[0]})"
+    if facts.magics:
+        return f"magics ({facts.magics[0]})"
+    if links.effects or facts.effects:
+        return f"the world outside ({(links.effects or facts.effects)[0]})"
+    hidden = sorted(links.hidden_state | facts.hidden_state)
+    if hidden:
+        return f"state outside of its names ({hidden[0]})"
+    if facts.history:
+        return f"the history of the session ({min(facts.history)})"
+    for use in sorted(links.files, key=str):
+        if use.kind != "read":
+            return f"files, which it writes ({use.path or 'which, its text does not tell'})"
+        if use.path is None or not is_on_this_machine(use.path):
+            return f"files that its text does not name ({use.path or 'unknown'})"
+    return outside_of(sight.codes, sight.names, facts.imports, sight.globals_of)

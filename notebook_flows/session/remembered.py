@@ -1,0 +1,112 @@
+"""Which task cells an earlier kernel has run, and has left what they made to this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.errors import StoreError
+from notebook_flows.fingerprints import fingerprint
+from notebook_flows.fingerprints.made import Making, files_of
+from notebook_flows.settings import settings_from
+from notebook_flows.workspace.cellreuse import MADE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from notebook_flows.analysis import Connections
+    from notebook_flows.engine.ports import KnownResult
+    from notebook_flows.session.record import CellRecord
+
+
+def making_of(
+    notebook: str,
+    records: Mapping[str, CellRecord],
+    connections: Connections,
+    *,
+    parameters_cell: str | None,
+    parameters: Mapping[str, Any],
+    results: Mapping[str, str],
+) -> Making:
+    """What the cells of this kernel's notebook are made of.
+
+    Args:
+        notebook: its name.
+        records: key -> cell, of all.
+        connections: of them.
+        parameters_cell: the key of the cell with the parameters.
+        parameters: name -> value, of those that are given.
+        results: key -> the fingerprint of what the task has made, as far as it is known.
+    """
+    making = Making(
+        notebook,
+        {key: one.source for key, one in records.items()},
+        {key: files_of(connections.cells[key].files, one.options.files) for key, one in records.items()},
+        connections,
+        parameters_cell=parameters_cell,
+        parameters={name: told(value) for name, value in parameters.items()},
+        folder=Path.cwd(),
+        is_here=True,
+    )
+    for key, result in results.items():
+        if key in records:
+            making.set_result(key, result)
+    return making
+
+
+def told(value: Any) -> str:
+    """The fingerprint of a parameter; one that has none is like no other."""
+    from notebook_flows.workspace.histories import secret_key
+
+    try:
+        return fingerprint(value, secret_key=secret_key())
+    except Exception:  # Unhashable; and what a value of the user's own raises when it is looked at
+        return token_hex(16)
+
+
+def remembered_in(
+    making: Making, connections: Connections, wanted: Collection[str], find: Callable[[str], KnownResult | None]
+) -> dict[str, KnownResult]:
+    """Task cell -> what is kept of it, of those that are as they were when they ran, with all that they take values from.
+
+    Args:
+        making: of the cells; hears of what is found.
+        connections: of them, in document order.
+        wanted: keys of the tasks that have not run in this kernel.
+        find: gives what is kept of a cell that is made of this.
+    """
+    found: dict[str, KnownResult] = {}
+    for key in connections.cells:
+        if key in wanted and (made := making.of(key)) is not None and (known := find(made)) is not None:
+            found[key] = known
+            making.set_result(key, str(known.reference["content"]))
+    return found
+
+
+class Recollection:
+    """Asks the history, if there is one, for what earlier kernels have left."""
+
+    def find_all(self, making: Making, connections: Connections, wanted: Collection[str]) -> dict[str, KnownResult]:
+        """As `remembered_in`; nothing where no history is, or where it cannot be read."""
+        from notebook_flows.workspace.histories import event_log, result_store
+
+        if not wanted or settings_from().history != "on":
+            return {}
+        try:
+            known: Any = event_log().known_results()
+            store = result_store()
+        except StoreError:  # whoever runs cells is told
+            return {}
+
+        def find(made: str) -> KnownResult | None:
+            one: KnownResult | None = known.find(MADE + made)
+            if one is None or "content" not in one.reference:
+                return None
+            is_there = one.inline is not None if one.reference["in"] == "history" else store.has(one.reference)
+            return one if is_there else None
+
+        try:
+            return remembered_in(making, connections, wanted, find)
+        finally:
+            known.close()
