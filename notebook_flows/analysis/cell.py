@@ -43,7 +43,7 @@ def _facts(program: Program) -> CellFacts:
     heap = Heap()
     walk = Walk(heap, "cell", _nothing_above)
     walk.own_texts, walk.own_names = program.texts, frozenset(program.texts)
-    walk.run(program.steps)
+    walk.through(program)
     outside = {number: name for name in (*walk.reads, *walk.history) for number in walk.taken[name]}
     binds = frozenset(walk.values)
     sure = frozenset(walk.sure)

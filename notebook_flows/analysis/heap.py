@@ -18,6 +18,7 @@ Value: TypeAlias = "frozenset[int]"
 NOTHING: Value = frozenset()
 PLAIN, DEEP, LIBRARY, BUILTIN, FUNCTION, CLASS, INSTANCE, READER = range(8)
 WRITABLE = frozenset({PLAIN, DEEP, LIBRARY, CLASS, INSTANCE, READER, FUNCTION})
+_MOST_OF_ONE_NAME = 100  # objects; beyond it they are held for one, which keeps the work linear
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -74,6 +75,7 @@ class Heap:
         self.things: list[Thing] = []
         self.contents: list[set[int]] = []
         self.properties: set[int] = set()
+        self._sums: set[int] = set()
         self.growth = 0  # counts what was added, so that loops know when nothing is new
         self._numbers: dict[Hashable, int] = {}
 
@@ -99,25 +101,41 @@ class Heap:
     def inside(self, values: Value) -> Value:
         """What may be found inside of the values."""
         found: set[int] = set()
+        deep: list[int] = []
         for number in values:
             kind = self.things[number].kind
             if kind == DEEP:
-                found |= self.closure((number,))
+                deep.append(number)
             elif kind in {LIBRARY, BUILTIN}:
                 found.add(number)
             else:
                 found |= self.contents[number]
-        return frozenset(found)
+        return frozenset(found | self.closure(deep))
 
     def closure(self, values: Iterable[int]) -> set[int]:
         """The values and all that can be reached from them."""
         found = set(values)
-        todo = list(found)
-        while todo:
-            new = self.contents[todo.pop()] - found
+        new = found
+        while new:
+            new = set().union(*[self.contents[number] for number in new]) - found
             found |= new
-            todo.extend(new)
         return found
+
+    def summed(self, values: Value) -> Value:
+        """The values; if they are very many, one object that stands for those of them that are merely data."""
+        if len(values) <= _MOST_OF_ONE_NAME:
+            return values
+        data = {number for number in values if self.things[number].kind in {PLAIN, DEEP}}
+        found = min(data & self._sums, default=None)
+        if found is None:
+            found = self.at(("sum", min(data, default=0)), DEEP)
+            self._sums.add(found)
+        inside = self.contents[found]
+        for number in data - inside - {found}:
+            inside |= self.contents[number] | {number}
+            self.contents[number] = {found}
+            self.growth += 1
+        return (values - data - inside) | {found}
 
     def dotted(self, values: Value) -> str | None:
         """Where the value is in a library, if it is one library's thing and nothing else."""

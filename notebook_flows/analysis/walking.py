@@ -88,6 +88,11 @@ class Walk(Calling):
         self._is_dead = False
         self._steps_left = _MOST_STEPS
 
+    def through(self, program: p.Program) -> None:
+        """Through a whole cell; however long its text is, it is gone through once."""
+        self._steps_left += len(program.steps)
+        self.run(program.steps)
+
     # --- names
 
     def load(self, name: str, line: int) -> Value:
@@ -139,6 +144,7 @@ class Walk(Calling):
 
     def bind(self, name: str, value: Value, line: int) -> None:
         """The name stands for the value from here on."""
+        value = self.heap.summed(value)
         frame, is_innermost = self.frame, True
         while frame is not None and name not in frame.global_names:
             if name in frame.bound:
@@ -440,7 +446,7 @@ class Walk(Calling):
                     self.woken(number, steps, frame)
             elif thing.kind == INSTANCE:
                 self._wake(number)
-            todo.extend(self.heap.contents[number])
+            todo.extend(self.heap.contents[number].difference(self.touched))
 
     def _wake(self, number: int) -> None:
         """Operators and builtin functions call methods that nobody writes down, as `__add__` and `__str__`."""
