@@ -41,8 +41,7 @@ def load(shell: Any) -> None:
         )
     shell.register_magic_function(_flow_awaited, "line", _AWAITED)
     _settler_of(session).install()
-    if awaited_runs not in shell.input_transformers_post:
-        shell.input_transformers_post.append(awaited_runs)
+    session.hooks.transformers.add("input_transformers_post", awaited_runs)
 
 
 def unload(shell: Any) -> None:
@@ -51,9 +50,8 @@ def unload(shell: Any) -> None:
     for name in (SHORT, LONG, _AWAITED):
         if _is_ours(lines.get(name)):
             del lines[name]
-    while awaited_runs in shell.input_transformers_post:
-        shell.input_transformers_post.remove(awaited_runs)
     session = session_of(shell)
+    session.hooks.transformers.remove("input_transformers_post", awaited_runs)
     _settler_of(session).uninstall()
     stop(session)
 

@@ -4,18 +4,43 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from notebook_flows.session.routes import current_route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_MARK = "_is_routed_by_notebook_flows"
+
+
+@contextmanager
+def publisher_routed(shell: Any) -> Iterator[None]:
+    """Inside, ``display`` belongs to the task that makes it."""
+    publisher = _publisher_behind(shell.display_pub)
+    undone = _with_methods(publisher, publish=_publish, clear_output=_clear_output)
+    try:
+        yield
+    finally:
+        undone()
+
+
+def is_publisher_routed(shell: Any) -> bool:
+    """Whether that is so now: `%%capture` puts another publisher in the place of the one that was routed."""
+    return hasattr(type(_publisher_behind(shell.display_pub)), _MARK)
+
+
+def _publisher_behind(publisher: Any) -> Any:
+    """The kernel's own, where ipyflow has put one before it, for one cell, that keeps a copy of what the cell shows."""
+    while (inner := getattr(publisher, "__dict__", {}).get("pub1")) is not None:
+        publisher = inner
+    return publisher
+
 
 @contextmanager
 def displays_routed(shell: Any) -> Iterator[None]:
-    """Inside, ``display``, results, tracebacks and the messages of widgets belong to the task that makes them."""
+    """Inside, results, tracebacks and the messages of widgets belong to the task that makes them."""
     undo = [
-        _with_methods(shell.display_pub, publish=_publish, clear_output=_clear_output),
         _with_methods(shell.displayhook, __call__=_show_result),
         _with_attribute(shell, "_showtraceback", _show_traceback),
     ]
@@ -96,11 +121,19 @@ def _with_methods(thing: Any, **methods: Callable[..., Any]) -> Callable[[], Non
         return called
 
     members: dict[str, Any] = {name: calling(name, method) for name, method in methods.items()}
-    members |= {"__module__": before.__module__, "__qualname__": before.__qualname__, "__doc__": before.__doc__}
+    members |= {
+        _MARK: True,
+        "__module__": before.__module__,
+        "__qualname__": before.__qualname__,
+        "__doc__": before.__doc__,
+    }
     thing.__class__ = type(before)(before.__name__, (before,), members)
+    found = ref(thing)  # what `%%capture` has kept is let go with its variable
 
     def undone() -> None:
-        thing.__class__ = before
+        thing = found()
+        if thing is not None:
+            thing.__class__ = before
 
     return undone
 

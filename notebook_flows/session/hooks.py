@@ -16,6 +16,7 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.session.bindings import Change, Namespace
 from notebook_flows.session.saved import words
 from notebook_flows.session.taskline import task, task_line
+from notebook_flows.session.transformers import Transformers
 from notebook_flows.session.wakeup import Wakeup
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Hooks:
     def __post_init__(self) -> None:
         self._holding = _HeldBack(self)
         self._wakeup = Wakeup()
+        self.transformers = Transformers(self.session.shell)
 
     # -- coming and going ----------------------------------------------------------------------------------------------
 
@@ -73,10 +75,8 @@ class Hooks:
         shell = self.session.shell
         shell.events.register("pre_run_cell", self.pre_run_cell)
         shell.events.register("post_run_cell", self.post_run_cell)
-        if task_line not in shell.input_transformers_cleanup:
-            shell.input_transformers_cleanup.append(task_line)
-        if self._holding not in shell.ast_transformers:
-            shell.ast_transformers.append(self._holding)
+        self.transformers.add("input_transformers_cleanup", task_line)
+        self.transformers.add("ast_transformers", self._holding)
         self._is_first = True
         shell.register_magic_function(task, "cell", "task")
         with self.guarded():
@@ -90,10 +90,8 @@ class Hooks:
         for event, function in (("pre_run_cell", self.pre_run_cell), ("post_run_cell", self.post_run_cell)):
             with suppress(ValueError):  # somebody has taken it away before
                 shell.events.unregister(event, function)
-        while task_line in shell.input_transformers_cleanup:
-            shell.input_transformers_cleanup.remove(task_line)
-        if self._holding in shell.ast_transformers:
-            shell.ast_transformers.remove(self._holding)
+        self.transformers.remove("input_transformers_cleanup", task_line)
+        self.transformers.remove("ast_transformers", self._holding)
         shell.magics_manager.magics["cell"].pop("task", None)
 
     def _begin_wakeup(self) -> None:
@@ -155,8 +153,7 @@ class Hooks:
         session = self.session
         for function in tuple(session.before_cell):
             function(record)
-        if self._holding not in session.shell.ast_transformers:  # IPython lets go of transformers that have failed
-            session.shell.ast_transformers.append(self._holding)
+        self.transformers.restore()
         execution = Execution(
             info=info,
             message_id=message_id,
@@ -227,6 +224,7 @@ class Hooks:
         """A cell has ended: note what it has changed."""
         is_first, self._is_first = self._is_first, False
         with self.guarded():
+            self.transformers.restore()
             thread = threading.get_ident()
             execution = self._running.get(thread)
             if execution is None:

@@ -7,6 +7,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from notebook_flows.session.routes import Route, current_route, running
 
@@ -22,8 +23,8 @@ def streams_routed() -> Iterator[bool]:
     undo = []
     watches = False
     for name in NAMES:
-        stream: Any = getattr(sys, name)
-        if stream is not None:
+        stream = _stream_behind(getattr(sys, name), name)
+        if stream is not None and not _is_routed(stream):
             watches = watches or bool(getattr(stream, "_should_watch", False))
             undo.append(_by_class(stream, name) or _by_proxy(stream, name))
     try:
@@ -33,9 +34,27 @@ def streams_routed() -> Iterator[bool]:
             undone()
 
 
+def are_streams_routed() -> bool:
+    """Whether text of tasks finds its way now: `%%capture` puts other streams in the place of those that were routed."""
+    streams = (_stream_behind(getattr(sys, name), name) for name in NAMES)
+    return all(stream is None or _is_routed(stream) for stream in streams)
+
+
+def _is_routed(stream: Any) -> bool:
+    return isinstance(stream, RoutedStdout) or isinstance(vars(type(stream)).get("write"), _Write)
+
+
+def _stream_behind(stream: Any, name: str) -> Any:
+    """The kernel's own stream, where ipyflow has put one before it that keeps a copy of what a cell prints."""
+    tee = getattr(stream, "__dict__", {}).get("_capture_output_tee")
+    return stream if tee is None else getattr(tee, f"sys_{name}", stream)
+
+
 def _by_class(stream: Any, name: str) -> Callable[[], None] | None:
     """A stream written in Python, as a kernel's: the object stays, whoever holds it."""
     before = type(stream)
+    if not hasattr(before, "write"):
+        return None  # it passes all on to another
 
     def flush(self: Any) -> None:
         route = _route()
@@ -62,8 +81,12 @@ def _by_class(stream: Any, name: str) -> Callable[[], None] | None:
     except TypeError:  # one of C
         return None
 
+    found = ref(stream)  # what `%%capture` has kept is let go with its variable
+
     def undone() -> None:
-        stream.__class__ = before
+        stream = found()
+        if stream is not None:
+            stream.__class__ = before
 
     return undone
 
@@ -76,12 +99,17 @@ def _by_proxy(stream: Any, name: str) -> Callable[[], None]:
     for handler in handlers:
         handler.stream = proxy
 
+    found = ref(proxy)
+
     def undone() -> None:
+        proxy = found()
+        if proxy is None:
+            return
         if getattr(sys, name) is proxy:
-            setattr(sys, name, stream)
+            setattr(sys, name, proxy._routed_stream)
         for handler in handlers:
             if handler.stream is proxy:
-                handler.stream = stream
+                handler.stream = proxy._routed_stream
 
     return undone
 
@@ -127,9 +155,13 @@ class _Write:
 
     def __get__(self, stream: Any, owner: Any = None) -> Any:
         if stream is None:
-            return self
+            return self._of_the_class
         own = vars(stream).get("write")
         return RoutedWrite(self._name, own if own is not None else self._default(stream))
+
+    def _of_the_class(self, stream: Any, string: Any) -> Any:
+        """``type(stream).write``, by which ipyflow goes past what has been put into the attribute."""
+        return RoutedWrite(self._name, self._default(stream))(string)
 
     def __set__(self, stream: Any, write: Any) -> None:
         vars(stream)["write"] = write.inner if isinstance(write, RoutedWrite) else write
