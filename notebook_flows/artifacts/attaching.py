@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from notebook_flows.artifacts.content import ArtifactError
+from notebook_flows.artifacts.outlets import outlets
 from notebook_flows.artifacts.values import content_of
 from notebook_flows.core.context import current_attempt
 from notebook_flows.engine.attachments import Attachment, kept, line_of
@@ -19,17 +20,6 @@ LONGEST_KEY = 100
 LONGEST_TITLE = 200
 LONGEST_DESCRIPTION = 4_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
-
-
-class Outlet(Protocol):
-    """Takes artifacts where no engine runs the task in this process, such as in a kernel that a runner drives."""
-
-    def __call__(self, told: dict[str, Any], content: bytes | None) -> bool:
-        """Take one over; False: nobody here can."""
-
-
-outlets: list[Outlet] = []
-"""Asked one after the other."""
 
 
 def artifact(

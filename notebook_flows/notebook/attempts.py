@@ -12,15 +12,19 @@ from notebook_flows.core.lifecycle import IS_FAILED, S
 from notebook_flows.engine.call import Outcome
 from notebook_flows.engine.logs import sink_of
 from notebook_flows.notebook import endings
+from notebook_flows.notebook.attached import attach, is_large
 from notebook_flows.notebook.document import CellEnd
 from notebook_flows.notebook.ears import first_of
 from notebook_flows.notebook.endings import Ending, Judged
 from notebook_flows.notebook.retries import retried
 from notebook_flows.notebook.serving import asking, cancelling
 from notebook_flows.notebook.streams import Lines
+from notebook_flows.notebook.timelimit import TimeLimit
 from notebook_flows.notebook.turns import Lane
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from notebook_flows.engine.call import Call
     from notebook_flows.notebook.cells import CellTask
     from notebook_flows.notebook.kernel import Kernel
@@ -41,6 +45,8 @@ LATE_S = 5.0
 ALLOWED_TAG = "raises-exception"
 TOLD = "notebook_flows_task"
 """The type of the message by which a kernel tells that a task cell has ended."""
+WAITING, RUNNING = "waiting", "running"
+"""What such a message says of a cell that waits for others, and of one that has waited; all else is an end."""
 TEXT = "notebook_flows_text"
 """The type of the message with text that several task cells may have written, past Python."""
 
@@ -73,6 +79,8 @@ class CellAttempt:
         self._reply: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._told: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._message_id = ""
+        self._keeping: list[asyncio.Future[None]] = []
+        self._limit = TimeLimit(call.timeout_s)
         cell = room.document.notebook.cells[task.place]
         self._judged = Judged(
             number=task.number, path=room.document.input_path, may_raise=ALLOWED_TAG in cell.metadata.tags
@@ -82,7 +90,10 @@ class CellAttempt:
         """Run it; None: the run is being stopped, and the engine knows better than we why."""
         self._begin()
         try:
-            return await self._until_end()
+            outcome = await self._until_end()
+            if self._keeping:
+                await asyncio.gather(*self._keeping)
+            return outcome
         finally:
             self._room.inside.pop(self._message_id, None)
             self._room.client.end(self._outputs)
@@ -124,6 +135,14 @@ class CellAttempt:
         """It has published something of this cell."""
         self._heard_s = self._loop.time()
 
+    def attach(self, carried: Mapping[str, Any]) -> None:
+        """The cell has attached something; the attempt ends when that is kept."""
+        redactor = self._room.redactor
+        if is_large(carried):
+            self._keeping.append(self._loop.run_in_executor(None, attach, self.call, carried, redactor))
+        else:
+            attach(self.call, carried, redactor)
+
     def become_idle(self) -> None:
         """The kernel is done with the request."""
         if not self._idle.done():
@@ -143,9 +162,15 @@ class CellAttempt:
         self._look_for_silence()
 
     def told(self, message: dict[str, Any]) -> None:
-        """The session in the kernel tells that a task has ended: this one, if it names this attempt."""
+        """The session in the kernel tells that a task has ended, or that it waits: this one, if it names this attempt."""
         content = message["content"]
         if content.get("task") != self.task.key or content.get("attempt") != self.call.attempt or self._told.done():
+            return
+        if content.get("state") == WAITING:
+            self._limit.stop()
+            return
+        if content.get("state") == RUNNING:
+            self._limit.go_on()
             return
         with self._room.document.lock:
             self._room.client.told(self._outputs, timestamp(message), content.get("execution_count"))
@@ -168,8 +193,9 @@ class CellAttempt:
         over = asyncio.create_task(self._over())
         halt = asyncio.create_task(self._room.halt.wait())
         cancelled = asyncio.create_task(self.cancelled.wait())
+        self._limit.go_on()
         try:
-            await first_of(over, kernel.died, halt, cancelled, timeout_s=self.call.timeout_s)
+            await first_of(over, kernel.died, halt, cancelled, self._limit.is_up)
             if not over.done() and kernel.died.done():
                 await asyncio.wait({over}, timeout=LAST_WORDS_S)
             if over.done():
@@ -185,6 +211,7 @@ class CellAttempt:
             ending = endings.too_late(self._judged, self.call.timeout_s or 0, was_stopped=was_interrupted)
             return self._ended(ending)
         finally:
+            self._limit.stop()
             for waiting in (over, halt, cancelled):
                 waiting.cancel()
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.call import LogLine, Outcome
 from notebook_flows.engine.logs import sink_of
+from notebook_flows.notebook.attached import carried_in
 from notebook_flows.notebook.attempts import TEXT, TOLD, CellAttempt
 from notebook_flows.notebook.document import SKIP_TAG, CellEnd
 from notebook_flows.notebook.ears import first_of
@@ -327,6 +328,11 @@ class KernelExecutor:
         one = self._room.inside.get(message["parent_header"].get("msg_id", ""))
         if one is not None:
             one.heard()
+        carried = carried_in(message)
+        if carried is not None:
+            if one is not None:
+                one.attach(carried)
+            return
         if message["msg_type"] == TEXT:
             self._take_nobodys_text(message["content"]["name"], message["content"]["text"])
             return

@@ -8,20 +8,25 @@ import queue
 import threading
 import uuid
 import warnings
+from collections import Counter
 from contextlib import suppress
+from hashlib import sha256
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import RUN_ITSELF, UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import S
+from notebook_flows.engine.attachments import LOGGER, kept, words_of
+from notebook_flows.engine.call import LogLine
 from notebook_flows.engine.clock import SystemClock
-from notebook_flows.engine.ports import RunInfo
+from notebook_flows.engine.ports import KeptContent, RunInfo
 from notebook_flows.settings import settings_from
 from notebook_flows.workspace import environment
+from notebook_flows.workspace.attachments import attachments_for
 from notebook_flows.workspace.histories import forget_old_runs, log_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from notebook_flows.engine.ports import RunLog
     from notebook_flows.session.record import CellRecord
@@ -104,11 +109,22 @@ class HandRun:
         self._task_name = record.name
         self._log: RunLog | None = None
         self._pid = os.getpid()
+        self._has_ended = False
+        self._last_seq = 0
+        self._unnamed: Counter[str] = Counter()
 
     def begin(self) -> None:
         """It begins now."""
         at_us = time_ns() // 1000
         self._runs.later(lambda: self._write_begin(at_us))
+
+    def attach(self, told: dict[str, Any], content: bytes | None) -> bool:
+        """The cell attaches something; False: it has ended."""
+        if self._has_ended or os.getpid() != self._pid:
+            return False
+        at_us = time_ns() // 1000
+        self._runs.later(lambda: self._write_attached(at_us, told, content))
+        return True
 
     def end(self, state: S, error: BaseException | None = None) -> None:
         """It has ended.
@@ -119,6 +135,7 @@ class HandRun:
         """
         if os.getpid() != self._pid:
             return  # a child that the cell has forked off: the run is its parent's
+        self._has_ended = True
         at_us = time_ns() // 1000
         data = _told(error)
         self._runs.later(lambda: self._write_end(at_us, state, data))
@@ -143,22 +160,42 @@ class HandRun:
         forget_old_runs(histories, SystemClock())
         self._log = histories.begin(info)
         first = {"flow": self._flow_name, "name": name, "graph": graph, "parameters": {}}
-        self._log.append(
+        self._append(
             [
                 Event(1, at_us, Kind.RUN, RUN_ITSELF, UNMAPPED, 0, 1, S.RUNNING, first),
                 Event(2, at_us, Kind.TASK, 0, UNMAPPED, 1, 1, S.RUNNING, None),
             ]
         )
 
+    def _append(self, events: Sequence[Event]) -> None:
+        """Add events, which are numbered from 1 on, where the history ends."""
+        assert self._log is not None
+        self._log.append([event._replace(seq=event.seq + self._last_seq) for event in events])
+        self._last_seq += len(events)
+
+    def _write_attached(self, at_us: int, told: dict[str, Any], content: bytes | None) -> None:
+        store = attachments_for(log_for(None), ())
+        if self._log is None or store is None:
+            return
+        known, inline = kept(told, content, store)
+        kind = str(told["kind"])
+        if "key" not in known:
+            self._unnamed[kind] += 1
+            known["key"] = kind if self._unnamed[kind] == 1 else f"{kind}-{self._unnamed[kind]}"
+        if inline is not None:
+            self._log.keep([KeptContent(sha256(inline).hexdigest(), inline)])
+        self._append([Event(1, at_us, Kind.ARTIFACT, 0, UNMAPPED, 1, 1, S.RUNNING, known)])
+        self._log.add_log_lines([LogLine(at_us, 20, LOGGER, words_of(known), 0, UNMAPPED, 1)])
+
     def _write_end(self, at_us: int, state: S, data: dict[str, Any] | None) -> None:
         if self._log is None:
             return  # it could not be begun, which was told
         message = {"message": _MESSAGES[state], "counts": {str(int(state)): 1}}
         try:
-            self._log.append(
+            self._append(
                 [
-                    Event(3, at_us, Kind.TASK, 0, UNMAPPED, 1, 1, state, data),
-                    Event(4, at_us, Kind.RUN, RUN_ITSELF, UNMAPPED, 0, 1, state, message),
+                    Event(1, at_us, Kind.TASK, 0, UNMAPPED, 1, 1, state, data),
+                    Event(2, at_us, Kind.RUN, RUN_ITSELF, UNMAPPED, 0, 1, state, message),
                 ]
             )
         finally:

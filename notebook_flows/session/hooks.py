@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.artifacts.outlets import outlets
 from notebook_flows.core.lifecycle import S
 from notebook_flows.session.bindings import Change, Namespace
 from notebook_flows.session.saved import words
@@ -79,6 +80,8 @@ class Hooks:
         self.transformers.add("ast_transformers", self._holding)
         self._is_first = True
         shell.register_magic_function(task, "cell", "task")
+        if self.attach not in outlets:
+            outlets.insert(0, self.attach)
         with self.guarded():
             self._begin_wakeup()
             self._catch_up()
@@ -87,12 +90,21 @@ class Hooks:
         """Listen no longer."""
         shell = self.session.shell
         self._wakeup.end()
+        if self.attach in outlets:
+            outlets.remove(self.attach)
         for event, function in (("pre_run_cell", self.pre_run_cell), ("post_run_cell", self.post_run_cell)):
             with suppress(ValueError):  # somebody has taken it away before
                 shell.events.unregister(event, function)
         self.transformers.remove("input_transformers_cleanup", task_line)
         self.transformers.remove("ast_transformers", self._holding)
         shell.magics_manager.magics["cell"].pop("task", None)
+
+    def attach(self, told: dict[str, Any], content: bytes | None) -> bool:
+        """A cell that is executed by hand attaches something; False: none is, or it is no task cell."""
+        running = tuple(self._running.values())  # a thread that the cell has started has no execution of its own
+        execution = self._running.get(threading.get_ident()) or (running[0] if len(running) == 1 else None)
+        run = None if execution is None else execution.hand_run
+        return run is not None and run.attach(told, content)
 
     def _begin_wakeup(self) -> None:
         if hasattr(self.session.shell, "kernel"):

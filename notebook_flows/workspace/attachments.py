@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.secret import Secret
-from notebook_flows.errors import FlowError
+from notebook_flows.notebook.attached import masked
 from notebook_flows.notebook.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -17,16 +17,6 @@ if TYPE_CHECKING:
 
     from notebook_flows.store.keeping import ResultStore
     from notebook_flows.store.rows import ArtifactRow
-
-
-class SecretAttached(FlowError):  # noqa: N818 - the sentence that people read
-    """Content with a secret in it that cannot be masked: it is no text."""
-
-    def __str__(self) -> str:
-        return (
-            "What was attached has the value of a secret parameter in it, and is no text in which it could be masked: "
-            "it is not kept. Take the secret out of it."
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +45,6 @@ class Attaching:
         """Keep content, without the values of secrets."""
         kept = _store(self.place, self.most_inline).keep_content(masked(content, self.redactor))
         return kept.reference, kept.inline
-
-
-def masked(content: bytes, redactor: Redactor) -> bytes:
-    """The content without the values of secrets.
-
-    Raises:
-        SecretAttached: there are some in it, and it is no text.
-    """
-    if not redactor:
-        return content
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-        if redactor.text(text) != text:
-            raise SecretAttached from None
-        return content
-    return redactor.text(text).encode()
 
 
 @cache

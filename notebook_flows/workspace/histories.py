@@ -175,5 +175,5 @@ def forget_old_runs(histories: EventLog, clock: WaitingClock) -> None:
     try:
         marker.touch(mode=0o600)
         histories.prune(keep_days=keep_days)  # type: ignore[attr-defined] # those with a path have it
-    except (OSError, StoreError):
-        logging.getLogger(__name__).warning("Old runs could not be forgotten; the next try is tomorrow.", exc_info=True)
+    except (OSError, StoreError) as error:  # no warning: the run that begins now meets the same trouble, and tells it
+        logging.getLogger(__name__).info("Old runs could not be forgotten; the next try is tomorrow: %s", error)
