@@ -73,6 +73,12 @@ class ThreadExecutor:
         return () if self._crew is None else self._crew.stop(cancel_running)
 
 
+def clock_here() -> _Worker | None:
+    """Counts the time of the call that the calling thread is at; None if that is no thread of ours, or has no limit."""
+    me = threading.current_thread()
+    return me if isinstance(me, _Worker) and me.due_s is not None else None
+
+
 class _Worker(threading.Thread):
     """One thread, and what it is at.
 
@@ -89,9 +95,22 @@ class _Worker(threading.Thread):
         self.began_us = 0
         self.is_lost = False
         self._crew = crew
+        self._left_s: float | None = None
 
     def run(self) -> None:
         self._crew.work(self)
+
+    def stop(self) -> None:
+        """The call waits for others: its time stands still."""
+        due_s, self.due_s = self.due_s, None
+        if due_s is not None:
+            self._left_s = max(due_s - monotonic(), 0.0)
+
+    def go_on(self) -> None:
+        """It has waited."""
+        left_s, self._left_s = self._left_s, None
+        if left_s is not None:
+            self._crew.limit(self, left_s)
 
 
 class _Crew:
@@ -157,7 +176,8 @@ class _Crew:
             if self._open.get(key) is not call:  # cancelled while it waited
                 return
             if call.timeout_s is not None:
-                self._limit(me, call.timeout_s)
+                me.began_us = time_ns() // 1000
+                self.limit(me, call.timeout_s)
             try:
                 outcome = self._context.copy().run(self._perform, call)
             except BaseException as error:  # KeyboardInterrupt, raised by the task: it ends the task, not the thread
@@ -171,14 +191,14 @@ class _Crew:
                 self._open.forget(rest)
             self._inbox.put(outcome)
 
-    def _limit(self, worker: _Worker, timeout_s: float) -> None:
-        worker.began_us = time_ns() // 1000
-        worker.due_s = monotonic() + timeout_s
+    def limit(self, worker: _Worker, left_s: float) -> None:
+        """Its call has so much time left."""
+        worker.due_s = due_s = monotonic() + left_s
         with self._hiring:
             if self._watch is None:
                 self._watch = _Watch(self)
                 self._watch.start()
-        self._watch.look_at(worker.due_s)
+        self._watch.look_at(due_s)
 
     def give_up_late_ones(self) -> float | None:
         """Report calls that are past their time, and replace their threads; when to look again, or None."""

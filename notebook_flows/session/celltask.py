@@ -12,6 +12,7 @@ from notebook_flows.session.lanes import Lane
 from notebook_flows.session.private import NeedsRealNamespace, run_on_loop, run_private
 from notebook_flows.session.remote import Errand, Sending, SentValues
 from notebook_flows.session.values import CellValues
+from notebook_flows.session.waiting import timed_by, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -19,11 +20,36 @@ if TYPE_CHECKING:
     from notebook_flows.session.code import CellCode
     from notebook_flows.session.minishell import MiniShell
     from notebook_flows.session.outputs import Sink
+    from notebook_flows.session.waiting import Clock
 
 _HERE = frozenset(
-    {"code", "trigger", "_user_ns", "_inputs", "_sink", "_shell", "_alone", "_given", "_mini", "_sending"}
+    {
+        "code",
+        "trigger",
+        "_user_ns",
+        "_inputs",
+        "_sink",
+        "_shell",
+        "_alone",
+        "_given",
+        "_clock",
+        "_attempt",
+        "_mini",
+        "_sending",
+    }
 )
 """What stays in the process of the notebook."""
+
+
+class GivenUp(FlowError):  # noqa: N818 - the sentence that people read
+    """An attempt was cancelled, or its time was up, before it had its turn to be alone."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"Task {self.name!r} was given up before it had its turn to run alone."
 
 
 class KernelCellTask(Task):
@@ -47,7 +73,11 @@ class KernelCellTask(Task):
             cell that cannot run privately fails with `NeedsRealNamespace`.
         borrows: on the loop, the cell borrows ``user_ns`` as on ``MAIN``.
         strict_shell: a failing ``!command`` fails the cell.
+        clock: called in the attempt's own thread: what counts its time.
         options: those of `Task`.
+
+    Attributes:
+        has_main_thread: an attempt that began in a thread runs on the main thread now, as it has to be alone.
     """
 
     _errand: Errand | None = None
@@ -69,6 +99,7 @@ class KernelCellTask(Task):
         alone: Callable[[Callable[[], Any]], Any] | None = None,
         borrows: bool = False,
         strict_shell: bool = False,
+        clock: Callable[[], Clock | None] = lambda: None,
         **options: Any,
     ) -> None:
         super().__init__(name=options.pop("name", code.name), **options)
@@ -85,6 +116,9 @@ class KernelCellTask(Task):
         self._unsettled = frozenset(unsettled)
         self._given: dict[str, Any] = {"absent": frozenset(absent), "predicted": predicted}
         self._strict_shell = strict_shell
+        self._clock = clock
+        self.has_main_thread = False
+        self._attempt: object = None
         self._mini: MiniShell | None = None
         self._sending: Sending | None = None
 
@@ -115,7 +149,9 @@ class KernelCellTask(Task):
             return self._run_on_loop(sink)
         if self.lane is Lane.MAIN:
             return self._run_alone(sink)
-        return self._run_in_thread(sink)
+        self._attempt = attempt = object()
+        with timed_by(self._clock()):
+            return self._run_in_thread(sink, attempt)
 
     def values_of(self, value: Any) -> CellValues:
         """What an attempt has made, from the value of its outcome; to be asked for once, before other tasks use it.
@@ -136,8 +172,13 @@ class KernelCellTask(Task):
         """That of the present attempt; None where it has none here."""
         return self._mini
 
+    def give_up(self) -> None:
+        """Nobody waits for the attempt any more: where it waits for others, it does not go on."""
+        self._attempt = None
+
     def stop(self) -> None:
-        """End the commands that the attempt runs, as it was cancelled or is too late; Python code cannot be ended."""
+        """Give the attempt up, and end the commands that it runs; Python code cannot be ended."""
+        self.give_up()
         if self._mini is not None:
             self._mini.stop()
 
@@ -147,18 +188,36 @@ class KernelCellTask(Task):
 
     # -- the ways to run -------------------------------------------------------------------------------------------------
 
-    def _run_in_thread(self, sink: Sink) -> CellValues:
+    def _run_in_thread(self, sink: Sink, attempt: object) -> CellValues:
         try:
             return self._run_private(sink)
         except NeedsRealNamespace:
             if self._alone is None:
                 raise
-        self._alone(_nothing)  # once all has landed, there may be nothing in the way any more
+        with waiting():
+            self._alone(_nothing)  # once all has landed, there may be nothing in the way any more
+        self._look_whether_wanted(attempt)
         try:
             return self._run_private(sink)
         except NeedsRealNamespace:
-            made: CellValues = self._alone(lambda: self._run_alone(sink))
+            with waiting() as clock:
+                made: CellValues = self._alone(lambda: self._run_alone_now(sink, attempt, clock))
             return made
+
+    def _look_whether_wanted(self, attempt: object) -> None:
+        if self._attempt is not attempt:
+            raise GivenUp(self.name)
+
+    def _run_alone_now(self, sink: Sink, attempt: object, clock: Clock | None) -> CellValues:
+        """It has waited; on the main thread, whose lane the engine does not know it in."""
+        self._look_whether_wanted(attempt)
+        if clock is not None:
+            clock.go_on()
+        self.has_main_thread = True
+        try:
+            return self._run_alone(sink)
+        finally:
+            self.has_main_thread = False
 
     def _run_private(self, sink: Sink) -> CellValues:
         return run_private(

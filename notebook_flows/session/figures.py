@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.session.routes import current_route, running
+from notebook_flows.session.waiting import waiting
 
 if TYPE_CHECKING:
     from collections import OrderedDict
@@ -58,7 +59,10 @@ def figures_routed() -> Iterator[None]:
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    has_turn = _TURN.acquire(blocking=not _on_loop())
+    has_turn = _TURN.acquire(blocking=False)
+    if not has_turn and not _on_loop():
+        with waiting():
+            has_turn = _TURN.acquire()
     try:
         yield
     finally:

@@ -30,48 +30,54 @@ class MainLane:
     def __init__(self, loop: asyncio.AbstractEventLoop | None, *, is_busy: Callable[[], bool] = lambda: False) -> None:
         self._loop = loop
         self._is_busy = is_busy
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting: deque[tuple[Callable[[], None], object]] = deque()
         self._changed = threading.Condition()
-        self._awaited: set[asyncio.Task[None]] = set()
+        self._awaited: dict[asyncio.Task[None], object] = {}
         self._is_closed = False
-        self._now: Callable[[], None] | None = None
+        self._now: tuple[Callable[[], None], object] | None = None
+        self._interrupted: tuple[Callable[[], None], object] | None = None
         self.can_await = loop is not None
 
-    def post(self, function: Callable[[], None]) -> bool:
-        """Have a function run on the main thread soon; False if the lane is closed. It must not raise."""
+    def post(self, function: Callable[[], None], *, who: object = None) -> bool:
+        """Have a function run on the main thread soon, for somebody; False if the lane is closed. It must not raise."""
         with self._changed:
             if self._is_closed:
                 return False
-            self._waiting.append(function)
+            self._waiting.append((function, who))
             self._changed.notify_all()
         self._wake()
         return True
 
-    def post_coroutine(self, make: Callable[[], Coroutine[Any, Any, None]]) -> bool:
-        """Have a coroutine run on the main thread's loop; False if there is none, or the lane is closed."""
+    def post_coroutine(self, make: Callable[[], Coroutine[Any, Any, None]], *, who: object = None) -> bool:
+        """Have a coroutine run on the main thread's loop, for somebody; False if there is none, or the lane is closed."""
         if self._loop is None or not self.can_await or self._is_closed:
             return False
 
         def begin() -> None:
             assert self._loop is not None
             task = self._loop.create_task(make())
-            self._awaited.add(task)
-            task.add_done_callback(self._awaited.discard)
+            self._awaited[task] = who
+            task.add_done_callback(self._awaited.pop)
 
         self._loop.call_soon_threadsafe(begin)
         return True
 
-    def interrupt(self) -> None:
-        """Raise KeyboardInterrupt in what the lane runs now, if anything, and cancel what is awaited."""
+    def interrupt(self, who: object = None) -> None:
+        """Raise KeyboardInterrupt in what the lane runs now, and cancel what is awaited; only what is somebody's, if told."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._cancel_awaited)
-        if self._now is not None and hasattr(signal, "pthread_kill"):
-            with suppress(OSError):
+            self._loop.call_soon_threadsafe(self._cancel_awaited, who)
+        if not hasattr(signal, "pthread_kill"):
+            return
+        with self._changed, suppress(OSError):
+            now = self._now
+            if now is not None and who in {None, now[1]}:
+                self._interrupted = now
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    def _cancel_awaited(self) -> None:
-        for task in tuple(self._awaited):
-            task.cancel()
+    def _cancel_awaited(self, who: object) -> None:
+        for task, whose in tuple(self._awaited.items()):
+            if who in {None, whose}:
+                task.cancel()
 
     # -- on the main thread --------------------------------------------------------------------------------------------
 
@@ -117,10 +123,17 @@ class MainLane:
             with self._changed:
                 if not self._waiting or self._now is not None:
                     return
-                self._now = self._waiting.popleft()
+                self._now = now = self._waiting.popleft()
             try:
                 with _interruptible():
-                    self._now()
+                    try:
+                        now[0]()
+                    finally:
+                        with self._changed:  # from here on nobody interrupts it
+                            self._now = None
+            except KeyboardInterrupt:
+                if self._interrupted is not now:  # Ctrl-C; else it was meant for what has just ended
+                    raise
             finally:
                 self._now = None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.engine.wording import said
 from notebook_flows.errors import WorkerDied
 from notebook_flows.session.publishing import Publisher
 
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from notebook_flows.session.values import CellValues
 
 MESSAGE = "notebook_flows_task"
-"""The type of the message that tells how a task cell has ended."""
+"""The type of the message that tells how a task cell has ended, or that it waits."""
 TEXT_MESSAGE = "notebook_flows_text"
 """The type of the message with text that several tasks may have written, past Python: ``name`` and ``text``."""
+WAITING, RUNNING = "waiting", "running"
+"""What it says of an attempt that goes on: it waits for others, or has waited and begins. Its time is counted meanwhile."""
 SUCCESS, FAILED, CRASHED = "success", "failed", "crashed"
 
 
@@ -47,6 +50,7 @@ class ServedAttempt:
     is_cancelled: bool = False
     result: CellValues | None = None
     error: BaseException | None = None
+    _waits: bool = False
     _began_us: int = field(default_factory=lambda: time_ns() // 1000)
 
     @property
@@ -79,6 +83,20 @@ class ServedAttempt:
             raise
         except BaseException as error:  # as above
             self.error = error
+
+    def stop(self) -> None:
+        """It waits for others: the client counts its time no further. With `go_on`, a `waiting.Clock`."""
+        self._waits = True
+        self._tell_that(WAITING)
+
+    def go_on(self) -> None:
+        """It has waited."""
+        if self._waits:
+            self._waits = False
+            self._tell_that(RUNNING)
+
+    def _tell_that(self, state: str) -> None:
+        publish(self.kernel, self.sink.parent, {"task": self.name, "attempt": self.number, "state": state})
 
     def tell(self) -> None:
         """Say how it has ended, after all that it has shown."""
@@ -129,4 +147,4 @@ def publish_failure(kernel: Any, parent: Any, order: Mapping[str, Any], error: B
 
 def _told(error: BaseException) -> dict[str, Any]:
     name = type(error).__name__
-    return {"ename": name, "evalue": str(error), "traceback": [f"{name}: {error}"]}
+    return {"ename": name, "evalue": said(error), "traceback": [f"{name}: {said(error)}"]}

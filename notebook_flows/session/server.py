@@ -21,6 +21,7 @@ from notebook_flows.session.outputs import CellSink
 from notebook_flows.session.routing import unattributed_to
 from notebook_flows.session.runvalues import RunValues
 from notebook_flows.session.served import ServedAttempt, publish_failure, publish_text
+from notebook_flows.session.waiting import timed_by, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -194,6 +195,7 @@ class Server:
             alone=lambda make: self._floor.alone(who, make),
             borrows=borrows,
             strict_shell=self._strict_shell,
+            clock=lambda: attempt,
         )
         attempt = ServedAttempt(
             name=who[0], number=who[1], task=task, sink=sink, kernel=session.shell.kernel, borrows=borrows
@@ -229,8 +231,7 @@ class Server:
         attempt, self._held = self._held, None
         assert attempt is not None
         try:
-            if attempt.borrows:
-                self._floor.wait_until_empty()
+            self._take_the_floor(attempt)
             attempt.run()
         except BaseException as error:  # Ctrl-C while it waits
             attempt.error = error
@@ -241,14 +242,18 @@ class Server:
         attempt, self._held = self._held, None
         assert attempt is not None
         try:
-            if attempt.borrows:
-                self._floor.wait_until_empty()
+            self._take_the_floor(attempt)
             await attempt.follow()
         except BaseException as error:
             attempt.error = attempt.error or error
             raise
         finally:
             self._end(attempt)
+
+    def _take_the_floor(self, attempt: ServedAttempt) -> None:
+        if attempt.borrows and not self._floor.is_empty:
+            with timed_by(attempt), waiting():
+                self._floor.wait_until_empty()
 
     def _end(self, attempt: ServedAttempt) -> None:
         """It is over; any thread."""
@@ -328,6 +333,12 @@ class Floor:
         if raised:
             raise raised[0]
         return found[0]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether whoever asks on the main thread would not wait; there all begin, so that it stays true."""
+        with self.changed:
+            return not self._inside and not self._waiting
 
     def wait_until_empty(self) -> None:
         """On the main thread: return when nobody is inside; whoever waits to be alone is served meanwhile."""

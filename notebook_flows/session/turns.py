@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import FlowError
+from notebook_flows.session.waiting import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ class Turns:
 
     def __init__(self, main: MainLane) -> None:
         self._main = main
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.RLock())
         self._running: dict[object, int] = {}
         self._alone: list[object] = []
         self._is_closed = False
@@ -46,9 +47,19 @@ class Turns:
         """
         is_main = threading.current_thread() is threading.main_thread()
         with self._changed:
-            while self._alone and not self._has_turn(who) and not self._is_closed and not is_main:
-                self._changed.wait()
+            if self._has_to_wait(who) and not is_main:
+                with waiting():
+                    while self._has_to_wait(who):
+                        self._changed.wait()
             self._running[who] = self._running.get(who, 0) + 1
+
+    def begins_at_once(self, who: object) -> bool:
+        """The cell begins, if it need not wait; else False."""
+        with self._changed:
+            if self._has_to_wait(who):
+                return False
+            self.begin(who)
+            return True
 
     def end(self, who: object) -> None:
         """A cell has ended, or was given up."""
@@ -90,7 +101,7 @@ class Turns:
         if threading.current_thread() is threading.main_thread():
             return make()
         with self.hold(who):
-            return self._made(make)
+            return self._made(make, who)
 
     def wait_for(self, done: threading.Event) -> None:
         """Wait for something that the main thread does.
@@ -108,8 +119,9 @@ class Turns:
             self._is_closed = True
             self._changed.notify_all()
 
-    def _has_turn(self, who: object) -> bool:
-        return who in self._alone or who in self._running
+    def _has_to_wait(self, who: object) -> bool:
+        has_turn = who in self._alone or who in self._running
+        return bool(self._alone) and not has_turn and not self._is_closed
 
     def _others_run(self, who: object) -> bool:
         return any(one is not who and one not in self._alone for one in self._running)
@@ -118,7 +130,7 @@ class Turns:
         self._alone.remove(who)
         self._changed.notify_all()
 
-    def _made(self, make: Callable[[], Any]) -> Any:
+    def _made(self, make: Callable[[], Any], who: object) -> Any:
         ended = threading.Event()
         found: list[Any] = []
         raised: list[BaseException] = []
@@ -131,7 +143,7 @@ class Turns:
             finally:
                 ended.set()
 
-        if not self._main.post(on_main):
+        if not self._main.post(on_main, who=who):
             raise RunIsOver
         self.wait_for(ended)
         if raised:

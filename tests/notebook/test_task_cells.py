@@ -389,6 +389,33 @@ def test_a_task_that_takes_long_is_asked_after_and_goes_on(write: Any, monkeypat
     assert printed(cells_of(done)[2]) == "[True, True, True]\n"
 
 
+WAITS = {
+    "for the main thread": "%%task right --pure --executor main --timeout 2\nright = type(get_ipython()).__name__",
+    "to be alone": "%%task right --pure --timeout 2\nk = 2\nright = g()",
+    "for pyplot": "%%task right --pure --timeout 2\nimport matplotlib.pyplot as plt\nplt.plot([1])\nright = 1",
+}
+ODD = "import threading\nbegun = threading.Event()\ndef f(): return k\ndef g(): return fs[0]()\nfs = [f]\nk = 1"
+
+
+@pytest.mark.parametrize("right", WAITS.values(), ids=WAITS.keys())
+def test_a_task_that_waits_for_others_does_not_use_up_its_time(write: Any, right: str) -> None:
+    left = "%%task left --pure\nimport matplotlib.pyplot as plt\nimport time\nplt.plot([1])\ntime.sleep(3)\nleft = 1"
+
+    done = run_notebook(write(ODD, left, right, "print(left, right)"))
+
+    assert states(done) == [S.SUCCESS] * 4, messages(done)
+
+
+def test_a_task_that_has_waited_has_its_time_and_no_more(write: Any) -> None:
+    left = "%%task left --pure\nimport time\ntime.sleep(1)\nleft = 1"
+    right = "%%task right --pure --executor main --timeout 1\nimport time\nget_ipython()\ntime.sleep(60)"
+
+    done = run_notebook(write(left, right, "print(left)"))
+
+    assert states(done) == [S.SUCCESS, S.TIMED_OUT, S.SUCCESS], messages(done)
+    assert "was interrupted" in str(done.error)
+
+
 def test_a_process_whose_time_is_up_is_killed(write: Any, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     slow = f"%%task slow --executor processes --timeout 2\nimport os, pathlib, time\npathlib.Path({str(pid)!r}).write_text(str(os.getpid()))\n"

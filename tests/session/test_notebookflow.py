@@ -319,6 +319,20 @@ def test_changes_of_one_object_keep_their_order(notebook: OpenNotebook) -> None:
     assert notebook.value("rows, seen") == "(['first', 'second'], ['first'])"
 
 
+def test_a_process_that_begins_while_a_cell_waits_to_be_alone_holds_up_nobody(notebook: OpenNotebook) -> None:
+    notebook.run("late", "import threading\nlate, q_ends, ready = [], threading.Event(), threading.Event()")
+    notebook.run("a", "%%task a --executor processes\nimport time\nif late: time.sleep(2.5)\na = 1")
+    notebook.run("q", "%%task q --pure\nq = 1\nif late: q_ends.set()")
+    notebook.run("alone", "%%task alone --executor main --needs q --pure\nb = 1")
+    notebook.run("pre", "%%task pre --pure\nif late: q_ends.wait(30) and ready.wait(1)\npre = 1")
+    notebook.run("c", "%%task c --executor processes --needs pre\nc = pre + 1")
+    notebook.run("now", "late.append(1)")
+
+    answer = notebook.run("run", "%flow run a q alone pre c")
+
+    assert "✓ 5 cells in" in answer.said
+
+
 def test_a_failed_task_lands_nothing(notebook: OpenNotebook) -> None:
     notebook.run("n", "n = 1\nx = 'before'")
     notebook.run("bad", "%%task bad\nx = 'half'\nx = 1 / n")

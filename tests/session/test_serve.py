@@ -19,6 +19,11 @@ TOLD = "notebook_flows_task"
 _numbers = itertools.count(1)
 
 
+def is_end(one: Message) -> bool:
+    """Not one that says that an attempt waits, or has waited."""
+    return one.kind == TOLD and one.content["state"] not in {"waiting", "running"}
+
+
 class Client:
     """Speaks the protocol, as the runner does."""
 
@@ -70,9 +75,9 @@ class Client:
 
     def until_told(self, *requests: str) -> list[dict[str, Any]]:
         """How the attempts of these requests have ended."""
-        while not set(requests) <= {one.parent for one in self.published if one.kind == TOLD}:
+        while not set(requests) <= {one.parent for one in self.published if is_end(one)}:
             self.hear()
-        found = {one.parent: one.content for one in self.published if one.kind == TOLD}
+        found = {one.parent: one.content for one in self.published if is_end(one)}
         return [found[request] for request in requests]
 
     def run(self, cell: str, **more: Any) -> dict[str, Any]:
@@ -225,6 +230,22 @@ def test_a_task_that_needs_the_real_shell_waits_until_the_others_have_ended(clie
 
     assert [end["state"] for end in ends] == ["success", "success"]
     assert client.text_of("4") == "['left'] ZMQInteractiveShell\n"
+    assert states_told(client, "3") == ["waiting", "running", "success"]
+    assert states_told(client, "2") == ["success"]
+
+
+def test_a_task_that_needs_not_wait_says_nothing_of_it(client: Client) -> None:
+    client.serve("%%task right --pure\nname = type(get_ipython()).__name__")
+
+    client.run("1", executor="main")
+
+    assert states_told(client, "1") == ["success"]
+
+
+def states_told(client: Client, task: str) -> list[str]:
+    return [
+        one.content["state"] for one in client.published if one.kind == TOLD and one.content["task"] == client.id(task)
+    ]
 
 
 ODD = "def f(): return k\ndef g(): return fs[0]()\nfs = [f]\nk = 1\nimport threading\nmeet = threading.Barrier(2, timeout=30)"

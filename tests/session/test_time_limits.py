@@ -115,3 +115,34 @@ def test_a_task_that_is_cancelled_in_the_background_says_so_below_its_cell(noteb
 
     assert notebook.shown("slow")[-1] == ("error", "Cancelled")
     assert notebook.value("ended") == "[1]"
+
+
+ODD = "import threading\ndef f(): return k\ndef g(): return fs[0]()\nfs = [f]\nk = 1\nlate = []"
+PLOT = "%%task {0}\nimport matplotlib.pyplot as plt\nimport time\nplt.plot([1])\n"
+
+
+def test_a_task_that_waits_for_its_turn_with_pyplot_does_not_use_up_its_time(notebook: OpenNotebook) -> None:
+    notebook.run("late", "late = []")
+    for name in ("left", "right"):
+        notebook.run(name, PLOT.format(f"{name} --timeout 3") + f"if late:\n    time.sleep(2)\n{name} = 1")
+    notebook.run("now", "late.append(1)")
+
+    answer = notebook.run("run", "%flow run left right")
+
+    assert "✓ 2 cells in" in answer.said
+
+
+def test_a_task_that_has_to_be_alone_has_its_whole_time_then_and_no_more(notebook: OpenNotebook) -> None:
+    notebook.run("odd", ODD)
+    notebook.run("left", "%%task left --pure\nimport time\nif late:\n    time.sleep(1.5)")
+    notebook.run("alone", "%%task alone --pure --timeout 1\nk = 2\nimport time\nif late:\n    time.sleep(0.3)\nx = g()")
+    notebook.run("slow", "%%task slow --pure --timeout 1\nk = 3\nimport time\nif late:\n    time.sleep(60)\ny = g()")
+    notebook.run("now", "late.append(1)")
+
+    answer = notebook.run("run", "%flow run left alone slow")
+
+    assert "✗ 1 timed out, 2 success" in answer.said
+    assert "Python cannot stop" not in answer.said
+    assert notebook.value("x") == "2"
+    assert notebook.shown("slow") == [("error", "TimeoutError")]
+    assert notebook.run("alive", "print('alive')").said == "alive\n"

@@ -18,7 +18,7 @@ PATIENCE_S = 20
 class MainThread:
     """A main lane that makes what is posted at once."""
 
-    def post(self, function: Callable[[], None]) -> bool:
+    def post(self, function: Callable[[], None], *, who: object = None) -> bool:
         function()
         return True
 
