@@ -1,7 +1,7 @@
 // The children of a mapped task, those that are not well first.
 
 import { GRAVITY, STATES } from "../theme/states.generated";
-import { counted, duration } from "../words";
+import { duration } from "../words";
 import type { Context } from "./context";
 import { h } from "./dom";
 import { chip } from "./parts";
@@ -40,9 +40,7 @@ export class ChildList {
     this.element.replaceChildren(
       h("div", { class: "nbflow-filters" }, ...present.map((state) => this.#filter(state, counts[state] ?? 0))),
       h("ul", {}, ...rows),
-      left > 0
-        ? h("p", { class: "nbflow-note" }, `… and ${counted(left, "more child").replace("childs", "children")}`)
-        : "",
+      left > 0 ? h("p", { class: "nbflow-note" }, `… and ${left.toLocaleString("en")} more`) : "",
     );
     if (had !== null) this.element.querySelector<HTMLElement>(`[data-index="${had}"]`)?.focus({ preventScroll: true });
   }

@@ -170,7 +170,7 @@ function paintNode(node: DrawnNode, standing: Standing, stale: boolean): void {
   paintStaleMark(node, stale);
 }
 
-const BAR_HEIGHT = 3;
+const BAR_HEIGHT = 4;
 
 /** How many children are in which state, as a bar along the bottom of a node. */
 function paintBar(node: DrawnNode, counts: Int32Array | null): void {

@@ -119,7 +119,7 @@ export class FlowView {
     const tab = this.#tab;
     if (this.#outdated.has(tab)) {
       this.#outdated.delete(tab);
-      this.#pane.rebuild();
+      this.#panes[tab].rebuild();
       if (this.#tab !== tab) return this.#draw(); // there is no picture: the table is shown
       this.#showPanels();
     } else {
@@ -158,7 +158,7 @@ export class FlowView {
     this.memory.tab = tab;
     if (this.#outdated.has(tab)) {
       this.#outdated.delete(tab);
-      this.#pane.rebuild();
+      this.#panes[tab].rebuild();
     } else if (tab === "graph" && this.#graphIsLate) {
       this.#graph.update(null);
       this.#graph.mark();

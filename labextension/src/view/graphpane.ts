@@ -35,6 +35,7 @@ export class GraphPane implements Pane {
   constructor(private readonly context: Context) {
     this.#panZoom = new PanZoom(this.#frame, (position) => {
       context.memory.position = position;
+      this.#tooltip.hide();
     });
     this.element = h("div", { class: "nbflow-graph" }, this.#opened, this.#frame, this.#tooltip.element);
     this.#frame.addEventListener("click", this.#click);
@@ -157,6 +158,7 @@ export class GraphPane implements Pane {
   /** Show which node is chosen, and its arrows. */
   mark(): void {
     const { memory, live } = this.context;
+    this.#tooltip.hide();
     if (!this.#drawing) return;
     const chosen = memory.chosen;
     for (const node of this.#drawing.nodes.values()) {

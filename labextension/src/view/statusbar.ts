@@ -25,16 +25,8 @@ export class StatusBar {
   #announced = "";
 
   constructor(private readonly context: Context) {
-    this.element = h(
-      "div",
-      { class: "nbflow-status" },
-      this.#state,
-      this.#counts,
-      this.#meter,
-      this.#time,
-      this.#message,
-    );
-    this.element.append(this.announcer);
+    const parts = [this.#state, this.#time, this.#meter, this.#counts, this.#message, this.announcer];
+    this.element = h("div", { class: "nbflow-status" }, ...parts);
   }
 
   update(): void {

@@ -132,7 +132,7 @@ export class TablePane implements Pane {
     const name = h("button", { type: "button", class: "nbflow-link" });
     const more = h("button", { type: "button", class: "nbflow-more", hidden: true });
     const cells = COLUMNS.slice(1).map(() => h("td", {}));
-    cells[0]?.append(h("span", { class: "nbflow-chip" }));
+    cells[0]?.append(h("span", { class: "nbflow-chip" }), h("small", {}));
     return h("tr", {}, h("th", { scope: "row" }, more, name), ...cells);
   }
 
@@ -148,7 +148,8 @@ export class TablePane implements Pane {
     const { chosen } = this.context.memory;
     element.classList.toggle("is-chosen", chosen?.task === row.task && chosen.index === row.index);
     const one = state?.firstElementChild as HTMLElement;
-    setText(one, row.line + (row.stale === null ? "" : " ⟲ stale"));
+    setText(one, row.line);
+    setText(state?.lastElementChild as HTMLElement, row.stale === null ? "" : " ⟲ stale");
     setAttribute(one, "class", `nbflow-chip ${row.state === null ? "" : (STATES[row.state]?.className ?? "")}`);
     if (seconds) setText(seconds, row.seconds === null ? "" : duration(row.seconds));
     if (attempt) setText(attempt, row.attempt ? String(row.attempt) : "");

@@ -11,6 +11,8 @@ import { Windowed } from "./windowed";
 
 const ROW = 24;
 const TICKS = 6;
+/** Percent of the track that a bar needs for its text. */
+const WIDE = 14;
 
 interface BarRow {
   readonly key: string;
@@ -87,15 +89,19 @@ export class TimelinePane implements Pane {
   #drawAxis(): void {
     const step = niceStep(this.#lengthS / TICKS);
     const ticks: HTMLElement[] = [];
-    for (let at = 0; at <= this.#lengthS; at += step)
-      ticks.push(h("span", { style: `left:${((at / this.#lengthS) * 100).toFixed(2)}%` }, at ? duration(at) : "0"));
+    for (let at = 0; at <= this.#lengthS; at += step) {
+      const share = at / this.#lengthS;
+      const end = share > 0.9 ? { class: "is-late" } : {};
+      ticks.push(h("span", { ...end, style: `left:${(share * 100).toFixed(2)}%` }, at ? duration(at) : "0"));
+    }
     this.#axis.replaceChildren(h("div", { class: "nbflow-track" }, ...ticks));
   }
 
   #make(): HTMLElement {
     const bar = h("span", { class: "nbflow-span" });
     const name = h("span", { class: "nbflow-row-name" });
-    const track = h("span", { class: "nbflow-track" }, bar);
+    const label = h("span", { class: "nbflow-span-label" });
+    const track = h("span", { class: "nbflow-track" }, bar, label);
     const one = h("button", { type: "button", class: "nbflow-row" }, name, track);
     return h("div", { role: "listitem" }, one);
   }
@@ -103,22 +109,22 @@ export class TimelinePane implements Pane {
   readonly #fill = (element: HTMLElement, row: BarRow): void => {
     const one = element.firstElementChild as HTMLButtonElement;
     const [name, track] = one.children as unknown as [HTMLElement, HTMLElement];
-    const bar = track.firstElementChild as HTMLElement;
+    const [bar, label] = track.children as unknown as [HTMLElement, HTMLElement];
     setText(name, `${row.isCritical ? "◆ " : ""}${row.name}`);
-    const left = (row.bar.beginS / this.#lengthS) * 100;
-    const width = ((row.bar.endS - row.bar.beginS) / this.#lengthS) * 100;
-    bar.style.left = `${Math.min(99.6, left).toFixed(2)}%`;
-    bar.style.width = `${Math.max(0.4, Math.min(width, 100 - left)).toFixed(2)}%`;
+    const left = Math.min(99.6, (row.bar.beginS / this.#lengthS) * 100);
+    const width = Math.max(0.4, Math.min(((row.bar.endS - row.bar.beginS) / this.#lengthS) * 100, 100 - left));
+    bar.style.left = `${left.toFixed(2)}%`;
+    bar.style.width = `${width.toFixed(2)}%`;
     const facts = STATES[row.state];
+    const critical = row.isCritical ? " is-critical" : "";
+    setAttribute(bar, "class", `nbflow-span nbflow-chip ${facts?.className ?? ""}${critical}`);
     const word = `${facts?.glyph ?? ""} ${duration(row.bar.endS - row.bar.beginS)}`;
-    setText(bar, word);
-    const isLate = left + width > 80; // then the text stands before the bar's end, or it would be cut off
-    setAttribute(
-      bar,
-      "class",
-      `nbflow-span nbflow-chip ${facts?.className ?? ""}${row.isCritical ? " is-critical" : ""}`,
-    );
-    bar.classList.toggle("is-late", isLate);
+    const isInside = width > WIDE;
+    setText(bar, isInside ? word : "");
+    setText(label, isInside ? "" : word);
+    const isBefore = left + width > 100 - WIDE; // after it there is no room
+    label.style.left = isBefore ? "" : `${(left + width).toFixed(2)}%`;
+    label.style.right = isBefore ? `${(100 - left).toFixed(2)}%` : "";
     setAttribute(one, "aria-label", `${row.name}, ${row.told}`);
     setAttribute(one, "title", `${row.name}: ${row.told}`);
     const { chosen } = this.context.memory;
