@@ -1,74 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Change, type Channel, LiveFlow } from "../src/live";
+import { type Change, LiveFlow } from "../src/live";
 import { S } from "../src/theme/states.generated";
-import type { EventsMessage, FlowMessage, SnapshotMessage, ToKernel } from "../src/wire";
+import type { EventsMessage, SnapshotMessage } from "../src/wire";
+import { chain, FakeChannel, events as happened, snapshot as told } from "./fake";
 
-class FakeChannel implements Channel {
-  readonly sent: ToKernel[] = [];
-  private hear: (message: unknown) => void = () => undefined;
-
-  send(message: ToKernel): void {
-    this.sent.push(message);
-  }
-
-  listen(hear: (message: unknown) => void): void {
-    this.hear = hear;
-  }
-
-  tell(...messages: unknown[]): void {
-    for (const message of messages) this.hear(message);
-  }
-}
-
-export const FLOW: FlowMessage = {
-  type: "flow",
-  name: "demo",
-  svg: null,
-  nodes: [
-    { id: "node-0", task: 0, name: "load" },
-    { id: "node-1", task: 1, name: "clean" },
-  ],
-  edges: [{ from: 0, to: 1 }],
-  can: { cancel: true },
-};
+const FLOW = chain(["load", "clean"]);
 
 function snapshot(batch: number, seq: number, states: [number, number]): SnapshotMessage {
-  return {
-    type: "snapshot",
-    batch,
-    run: { id: "r" },
-    seq,
-    now_us: 1e15,
-    run_state: S.RUNNING,
-    columns: {
-      node: [0, 1],
-      index: [-1, -1],
-      state: states,
-      attempt: [0, 0],
-      loop: [1, 1],
-      started_us: [null, null],
-      ended_us: [null, null],
-    },
-  };
+  return told(
+    [
+      [0, -1, states[0]],
+      [1, -1, states[1]],
+    ],
+    { batch, seq },
+  );
 }
 
 function events(batch: number, seq: number, node: number, state: number): EventsMessage {
-  return {
-    type: "events",
-    batch,
-    now_us: 1e15,
-    columns: {
-      seq: [seq],
-      at_us: [1e15],
-      kind: ["task"],
-      node: [node],
-      index: [-1],
-      attempt: [1],
-      loop: [1],
-      state: [state],
-    },
-  };
+  return happened(batch, seq, [[node, state]]);
 }
 
 test("batches in order change the task runs that they name, and views are told which", () => {

@@ -1,0 +1,376 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { LiveFlow } from "../src/live";
+import { S } from "../src/theme/states.generated";
+import { freshMemory, type Memory } from "../src/view/context";
+import { FlowView } from "../src/view/flowview";
+import { all, click, frame, newPage, press } from "./dom";
+import { chain, events, FakeChannel, type Row, snapshot } from "./fake";
+
+let page: HTMLElement;
+let channel: FakeChannel;
+let live: LiveFlow;
+let memory: Memory;
+let view: FlowView;
+
+beforeEach(() => {
+  page = newPage();
+  channel = new FakeChannel();
+  live = new LiveFlow(channel);
+  memory = freshMemory();
+  view = new FlowView(page, live, memory);
+});
+
+afterEach(() => view.dispose());
+
+function tell(...messages: unknown[]): void {
+  channel.tell(...messages);
+  frame();
+}
+
+function node(place: number): Element {
+  return page.querySelector(`g[data-id="node-${place}"]`) as Element;
+}
+
+function pane(): HTMLElement {
+  return all(page, ".nbflow-pane").find((one) => !one.hidden) as HTMLElement;
+}
+
+function tab(name: string): void {
+  click(all(page, "[role=tab]").find((one) => one.textContent === name));
+}
+
+function button(text: string): HTMLElement {
+  return all(page, "button").find((one) => one.textContent?.includes(text)) as HTMLElement;
+}
+
+const PENDING: Row[] = [
+  [0, -1, S.PENDING],
+  [1, -1, S.PENDING],
+  [2, -1, S.PENDING],
+];
+const NAMES = ["load", "clean", "report"];
+
+test("before the kernel has answered, that is said and no empty picture shown", () => {
+  assert.match(page.textContent ?? "", /Waiting for the kernel/);
+  assert.equal(page.querySelector(".has-flow"), null);
+});
+
+test("a node's colour, glyph and word change with its state, and nothing else is touched", () => {
+  tell(chain(NAMES), snapshot(PENDING));
+  const before = node(2).outerHTML;
+
+  tell(events(2, 2, [[0, S.RUNNING]]), events(3, 3, [[0, S.SUCCESS]]), events(4, 4, [[1, S.FAILED]]));
+
+  assert.ok(node(0).classList.contains("state-success"));
+  assert.match(node(0).querySelector("text.state")?.textContent ?? "", /^✓ success/);
+  assert.ok(node(1).classList.contains("state-failed"));
+  assert.equal(node(1).querySelector("text.state")?.textContent, "✗ failed");
+  assert.equal(node(1).getAttribute("aria-label"), "clean, failed");
+  assert.equal(node(2).outerHTML, before);
+});
+
+test("changes of one frame are drawn once", () => {
+  tell(chain(NAMES), snapshot(PENDING));
+  const drawn: string[] = [];
+  const observer = new MutationObserver((records) => drawn.push(...records.map(({ type }) => type)));
+  observer.observe(node(0), { attributes: true, attributeFilter: ["class"] });
+
+  channel.tell(events(2, 2, [[0, S.RUNNING]]), events(3, 3, [[0, S.RETRYING]]), events(4, 4, [[0, S.RUNNING]]));
+  frame();
+
+  assert.equal(observer.takeRecords().length, 1);
+  assert.ok(node(0).classList.contains("state-running"));
+});
+
+test("names that look like HTML are text everywhere", () => {
+  const evil = `<img src=x onerror="window.evil=1"><script>window.evil=1</script>`;
+  tell(chain([evil, "b"]), snapshot(PENDING.slice(0, 2)));
+  click(node(0));
+  tell({ type: "detail", request: 1, node: 0, code: evil, doc: evil, traceback: evil, logs: [evil], message: evil });
+  for (const name of ["Timeline", "Table", "Graph"]) tab(name);
+
+  assert.equal(all(page, "img, script, foreignObject, a, iframe").length, 0);
+  assert.ok(page.textContent?.includes(evil));
+});
+
+test("of an SVG only shapes and texts come into the page", () => {
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9" onload="evil()">
+    <script>evil()</script><style>* { display: none }</style><a xlink:href="javascript:evil()"><text>x</text></a>
+    <foreignObject><b xmlns="http://www.w3.org/1999/xhtml">x</b></foreignObject><image href="http://x.test/"/>
+    <use href="#a"/><animate attributeName="x"/>
+    <g id="node-0" class="node task" onclick="evil()" style="x"><rect width="9" height="9" fill="url(http://x.test/)"/>
+    <text class="name">a</text></g></svg>`;
+  tell({ ...chain(["a"]), svg }, snapshot([[0, -1, S.PENDING]]));
+
+  const picture = page.querySelector(".nbflow-frame > svg") as Element;
+  assert.deepEqual(new Set(all(picture, "*").map((one) => one.localName)), new Set(["g", "rect", "text"]));
+  const names = [picture, ...all(picture, "*")].flatMap((one) => [...one.attributes].map(({ name }) => name));
+  assert.ok(!names.some((name) => name.startsWith("on") || name.includes("href") || name === "id"));
+  assert.equal(picture.querySelector("rect")?.getAttribute("fill"), null);
+});
+
+test("what is no SVG is no picture, and the table is shown", () => {
+  tell({ ...chain(["a", "b"]), svg: "<html><b>x" }, snapshot(PENDING.slice(0, 2)));
+  tab("Table");
+
+  assert.equal(all(pane(), "tbody tr th").length, 2);
+});
+
+test("arrows follow edges, Enter opens a task, Escape closes it and gives the focus back", () => {
+  tell(chain(NAMES), snapshot(PENDING));
+  (node(0) as HTMLElement).focus();
+
+  press(node(0), "ArrowDown");
+  assert.equal(document.activeElement, node(1));
+  press(node(1), "ArrowDown");
+  press(node(2), "ArrowUp");
+  assert.equal(document.activeElement, node(1));
+  assert.deepEqual(
+    all(page, "g.node").map((one) => one.getAttribute("tabindex")),
+    ["-1", "0", "-1"],
+  );
+
+  press(node(1), "Enter");
+  const drawer = page.querySelector(".nbflow-drawer") as HTMLElement;
+  assert.equal(drawer.hidden, false);
+  assert.equal(drawer.querySelector("h3")?.textContent, "clean");
+  assert.deepEqual(channel.sent.at(-1), { type: "detail", request: 1, node: 1, index: -1 });
+
+  (drawer.querySelector("button") as HTMLElement).focus();
+  press(drawer.querySelector("button") as Element, "Escape");
+  assert.equal(drawer.hidden, true);
+  assert.equal(document.activeElement, node(1));
+});
+
+test("plain keys are kept from JupyterLab, those with Ctrl are not", () => {
+  tell(chain(NAMES), snapshot(PENDING));
+  const root = page.querySelector(".nbflow-view") as Element;
+
+  press(node(0), "x");
+  assert.ok(root.hasAttribute("data-lm-suppress-shortcuts"));
+  press(node(0), "s", { ctrlKey: true });
+  assert.ok(!root.hasAttribute("data-lm-suppress-shortcuts"));
+});
+
+test("what the kernel tells of a task is shown, and asked for again when the task has changed", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  tell(chain(NAMES), snapshot(PENDING));
+  click(node(1));
+  tell({
+    type: "detail",
+    request: 1,
+    node: 1,
+    code: "y = clean(x)",
+    logs: ["begun"],
+    inputs: [{ name: "x", repr: "1" }],
+  });
+  return Promise.resolve().then(() => {
+    const drawer = page.querySelector(".nbflow-drawer") as HTMLElement;
+    const titles = all(drawer, "summary").map((one) => one.textContent);
+    assert.deepEqual(titles, ["Logs", "Inputs", "Code"]);
+
+    tell(events(2, 2, [[1, S.RUNNING]]));
+    context.mock.timers.tick(2_000);
+
+    assert.equal(channel.sent.filter(({ type }) => type === "detail").length, 2);
+  });
+});
+
+test("while an answer is awaited nothing more is asked: a busy kernel would answer it all at its end", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  tell(chain(NAMES), snapshot(PENDING));
+  click(node(1));
+
+  for (const seq of [2, 3, 4, 5]) {
+    tell(events(seq, seq, [[1, seq % 2 ? S.RETRYING : S.RUNNING]]));
+    context.mock.timers.tick(3_000);
+  }
+
+  assert.equal(channel.sent.filter(({ type }) => type === "detail").length, 1);
+  assert.match(page.querySelector(".nbflow-drawer")?.textContent ?? "", /The kernel is busy/);
+});
+
+test("a press asks the kernel, and its answer is told; what cannot be done tells why instead", async () => {
+  tell(chain(NAMES), snapshot(PENDING));
+  click(node(1));
+
+  click(button("Run from here"));
+  assert.deepEqual(channel.sent.at(-1), { type: "action", request: 2, action: "run_from", node: 1 });
+  tell({ type: "done", request: 2, ok: true, message: "begun" });
+  await new Promise((done) => setImmediate(done));
+  assert.match(page.querySelector(".nbflow-drawer .nbflow-answer")?.textContent ?? "", /begun/);
+
+  click(button("Run only this"));
+  assert.equal(channel.sent.length, 2);
+  assert.match(page.querySelector(".nbflow-drawer .nbflow-answer")?.textContent ?? "", /use Interrupt/);
+});
+
+test("searching marks what matches, and Enter goes from one to the next", () => {
+  tell(chain(["load", "Château", "reload"]), snapshot(PENDING));
+  const field = page.querySelector("input[type=search]") as HTMLInputElement;
+
+  field.value = "LOAD";
+  field.dispatchEvent(new Event("input"));
+  assert.deepEqual(
+    all(page, "g.node.is-match").map((one) => one.getAttribute("data-id")),
+    ["node-0", "node-2"],
+  );
+  assert.ok(node(1).classList.contains("is-dim"));
+  press(field, "Enter");
+  press(field, "Enter");
+  assert.ok(node(2).classList.contains("is-current"));
+  assert.equal(page.querySelector(".nbflow-found")?.textContent, "2 of 2");
+
+  field.value = "chateau";
+  field.dispatchEvent(new Event("input"));
+  assert.equal(page.querySelector(".nbflow-found")?.textContent, "1 found");
+  press(field, "Escape");
+  assert.equal(all(page, ".is-dim, .is-match").length, 0);
+});
+
+test("a new view of the same run stands as the one before it", () => {
+  tell(chain(NAMES), snapshot(PENDING));
+  click(node(2));
+  tab("Timeline");
+  const field = page.querySelector("input[type=search]") as HTMLInputElement;
+  field.value = "re";
+  field.dispatchEvent(new Event("input"));
+  view.dispose();
+
+  view = new FlowView(page, live, memory);
+
+  assert.equal(pane().dataset.tab, "timeline");
+  assert.equal(page.querySelector(".nbflow-drawer h3")?.textContent, "report");
+  assert.equal((page.querySelector("input[type=search]") as HTMLInputElement).value, "re");
+});
+
+test("children are one node with their counts and a bar, and a list beside it", () => {
+  const rows: Row[] = [
+    [0, -1, S.SUCCESS, 0, 1],
+    [1, -1, S.EXPANDED, 1],
+    [2, -1, S.PENDING],
+  ];
+  const letters = [S.SUCCESS, S.FAILED, S.RUNNING, S.PENDING].map((state) => String.fromCharCode(48 + state));
+  const states = { 1: letters.map((letter) => letter.repeat(2_500)).join("") };
+  tell(chain(NAMES), snapshot(rows, { width: { 1: 10_000 }, states }));
+
+  assert.equal(all(page, "g.node").length, 3);
+  assert.equal(node(1).querySelector("text.state")?.textContent, "✗ 2500\u2002▶ 2500\u2002…");
+  assert.equal(all(node(1), ".nbflow-counts rect").length, 4);
+
+  click(node(1));
+  assert.ok(all(page, ".nbflow-children li").length <= 200);
+  assert.match(page.querySelector(".nbflow-children li")?.textContent ?? "", /^\[2500\] ✗ failed/);
+  click(all(page, ".nbflow-filter").find((one) => one.textContent?.includes("success")));
+  assert.match(page.querySelector(".nbflow-children li")?.textContent ?? "", /^\[0\] ✓ success/);
+});
+
+test("groups are drawn as one node each, and can be opened and closed", () => {
+  const names = ["load 1", "load 2", "clean", "plot"];
+  const groups = [
+    { name: "Loading", kind: "heading", tasks: [0, 1] },
+    { name: "Looking", kind: "heading", tasks: [2, 3] },
+  ];
+  const rows: Row[] = names.map((_, task) => [task, -1, task ? S.PENDING : S.FAILED]);
+  tell(chain(names, { groups }), snapshot(rows));
+  const choice = page.querySelector("select[aria-label='Group tasks']") as HTMLSelectElement;
+  const shown = (): (string | null)[] => all(page, "g.node text.name").map((one) => one.textContent);
+
+  choice.value = "heading";
+  choice.dispatchEvent(new Event("change"));
+  assert.deepEqual(shown(), ["Loading (2)", "Looking (2)"]);
+  assert.ok(page.querySelector("g.node.group")?.classList.contains("state-failed"));
+
+  click(page.querySelector("g.node.group"));
+  assert.deepEqual(shown(), ["load 1", "load 2", "Looking (2)"]);
+  tell(events(2, 2, [[1, S.RUNNING]]));
+  assert.ok(page.querySelector("g[data-id='task-1']")?.classList.contains("state-running"));
+
+  click(button("Loading ×"));
+  assert.deepEqual(shown(), ["Loading (2)", "Looking (2)"]);
+});
+
+test("a flow of 5,000 tasks without a picture begins with groups", () => {
+  const names = Array.from({ length: 5_000 }, (_, task) => `step ${task % 20}_${task}`);
+  const rows: Row[] = names.map((_, task) => [task, -1, S.PENDING]);
+
+  tell({ ...chain(names), svg: null }, snapshot(rows));
+
+  assert.equal(all(page, "g.node.group").length, 20);
+  assert.equal(memory.grouping, "name");
+});
+
+test("the table sorts, filters and lists only what is seen", () => {
+  const names = Array.from({ length: 2_000 }, (_, task) => `task ${task}`);
+  const rows: Row[] = names.map((_, task) => [task, -1, task === 1_500 ? S.FAILED : S.SUCCESS, 0, task / 1_000]);
+  tell(chain(names), snapshot(rows));
+  tab("Table");
+  const first = (): string => pane().querySelector("tbody .nbflow-link")?.textContent ?? "";
+
+  assert.ok(all(pane(), "tbody tr").length < 100);
+  assert.equal(pane().querySelector("table")?.getAttribute("aria-rowcount"), "2001");
+
+  click(all(pane(), "thead button").find((one) => one.textContent === "Duration"));
+  assert.equal(first(), "task 1999");
+  click(all(pane(), "thead button").find((one) => one.textContent === "State"));
+  assert.equal(first(), "task 1500");
+
+  const filter = pane().querySelector("select") as HTMLSelectElement;
+  filter.value = String(S.FAILED);
+  filter.dispatchEvent(new Event("change"));
+  assert.equal(pane().querySelector("table")?.getAttribute("aria-rowcount"), "2");
+});
+
+test("the timeline marks the critical path in words too", () => {
+  const rows: Row[] = [
+    [0, -1, S.SUCCESS, 0, 4],
+    [1, -1, S.SUCCESS, 4, 5],
+    [2, -1, S.PENDING],
+  ];
+  tell(chain(NAMES), snapshot(rows));
+
+  tab("Timeline");
+
+  assert.match(pane().textContent ?? "", /Critical path, 2 tasks, 5\.0 s: load → clean/);
+  const [bar] = all(pane(), ".nbflow-row");
+  assert.equal(bar?.getAttribute("aria-label"), "load, success, 4.0 s, began at 0 ms, on the critical path");
+});
+
+test("screen readers are told of the run as a whole, once", () => {
+  tell(chain(NAMES), snapshot(PENDING));
+  const announcer = page.querySelector("[aria-live=polite].nbflow-hidden");
+
+  tell(events(2, 2, [[0, S.RUNNING]]), events(3, 3, [[0, S.SUCCESS]]));
+  assert.equal(announcer?.textContent, "demo running");
+
+  tell(
+    snapshot(
+      [
+        [0, -1, S.SUCCESS, 0, 2],
+        [1, -1, S.FAILED, 2, 4],
+        [2, -1, S.UPSTREAM_FAILED],
+      ],
+      { batch: 4, run_state: S.FAILED },
+    ),
+  ); // prettier-ignore
+  assert.equal(announcer?.textContent, "demo failed: 1 failed, 1 upstream failed, 1 success, in 4.0 s");
+});
+
+test("stale tasks are told by a mark, a word and a reason", () => {
+  tell(chain(NAMES, { stale: [{ task: 1, why: "its code has changed" }] }), snapshot(PENDING));
+
+  assert.ok(node(1).querySelector(".nbflow-stale"));
+  assert.equal(node(1).getAttribute("aria-label"), "clean, pending, stale");
+  click(node(1));
+  assert.match(page.querySelector(".nbflow-facts")?.textContent ?? "", /stale: its code has changed/);
+});
+
+test("a kernel that gives the run up is told, and nothing can be pressed", () => {
+  tell(chain(NAMES), snapshot(PENDING));
+
+  tell({ type: "bye", reason: "The kernel was restarted." });
+
+  assert.match(page.textContent ?? "", /The kernel was restarted\./);
+  assert.equal(button("Cancel").getAttribute("aria-disabled"), "true");
+});
