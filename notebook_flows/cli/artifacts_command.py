@@ -89,7 +89,8 @@ def _wanted(
     return [one for one in found if one.key == key]
 
 
-def _who(one: ArtifactRow, names: Sequence[str]) -> str:
+def who(one: ArtifactRow, names: Sequence[str]) -> str:
+    """The task that has attached it."""
     name = names[one.node] if 0 <= one.node < len(names) else one.slug
     return f"{name}[{one.index}]" if one.index >= 0 else name
 
@@ -106,12 +107,13 @@ def _list(found: Sequence[ArtifactRow], names: Sequence[str]) -> None:
     for heading in ("Task", "Key", "Kind", "Title", "What"):
         table.add_column(heading, overflow="fold")
     for one in found:
-        cells = (_who(one, names), one.key, one.kind, one.title, one.summary)
+        cells = (who(one, names), one.key, one.kind, one.title, one.summary)
         table.add_row(*[Text(screen.carried(printable(cell), console.encoding)) for cell in cells])
     console.print(table)
 
 
-def _shown(log: AnyLog, one: ArtifactRow) -> Any:
+def shown(log: AnyLog, one: ArtifactRow) -> Any:
+    """It with its content; a `views.artifacts.Shown`."""
     from notebook_flows.views.artifacts import Shown
     from notebook_flows.workspace.attachments import content_of
 
@@ -133,8 +135,8 @@ def _print(log: AnyLog, found: Sequence[ArtifactRow], names: Sequence[str]) -> N
 
     console = screen.stdout()
     for place, one in enumerate(found):
-        text = _shown(log, one).text(width=console.width)
-        head = printable(f"{_who(one, names)}: {one.kind} {one.key!r}")
+        text = shown(log, one).text(width=console.width)
+        head = printable(f"{who(one, names)}: {one.kind} {one.key!r}")
         console.print(Text(("\n" if place else "") + screen.carried(head, console.encoding), style="dim"))
         console.print(Text(screen.carried(text, console.encoding)), soft_wrap=True)
 
@@ -166,7 +168,7 @@ def _as_json(one: ArtifactRow, names: Sequence[str]) -> dict[str, Any]:
 def _save(log: AnyLog, found: Sequence[ArtifactRow], folder: Path, names: Sequence[str]) -> None:
     taken: set[str] = set()
     for one in found:
-        ending, content = _shown(log, one).file()
+        ending, content = shown(log, one).file()
         path = folder / _file_name(one, names, ending, taken)
         _write(path, content)
         click.echo(str(path))

@@ -52,6 +52,12 @@ def flow_line(ctx: click.Context) -> Any:
 @click.option("-j", "--workers", type=click.IntRange(min=1), help="How many cells at once.")
 @click.option("--background", "-b", is_flag=True, help="Give the prompt back at once.")
 @click.option("--strict-shell", is_flag=True, help="A `!command` that fails, fails its cell.")
+@click.option(
+    "--cache/--no-cache",
+    default=None,
+    help="Take cells from earlier runs with the same inputs, unless they act on the world outside; or none at all.",
+)
+@click.option("--refresh-cache", is_flag=True, help="Run cached cells, too, and keep their results anew.")
 @click.option("--no-history", is_flag=True, help="Leave no trace in the history.")
 @HERE
 def run(
@@ -66,6 +72,8 @@ def run(
     workers: int | None,
     background: bool,
     strict_shell: bool,
+    cache: bool | None,
+    refresh_cache: bool,
     no_history: bool,
 ) -> Any:
     """Run the task cells that are stale: never run, edited, failed, or with values that are no longer true.
@@ -87,8 +95,15 @@ def run(
     chosen = [way for way, is_chosen in ways.items() if is_chosen]
     if len(chosen) > 1:
         raise SaidPlainly(f"{' and '.join(chosen)} say different things about what to run: give one of them.")
+    if cache is False and refresh_cache:
+        raise SaidPlainly("--no-cache and --refresh-cache are two ways to treat the cache: give one.")
     options = RunOptions(
-        executor=executor, workers=workers, history=False if no_history else None, strict_shell=strict_shell
+        executor=executor,
+        workers=workers,
+        history=False if no_history else None,
+        strict_shell=strict_shell,
+        cache=cache,
+        refreshes_cache=refresh_cache,
     )
     if len(names) == 1 and not any(one.name == names[0] for one in here.session.book.tasks()):
         flow = here.flow_named(names[0])
@@ -196,6 +211,17 @@ def logs(here: Here, options: tuple[str, ...]) -> None:
     _on_the_command_line(command_line, options)
 
 
+@flow_line.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@HERE
+def artifacts(here: Here, options: tuple[str, ...]) -> None:
+    """Show what the last run, or one task of it, has attached: `%flow artifacts TASK`, or `%flow artifacts RUN TASK`."""
+    from notebook_flows.magics.attached import show_artifacts
+
+    with suppress(SystemExit):  # it has said what was wrong
+        show_artifacts(here, options)
+
+
 def _on_the_command_line(command: click.Command, options: tuple[str, ...]) -> None:
     with suppress(SystemExit):  # it has said what was wrong
         command.main(list(options), prog_name=f"%flow {command.name}", standalone_mode=False)
@@ -205,14 +231,14 @@ def _on_the_command_line(command: click.Command, options: tuple[str, ...]) -> No
 @click.argument("name", required=False, metavar="[RUN]")
 @HERE
 def resume(here: Here, name: str | None) -> Any:
-    """Run what failed, or did not run, in the last run of this notebook in this kernel; all that went well is kept."""
-    from notebook_flows.magics.looking import unfinished
-    from notebook_flows.magics.running import run_notebook_flow
-    from notebook_flows.session.notebookflow import RunOptions
-    from notebook_flows.session.selection import Wish
+    """Run what failed, or did not run, in the last run of this notebook, or in another one; all that went well is kept.
 
-    names = unfinished(here, name)
-    return run_notebook_flow(here, Wish(names=names), (), RunOptions(), background=False)
+    That may be a run of an earlier kernel, or one without a person: what it has kept is taken. A task runs, too, if its
+    text, or that of a cell from which it takes values, is another now.
+    """
+    from notebook_flows.magics.resuming import resume_here
+
+    return resume_here(here, name)
 
 
 @flow_line.command()

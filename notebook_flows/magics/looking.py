@@ -14,12 +14,14 @@ from notebook_flows.core.flow import Flow
 from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.core.task import Task
 from notebook_flows.errors import did_you_mean
+from notebook_flows.magics.attached import tell_attached
 from notebook_flows.magics.errors import SaidPlainly
 from notebook_flows.magics.here import only_asks
 from notebook_flows.magics.parameters import declared_here
 from notebook_flows.session.freshness import FAILED
 from notebook_flows.session.order import FIRST_EXECUTION
 from notebook_flows.views.text import counted, printable
+from notebook_flows.workspace.resuming import said_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,6 +39,7 @@ def tell_status(here: Here) -> None:
     """Each task with its state, and the flows that cells have made."""
     outlook = here.outlook()
     last = here.flow.last
+    cached = {} if last is None else last.cached
     if not outlook.tasks and not here.flows():
         click.echo("No cell is a task yet: put `%%task` above one, and execute it.")
         return
@@ -44,7 +47,7 @@ def tell_status(here: Here) -> None:
     for key, record in outlook.tasks.items():
         state = None if last is None else last.states.get(key)
         glyph = facts_of(S.PENDING if key in outlook.stale else S.SUCCESS).glyph
-        why = f"stale: {outlook.stale[key]}" if key in outlook.stale else UP_TO_DATE
+        why = f"stale: {outlook.stale[key]}" if key in outlook.stale else _fresh(outlook, key, cached.get(key, ""))
         ended = f" ({facts_of(state).word})" if state is not None and state is not S.SUCCESS else ""
         click.echo(f"{glyph} {printable(record.name):<{width}}  {why}{ended}")
     for line in _older_values(here, outlook):
@@ -56,7 +59,7 @@ def tell_status(here: Here) -> None:
             continue
         click.echo(f"  {printable(record.name)!r} was edited and not executed since.")
     for record in here.session.book.never_executed():
-        if record.is_task:
+        if record.is_task and record.key not in outlook.remembered:
             click.echo(f"  {printable(record.name)!r} has not been executed in this kernel.")
     background = here.flow.background
     if background is not None and not background.run.has_ended:
@@ -64,6 +67,13 @@ def tell_status(here: Here) -> None:
     order = _order_worth_telling(here)
     told = f"Order of the cells: {order}. " if order else ""
     click.echo(f"{told}Mode: {here.session.mode.value}.")
+
+
+def _fresh(outlook: Outlook, key: str, cached: str) -> str:
+    """That a task is up to date, and of which run it is, if that was not in this kernel."""
+    found = outlook.remembered.get(key)
+    said = said_of(found.run_id, found.took_us) if found is not None else cached
+    return f"{UP_TO_DATE}: cached, {said[:1].lower()}{said[1:].rstrip('.')}" if said else UP_TO_DATE
 
 
 def _order_worth_telling(here: Here) -> str:
@@ -234,6 +244,8 @@ def show_result(here: Here, name: str) -> None:
         how = "went well" if record.has_succeeded else "failed"
         click.echo(f"It was executed by hand since then, and {how}: that output stands below its cell.")
     replay(here, sink.outputs)
+    if last is not None and last.run_id and state is not None:
+        tell_attached(last.run_id, record.name)
     names = here.session.shell.user_ns
     for bound in sorted(name for name in record.facts.binds if here.session.bindings.owner(name) == record.key):
         if bound in names and not ismodule(names[bound]):
@@ -280,23 +292,3 @@ def tell_parameters(here: Here) -> None:
         now = f" = {_short(names[one.name])}" if one.name in names else " (not bound yet)"
         told = f": {one.type}" if one.type else ""
         click.echo(f"{one.name}{told}{now}{f'  # {one.help}' if one.help else ''}")
-
-
-def unfinished(here: Here, name: str | None) -> tuple[str, ...]:
-    """The tasks that did not end well in the last run in this kernel.
-
-    Raises:
-        SaidPlainly: there is nothing to resume.
-    """
-    last = here.flow.last
-    if last is None:
-        raise SaidPlainly("Nothing has run in this kernel yet: `%flow run` runs what is stale.")
-    if name is not None and not last.run_id.startswith(name):
-        raise SaidPlainly(
-            f"Run {name!r} is not the last one of this kernel, which is {last.run_id[:8] or 'unrecorded'}."
-        )
-    tasks = here.outlook().tasks
-    left = tuple(key for key, state in last.states.items() if state is not S.SUCCESS and key in tasks)
-    if not left:
-        raise SaidPlainly("The last run ended well: nothing is left of it.")
-    return left
