@@ -57,6 +57,7 @@ def _facts(program: Program) -> CellFacts:
         binds=binds,
         may_bind=binds - sure,
         deletes=frozenset(walk.gone) - sure,
+        passing=frozenset(walk.passing) - binds - walk.gone - walk.reads.keys(),
         mutates=frozenset(outside[number] for number in walk.written if number in outside),
         aliases={
             name: held

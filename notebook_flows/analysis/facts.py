@@ -23,6 +23,7 @@ class CellFacts:
         binds: names that the cell binds, surely or on some path.
         may_bind: those of ``binds`` that are bound on some path only.
         deletes: names of other cells that are deleted here.
+        passing: names that the cell binds and then deletes: it has them for itself alone.
         mutates: names of other cells whose object is possibly changed.
         aliases: bound name -> names of other cells whose object it may share or hold.
         function_late: function or class -> the names that its body reads when it runs.
@@ -49,6 +50,7 @@ class CellFacts:
     binds: frozenset[str] = frozenset()
     may_bind: frozenset[str] = frozenset()
     deletes: frozenset[str] = frozenset()
+    passing: frozenset[str] = frozenset()
     mutates: frozenset[str] = frozenset()
     aliases: Mapping[str, frozenset[str]] = field(default_factory=dict)
     function_late: Mapping[str, frozenset[str]] = field(default_factory=dict)

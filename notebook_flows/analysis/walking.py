@@ -74,6 +74,7 @@ class Walk(Calling):
         self.values: dict[str, Value] = {}
         self.sure: set[str] = set()
         self.gone: set[str] = set()
+        self.passing: set[str] = set()
         self.reads: dict[str, int] = {}
         self.via: dict[str, str] = {}
         self.builtins: set[str] = set()
@@ -177,16 +178,26 @@ class Walk(Calling):
             self.gone.add(name)
         elif name in self.taken or name in self.reads:
             self.gone.add(name)
+        else:
+            self.passing.add(name)
         self.values.pop(name, None)
         self.sure.discard(name)
 
     # --- steps
 
-    def run(self, block: p.Block) -> None:
-        """Through some steps, in order."""
-        self._steps_left -= len(block)
+    def spend(self, steps: int) -> None:
+        """Work that counts as so many steps.
+
+        Raises:
+            TooIntricateError: there were too many.
+        """
+        self._steps_left -= steps
         if self._steps_left < 0:
             raise TooIntricateError
+
+    def run(self, block: p.Block) -> None:
+        """Through some steps, in order."""
+        self.spend(len(block))
         for step in block:
             _STEPS[type(step)](self, step)
 

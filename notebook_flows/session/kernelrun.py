@@ -84,7 +84,7 @@ class Report:
         states: key -> how the cell ended.
         values: key -> what the cell made, of those that ended well, in document order.
         landed: key -> names that have landed in the namespace.
-        replaced: key -> names whose value a later cell had bound already: they did not land.
+        replaced: key -> names that did not land -> key of the later cell whose value they keep.
         left: names that the user has bound since the run began, and that were left alone.
         still_running: names of tasks whose threads could not be stopped.
         was_stopped: by Ctrl-C, or by `%flow cancel`.
@@ -97,7 +97,7 @@ class Report:
     states: Mapping[str, S]
     values: Mapping[str, CellValues]
     landed: Mapping[str, frozenset[str]]
-    replaced: Mapping[str, frozenset[str]]
+    replaced: Mapping[str, Mapping[str, str]]
     left: frozenset[str] = frozenset()
     still_running: tuple[str, ...] = ()
     was_stopped: bool = False
@@ -301,7 +301,7 @@ class KernelRun:
         try:
             self._state = run_once(
                 self.flow,
-                {},
+                dict(self.order.parameters),
                 SystemClock(),
                 executor=self._executor,
                 history=self.order.history,
@@ -401,15 +401,15 @@ class KernelRun:
 
     def _landed(
         self, done: Mapping[str, CellValues]
-    ) -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]], frozenset[str]]:
+    ) -> tuple[dict[str, frozenset[str]], dict[str, dict[str, str]], frozenset[str]]:
         """Each name gets its last version in document order; one that a later cell has bound already stays."""
         place = {key: number for number, key in enumerate(self.order.connections.cells)}
-        replaced: dict[str, frozenset[str]] = {}
+        replaced: dict[str, dict[str, str]] = {}
         to_land: list[CellValues] = []
         for key, values in done.items():
             names = self._shell.user_ns
             later = {
-                name
+                name: owner
                 for name in (*values.bound, *values.deleted)
                 if names.get(name) is not values.bound.get(name, _NOTHING)
                 and (owner := self._bound_by(name)) is not None
@@ -417,11 +417,11 @@ class KernelRun:
                 and place.get(owner, -1) > place[key]
             }
             if later:
-                replaced[key] = frozenset(later)
+                replaced[key] = later
                 values = replace(  # noqa: PLW2901 - the same, without them
                     values,
                     bound={name: value for name, value in values.bound.items() if name not in later},
-                    deleted=values.deleted - later,
+                    deleted=values.deleted - later.keys(),
                 )
             to_land.append(values)
         found = land(to_land, self._shell.user_ns, since=self._since if self.order.is_background else None)

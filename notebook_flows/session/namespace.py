@@ -105,7 +105,10 @@ def read_by_functions(values: Iterable[Any]) -> frozenset[str]:
 def difference(
     before: Mapping[str, Any], after: Mapping[str, Any], facts: CellFacts
 ) -> tuple[dict[str, Any], frozenset[str]]:
-    """What a cell has bound and what it has deleted, between two looks at its names."""
+    """What a cell has bound and what it has deleted, between two looks at its names.
+
+    A name that it has bound itself before it has deleted it was never the notebook's.
+    """
     missing = object()
     bound = {}
     for name, value in after.items():
@@ -114,4 +117,5 @@ def difference(
         surely = name in facts.binds and name not in facts.may_bind
         if surely or before.get(name, missing) is not value:
             bound[name] = value
-    return bound, frozenset(name for name in before if name not in after and not HISTORY.fullmatch(name))
+    gone = {name for name in before if name not in after and not HISTORY.fullmatch(name)}
+    return bound, frozenset(gone - facts.passing)

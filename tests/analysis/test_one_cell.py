@@ -8,7 +8,7 @@ import pytest
 
 from notebook_flows.analysis import analyse
 
-SETS = ("reads", "binds", "may", "late", "deletes", "mutates", "hidden", "history", "functions")
+SETS = ("reads", "binds", "may", "late", "deletes", "passing", "mutates", "hidden", "history", "functions")
 LISTS = ("opaque", "star", "effects", "magics")
 
 
@@ -82,8 +82,8 @@ ROWS = [
     row("try:\n    x = a\nexcept E:\n    pass", reads="a E", binds="x", may="x"),
     row("try:\n    x = a\nfinally:\n    y = b", reads="a b", binds="x y"),
     row("try:\n    x = a\nexcept E:\n    y = x", reads="a x E", binds="x y", may="x y"),
-    row("try:\n    pass\nexcept E as e:\n    print(e)", reads="E"),
-    row("try:\n    x = 1\nexcept E as e:\n    raise\nprint(x)", reads="E", binds="x"),
+    row("try:\n    pass\nexcept E as e:\n    print(e)", reads="E", passing="e"),
+    row("try:\n    x = 1\nexcept E as e:\n    raise\nprint(x)", reads="E", binds="x", passing="e"),
     row("try:\n    a\nexcept E:\n    x = 1\nelse:\n    x = 2", reads="a E", binds="x"),
     row("try:\n    a\nexcept* E:\n    x = 1", reads="a E", binds="x", may="x"),
     row("with a as f:\n    x = f", reads="a", binds="f x", mutates="a"),
@@ -96,7 +96,11 @@ ROWS = [
     row("match a:\n    case str() as s: pass", reads="a", binds="s", may="s"),
     # deleting
     row("del x", reads="x", deletes="x"),
-    row("x = 1\ndel x"),
+    row("x = 1\ndel x", passing="x"),
+    row("import m as x\ndel x", passing="x"),
+    row("x = 1\ndel x\nx = 2", binds="x"),
+    row("print(x)\nx = 1\ndel x", reads="x", deletes="x"),
+    row("if c:\n    x = 1\n    del x", reads="c", passing="x"),
     row("x = a\ndel x\nprint(x)", reads="a x"),
     row("if c:\n    del x", reads="c x", deletes="x"),
     row("del a[0]", reads="a", mutates="a"),
@@ -390,6 +394,7 @@ def test_a_cell_is_understood_as_python_runs_it(source: str, expected: dict[str,
         "may": facts.may_bind,
         "late": facts.late,
         "deletes": facts.deletes,
+        "passing": facts.passing,
         "mutates": facts.mutates,
         "hidden": facts.hidden_state,
         "history": facts.history,

@@ -303,8 +303,34 @@ def test_a_version_that_a_later_cell_has_replaced_by_hand_is_made_again(notebook
     answer = notebook.run("run", "%flow run use1")
 
     assert "✓ 2 cells in" in answer.said
-    assert "x of 'one': a later cell has bound it already, so that value stays." in answer.said
+    assert "'two'" not in answer.said
     assert notebook.value("a, x") == "(1, 2)"
+
+
+def test_a_name_that_an_ordinary_cell_has_made_of_an_older_value_is_told(notebook: OpenNotebook) -> None:
+    notebook.run("n", "n = 1")
+    notebook.run("one", "%%task one\nx = n")
+    notebook.run("more", "# more\nx = x + 1")
+    notebook.run("n", "n = 10")
+
+    answer = notebook.run("run", "%flow run")
+
+    assert "x is still what '3 more' has made of an older value of 'one': run that cell again." in answer.said
+    assert notebook.value("x") == "2"
+    notebook.run("mine", "x = 3")
+    assert "older value" not in notebook.run("again", "%flow run --all").said
+
+
+def test_what_a_cell_binds_and_deletes_is_its_own_and_nothing_of_it_is_told(notebook: OpenNotebook) -> None:
+    notebook.run("x", "x = y = 'of the notebook'")
+    for name, options in (("left", ""), ("right", "--executor processes"), ("alone", "--executor main")):
+        notebook.run(name, f"%%task {name} {options}\nx = 1\ndel x\nif y:\n    y = 1\n    del y\n{name} = 1")
+        notebook.run("x", "x = y = 'of the notebook'")
+
+    answer = notebook.run("run", "%flow run --all")
+
+    assert answer.said.startswith("✓ ")
+    assert notebook.value("x") == "'of the notebook'"
 
 
 def test_changes_of_one_object_keep_their_order(notebook: OpenNotebook) -> None:
