@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from notebook_flows.views.diagram import Diagram, Node
 
 LONGEST_MESSAGE = 300
+LONGEST_TITLE = 60
+TITLES_TOLD = 3
 _NO_COUNTS: Mapping[S, int] = {}
 
 
@@ -33,11 +35,13 @@ class Standing(NamedTuple):
         state: None where nobody knows.
         children: of a mapped task, how many of its children are in each state.
         message: what there is to say about it.
+        attached: the titles of what it, or its children, have attached.
     """
 
     state: S | None
     children: Mapping[S, int] = _NO_COUNTS
     message: str | None = None
+    attached: tuple[str, ...] = ()
 
 
 class Mark(NamedTuple):
@@ -47,11 +51,15 @@ class Mark(NamedTuple):
         state: by which it is coloured; of a collapsed mapped task the gravest of its children's.
         line: what stands below the name: glyph and word, or the children's counts.
         tooltip: the whole name, state and message.
+        attached: what the badge with the number of artifacts says; empty: it has none.
+        attached_count: that number.
     """
 
     state: S | None
     line: str
     tooltip: str
+    attached: str = ""
+    attached_count: int = 0
 
 
 Standings = Mapping[tuple[int, int], Standing]
@@ -67,13 +75,28 @@ def marks_of(diagram: Diagram, standings: Standings) -> dict[str, Mark]:
 def _mark(node: Node, standing: Standing) -> Mark:
     name = shortened(printable(node.name), LONGEST_MESSAGE)
     state = gravest(standing.children) or standing.state
+    attached, count = _told_attached(standing.attached), len(standing.attached)
     if state is None:
-        return Mark(None, "", name)
+        return Mark(None, "", name, attached, count)
     facts = facts_of(state)
     line = short_counts(standing.children) if standing.children else f"{facts.glyph} {facts.word}"
     told = told_counts(standing.children) or facts.word
     message = shortened(printable(standing.message or ""), LONGEST_MESSAGE)
-    return Mark(state, line, f"{name}: {told}" + (f". {message}" if message else ""))
+    said = [f"{name}: {told}", *([message] if message else []), *([attached] if attached else [])]
+    return Mark(state, line, ". ".join(said), attached, count)
+
+
+def _told_attached(titles: tuple[str, ...]) -> str:
+    """What is attached, in one line.
+
+    >>> _told_attached(("Bad rows", "plot", "a", "b", "c")), _told_attached(())
+    ('Attached: Bad rows, plot, a and 2 more', '')
+    """
+    if not titles:
+        return ""
+    shown = ", ".join(shortened(printable(title), LONGEST_TITLE) for title in titles[:TITLES_TOLD])
+    more = len(titles) - TITLES_TOLD
+    return f"Attached: {shown}" + (f" and {more:,} more" if more > 0 else "")
 
 
 def widths_of(standings: Standings) -> dict[int, int]:
@@ -125,11 +148,28 @@ def _told(run: Run, messages: Mapping[int, str], theirs: Mapping[int, int]) -> S
     for task, number in theirs.items():
         children = run.children.get(number)
         states = run.state[children.first : children.first + children.width] if children is not None else []
-        told[task, UNMAPPED] = Standing(run.state[number], counts_of(states), messages.get(number))
+        attached = _attached(run, number)
+        told[task, UNMAPPED] = Standing(run.state[number], counts_of(states), messages.get(number), attached)
         if children is not None and children.width <= MOST_CHILDREN:
             for index, state in enumerate(states):
-                told[task, index] = Standing(state, message=messages.get(children.first + index))
+                child = children.first + index
+                told[task, index] = Standing(state, message=messages.get(child), attached=_titles(run, child))
     return told
+
+
+def _titles(run: Run, number: int) -> tuple[str, ...]:
+    """Of what one task run has attached."""
+    return tuple(run.attached[number].values()) if number in run.attached else ()
+
+
+def _attached(run: Run, number: int) -> tuple[str, ...]:
+    """Of what a task has attached, with its children."""
+    children = run.children.get(number)
+    if not run.attached or children is None:
+        return _titles(run, number)
+    inside = range(children.first, children.first + children.width)
+    several = inside if children.width < len(run.attached) else [one for one in run.attached if one in inside]
+    return tuple(title for one in (number, *several) for title in _titles(run, one))
 
 
 def _from_dict(flow: Flow, states: Mapping[Any, Any]) -> Standings:

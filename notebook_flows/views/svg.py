@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
 from notebook_flows.views.text import printable
-from notebook_flows.views.theme import STATE_POINTS, class_of, dashes_of, look_of
+from notebook_flows.views.theme import (
+    BADGE_FILL,
+    BADGE_INK,
+    BADGE_POINTS,
+    BADGE_RADIUS,
+    FONT,
+    STATE_POINTS,
+    class_of,
+    dashes_of,
+    look_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +26,7 @@ if TYPE_CHECKING:
     from notebook_flows.views.standing import Mark
 
 SVG = "http://www.w3.org/2000/svg"
+_NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
 _SHAPES = {"path", "polygon", "polyline", "ellipse"}
 
 
@@ -121,11 +133,42 @@ def coloured(svg: str, marks: Mapping[str, Mark]) -> str:
     return _written(root)
 
 
+def _badge(group: ET.Element, mark: Mark) -> None:
+    """A small circle at the node's corner, with the number of artifacts; it takes no room in the layout."""
+    for old in group.findall("g[@class='attached']"):
+        group.remove(old)
+    corner = _corner_of(group) if mark.attached_count else None
+    if corner is None:
+        return
+    x, y = (f"{one:.2f}" for one in corner)
+    badge = ET.SubElement(group, "g", {"class": "attached"})
+    ET.SubElement(badge, "title").text = mark.attached
+    look = {"fill": BADGE_FILL, "stroke": BADGE_INK, "stroke-width": "0.75"}
+    ET.SubElement(badge, "circle", {"cx": x, "cy": y, "r": f"{BADGE_RADIUS}", **look})
+    number = ET.SubElement(badge, "text", {"x": x, "y": f"{corner[1] + BADGE_POINTS * 0.35:.2f}", "fill": BADGE_INK})
+    number.attrib.update({"text-anchor": "middle", "font-family": FONT, "font-size": f"{BADGE_POINTS}"})
+    number.text = str(mark.attached_count) if mark.attached_count < 100 else "99+"
+
+
+def _corner_of(group: ET.Element) -> tuple[float, float] | None:
+    """The upper right corner of a node's area; None: it has none."""
+    for part in group:
+        if part.tag in _SHAPES and "shape" in part.get("class", ""):
+            found = [float(one) for one in _NUMBERS.findall(part.get("d") or part.get("points") or "")]
+            if len(found) >= 4:
+                return max(found[::2]) - BADGE_RADIUS / 2, min(found[1::2]) + BADGE_RADIUS / 4
+            if part.tag == "ellipse":
+                x, y, width, height = (float(part.get(name, "0")) for name in ("cx", "cy", "rx", "ry"))
+                return x + width * 0.7, y - height * 0.7
+    return None
+
+
 def _colour(group: ET.Element, mark: Mark) -> None:
     look, dashes = look_of(mark.state), dashes_of(look_of(mark.state))
     kind = group.get("class", "node task").split()[1]
     group.set("class", f"node {kind} {class_of(mark.state)}")
     _set_title(group, mark.tooltip)
+    _badge(group, mark)
     for part in group:
         if part.tag == "text":
             part.set("fill", look.ink)

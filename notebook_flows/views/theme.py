@@ -19,6 +19,11 @@ STATE_POINTS = 9
 LINE = "#767676"
 """Of edges and their labels: 4.5 : 1 on white, 4.2 : 1 on JupyterLab's dark page."""
 
+BADGE_FILL, BADGE_INK = "#FFFFFF", "#000000"
+BADGE_RADIUS = 6
+BADGE_POINTS = 7
+"""Of the number of a task's artifacts, in a circle at its corner."""
+
 _INK, _PAPER = "#000000", "#FFFFFF"
 _PALE, _GREY, _SLATE, _COAL = "#F2F2F2", "#D4D4D4", "#595959", "#1F1F1F"
 _BLUE, _SKY, _ORANGE, _YELLOW, _VERMILION, _PURPLE = "#0072B2", "#56B4E9", "#E69F00", "#F0E442", "#D55E00", "#CC79A7"
