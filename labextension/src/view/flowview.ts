@@ -210,11 +210,14 @@ export class FlowView {
     this.#toolbar.searchField.focus();
   };
 
-  /** JupyterLab takes plain keys for commands of its notebook, such as `x` for cutting a cell; in here they are ours. */
+  /**
+   * JupyterLab takes plain keys for commands of its notebook, such as `x` for cutting a cell; in here they are ours. It
+   * looks for the attribute from the target upwards, but for its own commands first: so the target has to have it.
+   */
   readonly #keepFromPage = (event: KeyboardEvent): void => {
-    if (!(event.target instanceof Node) || !this.#root.contains(event.target)) return;
+    if (!(event.target instanceof Element) || !this.#root.contains(event.target)) return;
     const isOurs = !event.ctrlKey && !event.metaKey && !event.altKey;
-    this.#root.toggleAttribute("data-lm-suppress-shortcuts", isOurs);
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", isOurs);
   };
 
   dispose(): void {
