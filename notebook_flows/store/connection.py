@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUSY_TIMEOUT_S = 30.0
+_INDEX_BYTES = 32_768
+"""Of the smallest piece of the index beside a history."""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -198,9 +200,9 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
                     f"{path} is empty or gone, but its {wal_of(path).name} is still there: move both aside."
                 )
             return None
-        connection = _connect_to_read(path)
+        connection = connect_to_read(path)
         try:
-            schema.verify(connection, str(path), allow_older=is_writable(path))
+            schema.verify(connection, str(path), allow_older=can_be_shared(path))
             _bring_up(connection, path)
         except BaseException:
             connection.close()
@@ -210,8 +212,9 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
     return connection
 
 
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    if is_writable(path):
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection for reading, whatever is in the file; where SQLite cannot share it, as it is at this moment."""
+    if can_be_shared(path):
         connection = _connect(path, "rw", BUSY_TIMEOUT_S)
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("PRAGMA query_only = ON")
@@ -224,6 +227,18 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
 def is_writable(path: Path) -> bool:
     """Whether this process may write the history and its folder, where SQLite keeps its WAL."""
     return os.access(path.parent, os.W_OK) and os.access(path, os.W_OK)
+
+
+def can_be_shared(path: Path) -> bool:
+    """Whether SQLite can open the history beside others: it needs a little room for the index that they share."""
+    if not is_writable(path):
+        return False
+    import shutil
+
+    return (
+        _size(path.with_name(f"{path.name}-shm")) >= _INDEX_BYTES
+        or shutil.disk_usage(path.parent).free >= 2 * _INDEX_BYTES
+    )
 
 
 def _connect_to_copy(path: Path) -> sqlite3.Connection:
@@ -313,7 +328,8 @@ def as_store_error(error: BaseException, path: Path, *, doing: str) -> StoreErro
             f"{path} is damaged or no history ({error}): move it and its -wal file aside, a new history is begun then; "
             f"`sqlite3 {path.name} .recover` saves what can be saved."
         )
-    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in _NO_SPACE:
+    is_full = code == sqlite3.SQLITE_IOERR and _is_there(path) and not can_be_shared(path) and is_writable(path)
+    if is_full or code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in _NO_SPACE:
         return StoreUnavailable(f"The disk with the history {path} is full: free some space and try again.")
     if code == sqlite3.SQLITE_BUSY:
         return StoreUnavailable(f"The history {path} has been locked by another process for {BUSY_TIMEOUT_S:.0f} s.")

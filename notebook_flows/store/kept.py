@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.engine.ports import KnownResult
 from notebook_flows.errors import StoreError
-from notebook_flows.store.connection import open_for_reading
+from notebook_flows.store.connection import as_store_error, open_for_reading
 from notebook_flows.store.encoding import clean_text, to_json
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class KeptReader:
             try:
                 self._connection = open_for_reading(self._path)
             except sqlite3.Error as error:
-                raise UnreadableError(str(error)) from error
+                raise self._unreadable(error) from error
             if self._connection is None:
                 return []
         try:
@@ -125,7 +125,10 @@ class KeptReader:
                     return []
             except sqlite3.Error:
                 pass  # the first error says more
-            raise UnreadableError(str(error)) from error
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: sqlite3.Error) -> UnreadableError:
+        return UnreadableError(str(as_store_error(error, self._path, doing="read")))
 
     def find(self, key: str) -> KnownResult | None:
         """The result under this key."""

@@ -12,6 +12,7 @@ from notebook_flows.store import schema
 from notebook_flows.store.checkpoint import checkpoint_if_due
 from notebook_flows.store.connection import (
     as_store_error,
+    connect_to_read,
     identity_of,
     is_really_damaged,
     is_writable,
@@ -229,7 +230,7 @@ class SqlitePlace:
         if not self.is_begun():
             return None
         try:
-            with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)) as connection:
+            with closing(connect_to_read(self.path)) as connection:
                 return schema.version_of(connection)
         except sqlite3.Error as error:
             raise self.told(error, doing="read") from error

@@ -15,7 +15,7 @@ from notebook_flows.engine.ports import Request
 from notebook_flows.errors import NoSuchRun, did_you_mean
 from notebook_flows.store import attached
 from notebook_flows.store.checking import pieces
-from notebook_flows.store.connection import as_store_error, is_writable, open_for_reading
+from notebook_flows.store.connection import as_store_error, can_be_shared, open_for_reading
 from notebook_flows.store.encoding import decode, state_of
 from notebook_flows.store.rows import ArtifactRow, LogRow, Owner, RunRow, TaskRunRow
 from notebook_flows.store.unreached import RunEnd, with_unreached
@@ -83,7 +83,7 @@ class Reader:
                 finally:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
-                if not is_writable(self._path):
+                if not can_be_shared(self._path):
                     self._disconnect()  # it would not see what others write
             except sqlite3.Error as error:
                 self._disconnect()

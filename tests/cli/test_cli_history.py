@@ -192,6 +192,40 @@ def test_the_doctor_finds_nothing_wrong_here(nf: Command, two_runs: list[str], o
     assert told == f"{own_history} (from the environment)"
 
 
+EVERY_COMMAND = (
+    "runs",
+    "show latest",
+    "logs latest",
+    "cancel latest",
+    "run etl.py",
+    "run etl.py --resume",
+    "resume latest",
+    "cache ls",
+    "cache gc",
+    "cache verify",
+    "store info",
+    "store check",
+    "store export",
+    "store prune --keep-runs 1",
+    "store upgrade",
+)
+
+
+@pytest.mark.parametrize("words", EVERY_COMMAND)
+def test_a_damaged_history_is_one_sentence_whatever_is_asked(
+    start: Callable[..., Any], write: Callable[..., Path], own_history: Path, words: str
+) -> None:
+    write("etl.py")
+    own_history.parent.mkdir()
+    own_history.write_bytes(b"dear diary, " * 1000)
+
+    code, said = start(*words.split()).end()
+
+    assert code == 3
+    assert said.count("\n") == 1
+    assert said.startswith(f"Error: {own_history} is damaged or no history")
+
+
 def test_the_doctor_finds_a_damaged_history(nf: Command, own_history: Path) -> None:
     own_history.parent.mkdir()
     own_history.write_bytes(b"no database at all" * 100)

@@ -189,5 +189,10 @@ def read_only(folder: str) -> None:
             say(refused=name, sentence=f"{type(error).__name__}: {error}")
 
 
+def version(path: str) -> None:
+    """What the history says of itself."""
+    say(version=SqliteEventLog(Path(path)).place.version())
+
+
 if __name__ == "__main__":
     globals()[sys.argv[1]](*sys.argv[2:])

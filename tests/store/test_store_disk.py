@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from store_processes import in_own_mounts
 
+from notebook_flows.store.schema import VERSION
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -52,3 +54,26 @@ def test_a_read_only_folder_shows_what_is_still_in_the_wal(tmp_path: Path) -> No
     )
 
     assert said[0]["events"][0] > 3
+
+
+def test_a_history_on_a_full_disk_can_still_be_looked_at(tmp_path: Path) -> None:
+    """Where nobody has it open: SQLite would need room for the index that its readers share."""
+    said = in_own_mounts(
+        f"mkdir {tmp_path}/disk; mount -t tmpfs -o size=6m none {tmp_path}/disk; mkdir {tmp_path}/disk/data;"
+        f"CHILD run {tmp_path}/disk/data/history.db 5 >/dev/null; test ! -e {tmp_path}/disk/data/history.db-shm;"
+        f"dd if=/dev/zero of={tmp_path}/disk/filling bs=1k 2>/dev/null || true; CHILD read_only {tmp_path}/disk"
+    )
+
+    assert said[0] == {"events": [12]}
+    assert [line["refused"] for line in said[1:]] == ["begin", "request", "elsewhere"]
+    assert all("is full: free some space" in line["sentence"] for line in said[1:])
+
+
+def test_a_read_only_history_tells_its_version(tmp_path: Path) -> None:
+    said = in_own_mounts(
+        f"mkdir {tmp_path}/disk; mount -t tmpfs -o size=6m none {tmp_path}/disk;"
+        f"CHILD run {tmp_path}/disk/history.db 5 >/dev/null;"
+        f"mount -o remount,ro {tmp_path}/disk; CHILD version {tmp_path}/disk/history.db"
+    )
+
+    assert said == [{"version": VERSION}]
