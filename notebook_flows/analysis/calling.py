@@ -353,12 +353,15 @@ class Calling(Libraries):
     def unknown_call(self, site: Hashable, values: Value) -> Value:
         """A call of which nothing is known: it may change all that it gets, tie it together, and call what it finds."""
         reached = frozenset(self.heap.closure(values))
+        self.spend(len(reached) // 8)
         self.touch(reached, "")
         self.write(frozenset(n for n in reached if self.heap.things[n].kind not in {LIBRARY, CLASS, FUNCTION, BUILTIN}))
-        (result,) = self.made(("unknown", site), DEEP, reached)
+        result = self.heap.summed(reached)
+        if result == reached:
+            result = self.made(("unknown", site), DEEP, reached)
         holders = [n for n in reached if self.heap.things[n].kind in {PLAIN, DEEP, INSTANCE, READER}]
         if len(holders) > 1:
-            self.heap.put(holders, frozenset({result}))
+            self.heap.put(holders, result)
         for number in reached:
             thing = self.heap.things[number]
             if number in self._harmed:
@@ -370,7 +373,7 @@ class Calling(Libraries):
                 for name in self.method_names(number):
                     if name not in {"__init__", "__new__"}:
                         self.call_back(self.method(number, name), reached, ("unknown", site))
-        return frozenset({result}) | reached
+        return result | reached
 
 
 def _is_super(callee: p.Expr) -> bool:

@@ -66,6 +66,10 @@ class Libraries:
         """Through some steps, with the names of the frame."""
         raise NotImplementedError
 
+    def spend(self, steps: int) -> None:
+        """Work that counts as so many steps."""
+        raise NotImplementedError
+
     def joined(self, site: int, parts: tuple[Value, ...]) -> Value:
         """A new object made of others by an operator."""
         raise NotImplementedError
