@@ -11,7 +11,7 @@ from notebook_flows.analysis import connect
 from notebook_flows.analysis.problems import may_raise, problems_of
 from notebook_flows.core import state as api
 from notebook_flows.core.flow import Flow
-from notebook_flows.core.lifecycle import S, facts_of
+from notebook_flows.core.lifecycle import IS_SUCCESSFUL, S, facts_of
 from notebook_flows.core.task import Task
 from notebook_flows.errors import did_you_mean
 from notebook_flows.magics.attached import tell_attached
@@ -48,7 +48,7 @@ def tell_status(here: Here) -> None:
         state = None if last is None else last.states.get(key)
         glyph = facts_of(S.PENDING if key in outlook.stale else S.SUCCESS).glyph
         why = f"stale: {outlook.stale[key]}" if key in outlook.stale else _fresh(outlook, key, cached.get(key, ""))
-        ended = f" ({facts_of(state).word})" if state is not None and state is not S.SUCCESS else ""
+        ended = f" ({facts_of(state).word})" if state is not None and not IS_SUCCESSFUL[state] else ""
         click.echo(f"{glyph} {printable(record.name):<{width}}  {why}{ended}")
     for line in _older_values(here, outlook):
         click.echo(f"  {line}")
@@ -59,7 +59,7 @@ def tell_status(here: Here) -> None:
             continue
         click.echo(f"  {printable(record.name)!r} was edited and not executed since.")
     for record in here.session.book.never_executed():
-        if record.is_task and record.key not in outlook.remembered:
+        if record.is_task and record.key not in outlook.remembered and not here.flow.freshness.knows(record.key):
             click.echo(f"  {printable(record.name)!r} has not been executed in this kernel.")
     background = here.flow.background
     if background is not None and not background.run.has_ended:
@@ -222,7 +222,7 @@ def tell_explanation(here: Here, names: Sequence[str]) -> None:
     outlook = here.outlook()
     only = [here.task_named(outlook, name).key for name in names]
     called = {key: one.name for key, one in outlook.records.items()}
-    click.echo(explained(outlook.connections, called, only=only, order_from=_order_worth_telling(here)))
+    click.echo(explained(outlook.connections, called, only=only, order_from=here.session.book.order_source))
 
 
 def show_result(here: Here, name: str) -> None:

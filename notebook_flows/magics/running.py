@@ -41,9 +41,21 @@ def run_notebook_flow(here: Here, wish: Wish, given: Sequence[str], options: Run
     outlook = here.outlook()
     if given:
         wish = replace(wish, parameters=values_for_notebook(here, given))
+        outlook = here.outlook(wish.parameters)
+    return run_selected(here, outlook, wish, options, background=background)
+
+
+def run_selected(here: Here, outlook: Outlook, wish: Wish, options: RunOptions, *, background: bool) -> Any:
+    """Run what a wish comes to; a coroutine where the line is awaited.
+
+    Raises:
+        FlowRunFailed: the run did not end well.
+        SaidPlainly: it cannot begin.
+    """
     selection = here.flow.selection(outlook, wish)
     sink = interactive_sink(here.session)
     _warn_of_edits(here, sink)
+    _tell_unseen(here, outlook, selection, sink)
     if not selection.reasons:
         several = len(outlook.tasks) > 1
         who = f"All {counted(len(outlook.tasks), 'task')} are" if several else "The only task is"
@@ -139,6 +151,18 @@ def _warn_of_edits(here: Here, sink: RecordingSink) -> None:
         )
 
 
+def _tell_unseen(here: Here, outlook: Outlook, selection: Selection, sink: RecordingSink) -> None:
+    """Which cells run though this kernel has not seen them: nothing runs that nobody expects."""
+    unseen = [
+        repr(outlook.records[key].name)
+        for key in selection.reasons
+        if not outlook.records[key].times and key not in selection.recalled and not here.flow.freshness.knows(key)
+    ]
+    if unseen:
+        run = "it runs as it is" if len(unseen) == 1 else "they run as they are"
+        warn(sink, f"Not executed in this kernel yet: {', '.join(unseen)}; {run} in the saved notebook.\n")
+
+
 def tell_report(
     report: Report, outlook: Outlook, sink: RecordingSink, elapsed_s: float, *, is_quiet: bool = False
 ) -> None:
@@ -150,7 +174,7 @@ def tell_report(
         BaseException: what the engine raised.
     """
     names = {key: task.name for key, task in report.tasks.items()}
-    for line in _remarks(report, names):
+    for line in _remarks(report, outlook, names):
         warn(sink, f"{line}\n")
     if report.was_stopped:
         done = sum(state is S.SUCCESS for state in report.states.values())
@@ -169,6 +193,8 @@ def tell_report(
         if is_quiet:
             return
         say(sink, f"{facts_of(S.SUCCESS).glyph} {counted(len(report.tasks), 'cell')} {tail}\n")
+        for line in _cached(report):
+            say(sink, f"  {line}\n")
         return
     bad = {key: state for key, state in report.states.items() if state not in _QUIET}
     lines = [f"{facts_of(S.FAILED).glyph} {told_counts(counts_of(report.states.values()))} {tail}"]
@@ -184,6 +210,23 @@ def tell_report(
     raise FlowRunFailed("\n".join(lines), failures)
 
 
+def _cached(report: Report) -> list[str]:
+    """What was taken from earlier runs."""
+    if report.state is None:
+        return []
+    cached = [task for key, task in report.tasks.items() if report.states[key] is S.CACHED]
+    facts = facts_of(S.CACHED)
+    lines = [
+        f"{facts.glyph} {printable(task.name)}: {facts.word}, {_lower(report.state.result[task].message or '')}"
+        for task in cached[:MOST_TOLD]
+    ]
+    return [*lines, *([f"... and {counted(len(cached) - MOST_TOLD, 'more')}"] if len(cached) > MOST_TOLD else [])]
+
+
+def _lower(sentence: str) -> str:
+    return f"{sentence[:1].lower()}{sentence[1:]}".rstrip(".")
+
+
 def _first_line(state: api.State) -> str:
     error = state.result
     if isinstance(error, BaseException):
@@ -193,17 +236,19 @@ def _first_line(state: api.State) -> str:
     return printable(text.strip().splitlines()[0]) if text.strip() else ""
 
 
-def _remarks(report: Report, names: dict[str, str]) -> list[str]:
+def _remarks(report: Report, outlook: Outlook, names: dict[str, str]) -> list[str]:
     """What people would not see by themselves."""
     found = []
     for key, values in report.values.items():
-        if values.unpredicted:
+        bound, deleted = values.unpredicted & values.bound.keys(), values.unpredicted & values.deleted
+        if bound:
             found.append(
-                f"{names[key]!r} has bound {_names(values.unpredicted)}, which the analysis did not see coming; the "
-                "values have landed. `--writes` tells it."
+                f"{names[key]!r} has bound {_names(bound)}, which the analysis did not see coming; the values have "
+                "landed. `--writes` tells it."
             )
-    for key, replaced in report.replaced.items():
-        found.append(f"{_names(replaced)} of {names[key]!r}: a later cell has bound it already, so that value stays.")
+        if deleted:
+            found.append(f"{names[key]!r} has deleted {_names(deleted)}, which the analysis did not see coming.")
+    found += _outdated(report, outlook, names)
     if report.still_running:
         found.append(
             f"{', '.join(map(repr, report.still_running))}: Python cannot stop a thread in the midst of its work, so it "
@@ -211,6 +256,19 @@ def _remarks(report: Report, names: dict[str, str]) -> list[str]:
         )
     if report.left:
         found.append(f"{_names(report.left)}: you have bound it since the run began, so your value stays.")
+    return found
+
+
+def _outdated(report: Report, outlook: Outlook, names: dict[str, str]) -> list[str]:
+    """Names that a later cell has made of what has run anew. One that binds them from something else says it all itself."""
+    found = []
+    for key, owners in report.replaced.items():
+        for name, owner in sorted(owners.items()):
+            if any(key in definers for definers in outlook.connections.cells[owner].inputs.values()):
+                found.append(
+                    f"{name} is still what {outlook.records[owner].name!r} has made of an older value of {names[key]!r}: "
+                    "run that cell again."
+                )
     return found
 
 

@@ -155,7 +155,7 @@ def recalled(store: ResultStore, reference: Mapping[str, Any], inline: bytes | N
     if missing:
         raise NotUsable(f"{min(missing)!r}, which another cell reads, was not kept")
     try:
-        values = parcel.opened(Place(sight.home, {}))
+        values = parcel.opened(Place(sight.home, sight.names))
     except UnreadableValue as problem:
         raise NotUsable(
             f"{problem.name!r} cannot be read here ({type(problem.error).__name__}: {problem.error})"

@@ -89,6 +89,7 @@ class Freshness:
         upstream: Mapping[str, Sequence[str]],
         names: Mapping[str, str] | None = None,
         fresh: Collection[str] = (),
+        not_seen: Collection[str] = (),
     ) -> dict[str, str]:
         """The stale cells with the reason, in a few words.
 
@@ -97,12 +98,18 @@ class Freshness:
             upstream: key -> the cells above whose values the cell takes; direct ones, each above it.
             names: key -> what people call the cell; its key where that is missing.
             fresh: keys of cells that have not run here, and of which an earlier kernel has left what they made.
+            not_seen: keys of ordinary cells that were never executed here: they run where they are needed, and by
+                themselves make nothing stale.
         """
         found: dict[str, str] = {}
         for key, source in sources.items():
             if key in fresh:
                 continue
-            reason = self._why(key, source, upstream.get(key, ()), found, names or {})
+            above = upstream.get(key, ())
+            if key in not_seen and not self.knows(key):
+                reason = next((_is_stale(other, names or {}) for other in above if other in found), "")
+            else:
+                reason = self._why(key, source, above, found, names or {})
             if reason:
                 found[key] = reason
         return found
@@ -122,10 +129,14 @@ class Freshness:
                 return f"{Path(file).name} has changed"
         for other in upstream:
             if other in stale:
-                return f"{names.get(other, other)!r} is stale, which it needs"
+                return _is_stale(other, names)
             if last.seen.get(other, 0) != self.times(other):
                 return f"{names.get(other, other)!r} has run again, which it needs"
         return ""
+
+
+def _is_stale(key: str, names: Mapping[str, str]) -> str:
+    return f"{names.get(key, key)!r} is stale, which it needs"
 
 
 def stamps(modules: Iterable[str]) -> dict[str, Stamp]:

@@ -20,13 +20,13 @@ from notebook_flows.session.freshness import Freshness
 from notebook_flows.session.kernelrun import KernelRun, Order
 from notebook_flows.session.livepicture import LivePicture
 from notebook_flows.session.outputs import CellSink, RecordingSink
-from notebook_flows.session.remembered import Recollection, making_of
+from notebook_flows.session.remembered import making_of, recollected, remembered_in
 from notebook_flows.session.selection import Standing, select
 from notebook_flows.settings import settings_from
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from notebook_flows.analysis import Connections
     from notebook_flows.engine.ports import KnownResult
@@ -90,10 +90,12 @@ class PastRun:
     Attributes:
         run_id: empty if it did not get as far.
         states: key -> how the cell ended.
+        cached: key -> from which run the cell was taken, and what that has saved, in a sentence.
     """
 
     run_id: str
     states: Mapping[str, S]
+    cached: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,34 +135,48 @@ class NotebookFlow:
         self.outputs: dict[str, RecordingSink] = {}
         self.last: PastRun | None = None
         self.background: Background | None = None
-        self.recollection = Recollection()
         self._kept: dict[Version, Any] = {}
         self._results: dict[str, str] = {}
         self._cleared: set[str] = set()
+        self._is_whole = False  # all cells of the saved notebook count, for an earlier kernel has run them
 
     # -- how it stands -------------------------------------------------------------------------------------------------
 
-    def outlook(self, parameters: Mapping[str, Any] | None = None) -> Outlook:
+    def outlook(
+        self,
+        parameters: Mapping[str, Any] | None = None,
+        find: Callable[[CellRecord, str], KnownResult | None] | None = None,
+    ) -> Outlook:
         """All cells that were executed, connected, and which of them are stale.
 
         If an earlier kernel has left results of tasks that have not run here, all cells of the saved notebook count.
 
         Args:
             parameters: name -> value, of those that are given to the run that is to begin.
+            find: gives what is kept of a cell that is made of this, for a run that is gone on with; all saved cells
+                count then.
         """
         every = {one.key: one for one in self._session.book.records()}
         executed = {key: one for key, one in every.items() if one.times}
         self._take_in_what_had_run(executed)
         not_run = {key for key, one in every.items() if one.is_task and not self.freshness.knows(key)}
         given = parameters or {}
-        if not_run:
-            found = self._outlook_of(every, not_run - self._cleared, given)
-            if found.remembered.keys() - executed.keys():
-                return found
-        return self._outlook_of(executed, (not_run - self._cleared) & executed.keys(), given)
+        if find is not None:
+            self._is_whole = True
+            return self._outlook_of(every, not_run, given, find)
+        not_run -= self._cleared
+        if not self._is_whole and not_run - executed.keys():
+            self._is_whole = bool(self._outlook_of(every, not_run, {}).remembered.keys() - executed.keys())
+        if self._is_whole:
+            return self._outlook_of(every, not_run, given)
+        return self._outlook_of(executed, not_run & executed.keys(), given)
 
     def _outlook_of(
-        self, records: Mapping[str, CellRecord], not_run: set[str], parameters: Mapping[str, Any]
+        self,
+        records: Mapping[str, CellRecord],
+        not_run: set[str],
+        parameters: Mapping[str, Any],
+        find: Callable[[CellRecord, str], KnownResult | None] | None = None,
     ) -> Outlook:
         connections = connect([one.as_cell() for one in records.values()])
         cell = self._session.book.parameters_cell
@@ -172,12 +188,16 @@ class NotebookFlow:
             parameters=parameters,
             results=self._results,
         )
-        remembered = self.recollection.find_all(making, connections, not_run)
+        if find is None:
+            remembered = recollected(making, connections, not_run)
+        else:
+            remembered = remembered_in(making, connections, not_run, lambda key, made: find(records[key], made))
         stale = self.freshness.why_stale(
             {key: one.source for key, one in records.items()},
             feeders(connections),
             {key: one.name for key, one in records.items()},
             fresh=remembered.keys(),
+            not_seen={key for key, one in records.items() if not one.is_task and not one.times},
         )
         return Outlook(records=records, connections=connections, stale=stale, making=making, remembered=remembered)
 
@@ -317,7 +337,7 @@ class NotebookFlow:
                 self._take_result(order.remembering, key, has_succeeded=has_succeeded)
         if run.picture is not None:
             run.picture.finish(report.state)
-        self.last = PastRun(run_id=report.run_id, states=report.states)
+        self.last = PastRun(run_id=report.run_id, states=report.states, cached=_taken_from(report))
         if self.background is not None and self.background.run is run:
             self.background = None
         return report
@@ -379,6 +399,13 @@ class NotebookFlow:
 _GIVEN_UP = frozenset({S.CANCELLED, S.TIMED_OUT})
 _WENT_WELL = frozenset({S.SUCCESS, S.CACHED})
 _HAS_RUN = frozenset({S.SUCCESS, S.CACHED, S.FAILED, S.TIMED_OUT, S.CRASHED, S.CANCELLED})
+
+
+def _taken_from(report: Report) -> dict[str, str]:
+    if report.state is None:
+        return {}
+    results = report.state.result
+    return {key: results[report.tasks[key]].message or "" for key, state in report.states.items() if state is S.CACHED}
 
 
 def _why_not_again(outlook: Outlook, key: str) -> str:

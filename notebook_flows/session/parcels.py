@@ -261,7 +261,8 @@ def _known_class(number: str) -> Any:
 
 
 def _named_class(name: str) -> Any:
-    found = _PLACE.get().names.get(name)
+    place = _PLACE.get()
+    found = place.known.get(name, place.names.get(name))
     if not isinstance(found, type):
         raise LookupError(f"the notebook has no class {name!r} now")  # noqa: TRY004 - nobody has given a wrong type
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from notebook_flows.settings import settings_from
 from notebook_flows.workspace.cellreuse import MADE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from notebook_flows.analysis import Connections
     from notebook_flows.engine.ports import KnownResult
@@ -66,7 +67,7 @@ def told(value: Any) -> str:
 
 
 def remembered_in(
-    making: Making, connections: Connections, wanted: Collection[str], find: Callable[[str], KnownResult | None]
+    making: Making, connections: Connections, wanted: Collection[str], find: Callable[[str, str], KnownResult | None]
 ) -> dict[str, KnownResult]:
     """Task cell -> what is kept of it, of those that are as they were when they ran, with all that they take values from.
 
@@ -74,39 +75,47 @@ def remembered_in(
         making: of the cells; hears of what is found.
         connections: of them, in document order.
         wanted: keys of the tasks that have not run in this kernel.
-        find: gives what is kept of a cell that is made of this.
+        find: gives what is kept of the cell with a key, if it is made of this.
     """
     found: dict[str, KnownResult] = {}
     for key in connections.cells:
-        if key in wanted and (made := making.of(key)) is not None and (known := find(made)) is not None:
+        if key in wanted and (made := making.of(key)) is not None and (known := find(key, made)) is not None:
             found[key] = known
             making.set_result(key, str(known.reference["content"]))
     return found
 
 
-class Recollection:
-    """Asks the history, if there is one, for what earlier kernels have left."""
+def recollected(making: Making, connections: Connections, wanted: Collection[str]) -> dict[str, KnownResult]:
+    """As `remembered_in`, of all that the history has; nothing where there is none, or where it cannot be read."""
+    if not wanted or settings_from().history != "on":
+        return {}
+    try:
+        with kept_results() as find:
+            return remembered_in(making, connections, wanted, lambda _key, made: find(made))
+    except StoreError:  # whoever runs cells is told
+        return {}
 
-    def find_all(self, making: Making, connections: Connections, wanted: Collection[str]) -> dict[str, KnownResult]:
-        """As `remembered_in`; nothing where no history is, or where it cannot be read."""
-        from notebook_flows.workspace.histories import event_log, result_store
 
-        if not wanted or settings_from().history != "on":
-            return {}
-        try:
-            known: Any = event_log().known_results()
-            store = result_store()
-        except StoreError:  # whoever runs cells is told
-            return {}
+@contextmanager
+def kept_results() -> Iterator[Callable[[str], KnownResult | None]]:
+    """Inside, looks up what the history has kept of cells by what they are made of; only what is there.
 
-        def find(made: str) -> KnownResult | None:
-            one: KnownResult | None = known.find(MADE + made)
-            if one is None or "content" not in one.reference:
-                return None
-            is_there = one.inline is not None if one.reference["in"] == "history" else store.has(one.reference)
-            return one if is_there else None
+    Raises:
+        StoreError: the history cannot be read.
+    """
+    from notebook_flows.workspace.histories import event_log, result_store
 
-        try:
-            return remembered_in(making, connections, wanted, find)
-        finally:
-            known.close()
+    known: Any = event_log().known_results()
+    store = result_store()
+
+    def find(made: str) -> KnownResult | None:
+        one: KnownResult | None = known.find(MADE + made)
+        if one is None or "content" not in one.reference:
+            return None
+        is_there = one.inline is not None if one.reference["in"] == "history" else store.has(one.reference)
+        return one if is_there else None
+
+    try:
+        yield find
+    finally:
+        known.close()

@@ -458,9 +458,9 @@ def test_ctrl_c_gives_the_prompt_back_and_the_kernel_lives_on(
 
 
 def with_a_slow_task(notebook: OpenNotebook) -> None:
-    notebook.run("gate", "import threading\ngate = threading.Event()\ngate.set()\nx = 0")
-    notebook.run("slow", "%%task slow\ngate.wait(30)\nx = 'of the task'\ny = 'of the task'\nprint('slow')")
-    notebook.run("gate 2", "gate.clear()")
+    notebook.run("gate", "import threading\ngate, begun = threading.Event(), threading.Event()\ngate.set()\nx = 0")
+    notebook.run("slow", "%%task slow\nbegun.set()\ngate.wait(30)\nx = 'of the task'\ny = 'of the task'\nprint('slow')")
+    notebook.run("gate 2", "gate.clear()\nbegun.clear()")
 
 
 def test_a_run_in_the_background_gives_the_prompt_back_and_lands_between_two_cells(notebook: OpenNotebook) -> None:
@@ -508,6 +508,7 @@ def test_nothing_lands_in_the_midst_of_a_cell_that_awaits(notebook: OpenNotebook
 def test_a_run_in_the_background_can_be_cancelled(notebook: OpenNotebook) -> None:
     with_a_slow_task(notebook)
     notebook.run("run", "%flow run --all --background")
+    notebook.run("begun", "begun.wait(30);")
 
     answer = notebook.run("cancel", "%flow cancel")
     notebook.wait(lambda: "■ Stopped after" in notebook.text("run"))

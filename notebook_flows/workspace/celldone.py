@@ -1,0 +1,89 @@
+"""What a run of a notebook's cells has recorded as done, for a run that goes on with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from notebook_flows.core.lifecycle import IS_SUCCESSFUL, S
+from notebook_flows.engine.ports import KnownResult
+from notebook_flows.workspace.resuming import LATEST, SHORT_ID, ResumeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from notebook_flows.store.rows import RunRow, TaskRunRow
+
+BY_HAND = "by hand"
+"""The executor of runs that are one cell, executed by hand."""
+
+
+class Done(NamedTuple):
+    """What a run has done.
+
+    Attributes:
+        run: as the history has it.
+        known: what a task is made of -> what was kept of it, of those that ended well.
+        ended: slug -> its last attempt.
+    """
+
+    run: RunRow
+    known: Mapping[str, KnownResult]
+    ended: Mapping[str, TaskRunRow]
+
+    @property
+    def run_id(self) -> str:
+        """Its id."""
+        return self.run.run_id
+
+
+def done_in(history: Any, notebook: str, wanted: str) -> Done:
+    """What a run has done.
+
+    Args:
+        history: where it is.
+        notebook: its name.
+        wanted: the run's id, the beginning of it, or ``latest``: the newest of this notebook that is more than one cell
+            executed by hand.
+
+    Raises:
+        ResumeError: there is none, it is another notebook's, or it still runs.
+        NoSuchRun: no run has this id.
+    """
+    if not hasattr(history, "task_runs"):
+        raise ResumeError("The history is switched off, so there is no run to go on with.")
+    history.sweep()  # what has died since this process first looked can be gone on with
+    row = history.run(_newest(history, notebook) if wanted.lower() == LATEST else wanted)
+    if row.flow != notebook:
+        raise ResumeError(f"Run {row.run_id[:SHORT_ID]} is one of {row.flow!r}, and this notebook is {notebook!r}.")
+    if row.ended_us is None and row.state is not S.PAUSED:
+        raise ResumeError(
+            f"Run {row.run_id[:SHORT_ID]} still runs. `notebook-flows cancel {row.run_id[:SHORT_ID]}` ends it."
+        )
+    known_results = history.known_results()
+    try:
+        ended = {one.slug: one for one in history.task_runs(row.run_id)}  # by attempt: the last counts
+        known: dict[str, KnownResult] = {}
+        for one in ended.values():
+            result = one.result
+            if IS_SUCCESSFUL[one.state] and result is not None and result.get("made") and "sha256" in result:
+                inline = known_results.content(result["sha256"]) if result["in"] == "history" else None
+                took_us = max((one.ended_us or 0) - (one.started_us or one.ended_us or 0), 0)
+                known[result["made"]] = KnownResult(
+                    "", row.run_id, one.slug, -1, took_us, one.ended_us or 0, result, inline
+                )
+    finally:
+        known_results.close()
+    return Done(row, known, ended)
+
+
+def _newest(history: Any, notebook: str) -> str:
+    """The newest run of a notebook that is more than one cell executed by hand."""
+    for row in history.runs(flow=notebook, limit=200):
+        if row.executor != BY_HAND:
+            return str(row.run_id)
+    raise ResumeError(f"Notebook {notebook!r} has no run to go on with.")
+
+
+def is_only_told(value: Any) -> bool:
+    """Whether the history does not hold a parameter's value: it is secret, or no JSON."""
+    return isinstance(value, dict) and value.keys() in ({"secret"}, {"repr", "type"})
