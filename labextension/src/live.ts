@@ -34,6 +34,7 @@ export class LiveFlow {
   reason: string | null = null;
   #batch = 0;
   #skewMs = 0;
+  #goneUs: number | null = null;
   /** When a snapshot was asked for that has not come; 0: none was. */
   #askedMs = 0;
   #requests = 0;
@@ -61,13 +62,13 @@ export class LiveFlow {
     return () => this.#views.delete(view);
   }
 
-  /** Now by the kernel's clock. */
+  /** Now by the kernel's clock; when the kernel is gone, the moment when it went. */
   get nowUs(): number {
-    return (Date.now() + this.#skewMs) * 1000;
+    return this.#goneUs ?? (Date.now() + this.#skewMs) * 1000;
   }
 
   get isRunning(): boolean {
-    return this.run !== null && this.run.runState !== 0 && !isOver(this.run.runState);
+    return this.connection === "live" && this.run !== null && this.run.runState !== 0 && !isOver(this.run.runState);
   }
 
   /** Ask for what there is to know about a task run. */
@@ -117,6 +118,7 @@ export class LiveFlow {
         return;
       }
       case "bye":
+        this.#goneUs ??= this.nowUs;
         this.connection = "gone";
         this.reason = message.reason ?? "The kernel has ended.";
         this.can = {};
@@ -126,6 +128,7 @@ export class LiveFlow {
 
   #hears(): void {
     this.connection = "live";
+    this.#goneUs = null;
     this.reason = null;
   }
 

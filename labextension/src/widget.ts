@@ -14,7 +14,12 @@ interface Model {
 function channelOf(model: Model): Channel {
   return {
     send: (message) => model.send(message),
-    listen: (hear) => model.on("msg:custom", hear),
+    listen: (hear) => {
+      model.on("msg:custom", hear);
+      // what ipywidgets tells when the kernel is restarted, and when the widget is closed
+      const gone = { type: "bye", reason: "The kernel was restarted: this is how things stood. Run the cell again." };
+      for (const name of ["comm_live_update", "comm:close"]) model.on(name, () => hear(gone));
+    },
   };
 }
 

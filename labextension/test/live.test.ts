@@ -93,3 +93,17 @@ test("nonsense is not heard", () => {
 
   assert.equal(live.flow, null);
 });
+
+test("when the kernel is gone, the clock stands still and nothing runs any more", (context) => {
+  context.mock.timers.enable({ apis: ["Date"] });
+  const channel = new FakeChannel();
+  const live = new LiveFlow(channel);
+  channel.tell(FLOW, snapshot(1, 1, [S.RUNNING, S.PENDING]));
+
+  channel.tell({ type: "bye" });
+  const then = live.nowUs;
+  context.mock.timers.tick(5_000);
+
+  assert.equal(live.nowUs, then);
+  assert.equal(live.isRunning, false);
+});

@@ -15,7 +15,7 @@ from notebook_flows.views.picture import Picture
 from notebook_flows.views.standing import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from playwright.sync_api import Locator, Page, Route
 
@@ -207,5 +207,3 @@ def flow_of(edges: Mapping[str, Sequence[str]], *, name: str = "weather") -> Flo
 def pending(count: int) -> list[tuple[int, int, S, float | None, float | None]]:
     """Rows of tasks of which none has begun."""
     return [(number, UNMAPPED, S.PENDING, None, None) for number in range(count)]
-
-

@@ -1,0 +1,228 @@
+"""The live picture in Chromium, with a kernel that the test plays: looks, mouse, keyboard, hostile names."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from widgetpage import WidgetPage, events, flow_message, flow_of, pending, snapshot
+
+from notebook_flows.core.events import UNMAPPED
+from notebook_flows.core.lifecycle import S, facts_of
+from notebook_flows.views.theme import look_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+EVIL = "<img src=x onerror=alert(1)>"
+WEATHER = {
+    "download": [], "stations": [], "clean": ["download"], "join": ["clean", "stations"],
+    "model": ["join"], "plot": ["join"], "report": ["model", "plot"], EVIL: ["plot"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def picture(page: Page) -> WidgetPage:
+    """The picture of a flow in which nothing has begun."""
+    shown = WidgetPage(page)
+    shown.tell(flow_message(flow_of(WEATHER)), snapshot(pending(len(WEATHER))))
+    return shown
+
+
+def box(shown: WidgetPage, name: str) -> dict[str, float]:
+    found = shown.node(name).bounding_box()
+    assert found is not None
+    return dict(found)
+
+
+def centre(shown: WidgetPage, name: str) -> tuple[int, int]:
+    """Without its border, which is wider in some states."""
+    found = box(shown, name)
+    return round(found["x"] + found["width"] / 2), round(found["y"] + found["height"] / 2)
+
+
+def hex_of(colour: str) -> str:
+    return "#" + "".join(f"{int(one):02X}" for one in re.findall(r"\d+", colour)[:3])
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_each_state_has_its_colour_glyph_and_word_in_both_themes(page: Page, dark: bool) -> None:
+    shown = WidgetPage(page, dark=dark)
+    flow = flow_of({state.name: [] for state in S})
+
+    shown.tell(flow_message(flow), snapshot([(number, UNMAPPED, state, None, None) for number, state in enumerate(S)]))
+
+    for state in S:
+        node, facts, look = shown.node(state.name), facts_of(state), look_of(state)
+        shape = node.locator(".shape")
+        assert node.locator("text.state").text_content() == f"{facts.glyph} {facts.word}"
+        assert hex_of(shape.evaluate("shape => getComputedStyle(shape).fill")) == look.fill
+        assert hex_of(shape.evaluate("shape => getComputedStyle(shape).stroke")) == look.border
+        assert hex_of(node.locator(".name").evaluate("text => getComputedStyle(text).fill")) == look.ink
+
+
+def test_a_node_changes_and_does_not_move(picture: WidgetPage) -> None:
+    before = centre(picture, "clean")
+
+    picture.tell(events([(0, S.RUNNING), (2, S.RUNNING)], batch=2, seq=2))
+    picture.tell(events([(0, S.SUCCESS), (2, S.FAILED)], batch=3, seq=4, at_s=3))
+
+    picture.page.locator("g.node.state-failed").wait_for()
+    assert picture.node("download").locator("text.state").text_content() == "✓ success 2.0 s"
+    assert picture.node("clean").locator("text.state").text_content() == "✗ failed 2.0 s"
+    assert centre(picture, "clean") == before
+
+
+def test_names_and_texts_that_are_html_run_nothing_and_ask_for_nothing(picture: WidgetPage) -> None:
+    picture.node(EVIL).click()
+    request = picture.sent("detail")[-1]["request"]
+    svg = "<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'><script>alert(1)</script><image href='http://x.test/a'/></svg>"
+    texts = dict.fromkeys(("code", "doc", "message", "traceback"), EVIL)
+    answer: dict[str, Any] = {"type": "detail", "request": request, "node": 7, "logs": [EVIL], **texts}
+    picture.tell({**answer, "displays": [{"svg": svg}, {"text": EVIL}, {"png": 'x" onerror="alert(1)'}]})
+
+    for tab in ("Timeline", "Table", "Graph"):
+        picture.page.get_by_role("tab", name=tab).click()
+    picture.page.locator(".nbflow-drawer img").wait_for()
+
+    assert EVIL in picture.drawer().inner_text()
+    assert picture.page.locator(".nbflow-view img").count() == 1  # the rich output, in which no script runs
+    assert picture.heard == []
+
+
+def test_the_picture_can_be_walked_through_by_keyboard_alone(picture: WidgetPage) -> None:
+    keyboard = picture.page.keyboard
+
+    def focused() -> str:
+        return str(picture.page.evaluate("() => document.activeElement.getAttribute('aria-label')"))
+
+    picture.page.get_by_role("searchbox").focus()
+    keyboard.press("Tab")  # zoom out
+    while not focused().startswith("download"):
+        assert picture.page.evaluate("() => document.activeElement !== document.body")
+        keyboard.press("Tab")
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown"):
+        keyboard.press(key)
+    below = focused()
+    keyboard.press("Enter")
+    heading = picture.drawer().locator("h3").inner_text()
+    keyboard.press("Escape")
+
+    assert below in {"model, pending", "plot, pending"}
+    assert below.startswith(heading)
+    assert picture.drawer().is_hidden()
+    assert focused() == below
+
+
+def test_the_wheel_scrolls_the_page_and_zooms_with_ctrl_only(picture: WidgetPage) -> None:
+    before = box(picture, "join")
+    picture.page.mouse.move(before["x"] + 5, before["y"] + 5)
+
+    picture.page.mouse.wheel(0, -240)
+    still = box(picture, "join")
+    picture.page.keyboard.down("Control")
+    picture.page.mouse.wheel(0, -240)
+    picture.page.keyboard.up("Control")
+    picture.page.wait_for_function(
+        "width => document.querySelector('g.node').getBoundingClientRect().width > width * 1.5",
+        arg=box(picture, "download")["width"] / 2.3,
+    )
+    zoomed = box(picture, "join")
+
+    assert still == before
+    assert zoomed["width"] > before["width"] * 1.5
+    assert abs(zoomed["x"] + 5 - before["x"]) < 12  # the place below the mouse stays there
+
+
+def test_dragging_moves_the_picture_and_opens_nothing(picture: WidgetPage) -> None:
+    before = box(picture, "join")
+    mouse = picture.page.mouse
+    mouse.move(before["x"] + 10, before["y"] + 10)
+
+    mouse.down()
+    mouse.move(before["x"] + 60, before["y"] + 30, steps=4)
+    mouse.up()
+
+    after = box(picture, "join")
+    assert (round(after["x"] - before["x"]), round(after["y"] - before["y"])) == (50, 20)
+    assert picture.drawer().is_hidden()
+
+
+def test_hovering_tells_name_state_duration_and_attempt(picture: WidgetPage) -> None:
+    more = {"stale": [{"task": 2, "why": "its code has changed"}]}
+    rows = [(2, UNMAPPED, S.FAILED, 1.0, 4.5), *[row for row in pending(len(WEATHER)) if row[0] != 2]]
+    told = snapshot(rows, batch=2)
+    told["columns"]["attempt"][0] = 3
+    picture.tell(flow_message(flow_of(WEATHER), **more), told)
+
+    picture.node("clean").hover()
+
+    tooltip = picture.page.get_by_role("tooltip").inner_text()
+    assert tooltip.split("\n") == ["clean", "failed, 3.5 s, attempt 3", "stale: its code has changed"]
+
+
+def test_a_search_brings_its_match_into_view(page: Page) -> None:
+    shown = WidgetPage(page)
+    names = [f"step {number}" for number in range(120)]
+    flow = flow_of({name: names[number - 1 : number] for number, name in enumerate(names)})
+    shown.tell(flow_message(flow), snapshot(pending(len(names))))
+    for _ in range(12):
+        page.get_by_role("button", name="Zoom in").click()
+
+    page.get_by_role("searchbox").fill("STEP 119")
+    page.keyboard.press("Enter")
+
+    frame, node = page.locator(".nbflow-frame").bounding_box(), box(shown, "step 119")
+    assert frame is not None
+    assert frame["y"] <= node["y"]
+    assert node["y"] + node["height"] <= frame["y"] + frame["height"]
+    assert page.locator(".nbflow-found").inner_text() == "1 of 1"
+
+
+def test_a_new_view_of_the_same_model_stands_as_the_old_one(picture: WidgetPage) -> None:
+    picture.page.get_by_role("button", name="Zoom in").click()
+    picture.node("join").click()
+    before = box(picture, "join")
+
+    picture.show_again()
+
+    assert picture.drawer().locator("h3").inner_text() == "join"
+    assert box(picture, "join") == before
+    picture.tell(events([(0, S.RUNNING)], batch=2, seq=2))
+    picture.page.locator("g.node.state-running").wait_for()
+
+
+def test_two_pictures_of_one_flow_in_a_page_share_no_ids(picture: WidgetPage) -> None:
+    ids = picture.page.evaluate("() => [...document.querySelectorAll('.nbflow-frame [id]')].map(one => one.id)")
+
+    assert ids == []
+
+
+def test_a_mapped_task_of_10_000_children_is_one_node_with_counts(page: Page) -> None:
+    shown = WidgetPage(page)
+    states = [S.SUCCESS] * 9_000 + [S.FAILED] * 3 + [S.PENDING] * 997
+    told = snapshot(
+        [(0, UNMAPPED, S.EXPANDED, 0.0, None)],
+        width={0: 10_000},
+        states={"0": "".join(chr(48 + state) for state in states)},
+    )
+
+    shown.tell(flow_message(flow_of({"score": []})), told)
+
+    assert page.locator("g.node").count() == 1
+    assert shown.node("score").locator("text.state").text_content() == "✗ 3\u2002· 997\u2002✓ 9000"
+    assert page.locator(".nbflow-counts rect").count() == 3
+    assert page.get_by_role("progressbar").get_attribute("aria-valuetext") == "9003 of 10000"
+
+
+def test_a_narrow_page_shows_what_is_told_of_a_task_below_the_picture(picture: WidgetPage) -> None:
+    picture.page.set_viewport_size({"width": 480, "height": 900})
+    picture.node("join").click()
+
+    frame, drawer = picture.page.locator(".nbflow-frame").bounding_box(), picture.drawer().bounding_box()
+
+    assert frame is not None
+    assert drawer is not None
+    assert drawer["y"] >= frame["y"] + frame["height"]
+    assert picture.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
