@@ -289,6 +289,11 @@ class Lab:
             arg=[index, text],
         )
 
+    def wait_for_printed(self, index: int, text: str) -> None:
+        """Until this, and no more, is what is printed below a cell."""
+        printed = f"{_NOTEBOOK}.model.cells.get(i).outputs.toJSON().map(one => one.text ?? '').join('')"
+        self.page.wait_for_function(f"([i, text]) => {printed} === text", arg=[index, text])
+
     def theme(self, name: str) -> None:
         """Change to `JupyterLab Dark` or `JupyterLab Light`."""
         self.command("apputils:change-theme", {"theme": name})

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from browsing import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from browsing import Lab
 
 
@@ -16,19 +20,102 @@ def front(request: pytest.FixtureRequest) -> Lab:
     return request.getfixturevalue(request.param)
 
 
-def test_a_run_shows_each_output_below_its_own_cell(front: Lab) -> None:
-    name = front.server.write(
+@dataclass
+class Gate:
+    """Holds a task back when it runs for the second time."""
+
+    passed: Path
+    opened: Path
+
+    @property
+    def code(self) -> str:
+        return (
+            "import pathlib, time\n"
+            f"passed, opened = pathlib.Path({str(self.passed)!r}), pathlib.Path({str(self.opened)!r})\n"
+            "while passed.exists() and not opened.exists():\n    time.sleep(0.02)\n"
+            "passed.touch()\n"
+        )
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    return Gate(tmp_path / "passed", tmp_path / "opened")
+
+
+def gated(front: Lab, gate: Gate, name: str) -> None:
+    """Open a notebook whose cell 3 begins a run; its first task waits at the gate."""
+    made = front.server.write(
         "%load_ext notebook_flows",
-        "%%task first\nx = 1\nprint('the first says', x)",
+        f"%%task first\nprint('waits', flush=True)\n{gate.code}print('passes')\nx = 1",
         "%%task second\nprint('the second says', x + 1)",
         "%flow run --all",
-        name=f"{type(front).__name__}-outputs.ipynb",
+        name=f"{type(front).__name__}-{name}.ipynb",
     )
-    front.open(name)
+    front.open(made)
+    for index in range(3):
+        front.run_cell(index)
+
+
+def test_a_run_shows_each_output_below_its_own_cell_and_the_picture_follows_it(front: Lab, gate: Gate) -> None:
+    gated(front, gate, "outputs")
+
+    front.run_cell(3, wait=False)
+    front.wait_for_text(3, "1 running, 1 pending")
+    front.wait_for_printed(1, "waits\n")
+    gate.opened.touch()
+    front.wait_for_text(3, "2 cells in")
+
+    assert front.text(1) == "waits\npasses\n"
+    assert front.text(2) == "the second says 2\n"
+    assert "2 tasks, 2 success" in front.text(3)
+    front.scroll_to(3)
+    picture = front.cell(3).locator(".jp-OutputArea-output:has(svg), .jp-OutputArea-output:has(img)").first
+    assert picture.bounding_box()["height"] > 50
+    assert front.errors() == []
+
+
+def test_a_run_goes_on_when_the_page_is_reloaded_and_flow_tells_what_came_meanwhile(front: Lab, gate: Gate) -> None:
+    gated(front, gate, "reload")
+    front.run_cell(3, wait=False)
+    front.wait_for_text(3, "1 running, 1 pending")
+    front.save()
+
+    front.reload()
+    gate.opened.touch()
+    front.wait_idle()
+
+    assert "waits\npasses\n" in front.text(front.append("%flow result first"))
+    assert "the second says 2" in front.text(front.append("%flow result second"))
+    assert "2 tasks, 2 success" in front.text(front.append("%flow show"))
+    assert front.text(front.append("x")) == "1"
+
+
+def test_the_stop_button_ends_a_run_and_the_kernel_answers_again(front: Lab, gate: Gate) -> None:
+    gated(front, gate, "stop")
+    front.run_cell(3, wait=False)
+    front.wait_for_text(3, "1 running, 1 pending")
+
+    front.command("notebook:interrupt-kernel")
+    front.wait_idle()
+
+    assert "cancelled" in front.text(3)
+    gate.opened.touch()  # Python cannot stop a thread
+    assert front.text(front.append("40 + 2")) == "42"
+
+
+def test_an_example_runs_by_hand_and_as_a_flow(front: Lab) -> None:
+    name = f"{type(front).__name__}-weather_stations.ipynb"
+    front.open(front.server.copy(ROOT / "example_notebooks" / "weather_stations.ipynb", name))
 
     front.run_all()
+    last = front.append("%flow run --all")
 
-    assert front.text(1) == "the first says 1\n"
-    assert front.text(2) == "the second says 2\n"
-    assert "2 cells" in front.text(3)
+    assert "✗" not in front.text(last)
+    assert "cells in" in front.text(last)
+    front.save()
+    saved = front.server.read(name)
+    tasks = [cell for cell in saved.cells if cell.source.startswith("%%task")]
+    assert tasks
+    assert not [one for cell in saved.cells for one in cell.get("outputs", ()) if one.output_type == "error"]
+    assert any("image/png" in one.get("data", {}) for cell in tasks for one in cell.outputs)
     assert front.errors() == []
