@@ -55,6 +55,8 @@ class Thing:
         related: the bases of a class, the classes of an instance.
         maker: the cell that makes it; of what comes from elsewhere, nothing.
         wakes: what runs whenever a generator is used.
+        is_figure: it can be drawn on.
+        is_in_place: it was made to work in what it gets.
     """
 
     kind: int
@@ -66,6 +68,7 @@ class Thing:
     maker: Hashable = None
     wakes: list[tuple[Block, Frame]] = field(default_factory=list)
     is_figure: bool = False
+    is_in_place: bool = False
 
 
 class Heap:

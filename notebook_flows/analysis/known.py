@@ -107,6 +107,13 @@ FRESH_METHODS = _words(
     " to_frame to_string to_html to_markdown dot matmul with_columns lazy sem skew"
     " kurt mode duplicated combine_first compare eq ne lt le gt ge add_prefix add_suffix select_dtypes tz_localize"
     " tz_convert to_period to_timestamp dayofyear strptime findall finditer json cut qcut get_dummies"
+    " asfreq asof at_time between_time case_when combine convert_dtypes corrwith div divide divmod droplevel infer_objects"
+    " kurtosis autocorr first_valid_index last_valid_index memory_usage floordiv mod mul multiply pow truediv sub radd rsub"
+    " rmul rdiv rmod rpow rfloordiv rtruediv reindex reindex_like rename_axis reorder_levels swaplevel set_axis set_flags"
+    " factorize searchsorted unique ohlc get_indexer get_level_values get_loc contains len removeprefix removesuffix"
+    " isdecimal isascii istitle ceil floor day_name month_name isocalendar normalize add_categories remove_categories"
+    " remove_unused_categories rename_categories reorder_categories set_categories argpartition byteswap conj conjugate"
+    " nonzero tobytes repeat take trace summary conf_int"
     " inverse_transform decision_function kneighbors glob rglob iterdir cumcount ngroup crosstab"
 )
 # Methods that give a new holder of the same things, or a view.
@@ -114,7 +121,7 @@ SHARING_METHODS = _words(
     "first last nth filter select collect sample min max"
     " sum apply applymap map agg aggregate transform replace count index join copy keys values items get union intersection difference symmetric_difference most_common elements reshape ravel"
     " flatten transpose squeeze swapaxes view to_numpy get_group iterrows itertuples iteritems xs iter_rows"
-    " get_params detach cpu numpy to __iter__ __getitem__ nodes edges neighbors degree subgraph children"
+    " align diagonal pipe get_params detach cpu numpy to __iter__ __getitem__ nodes edges neighbors degree subgraph children"
 )
 GENTLE_PREFIXES = ("is_", "has_", "to_", "as_")
 
@@ -132,6 +139,19 @@ DRAWING_METHODS = _words(
     " matshow text bar_label box kde area density line"
 )
 AXES_NAMES = ("ax", "fig")
+FIGURE_MAKERS = ("matplotlib", "plotly", *PYPLOT)
+
+# What hands things to a function that it is given, with the keywords under which it may be given.
+CALLBACK_BUILTINS = _words("map filter sorted min max")
+CALLBACK_METHODS = _words(
+    "apply applymap map agg aggregate transform pipe filter assign sort sort_values combine reduce starmap imap"
+    " imap_unordered map_async apply_async submit groupby"
+)
+CALLBACK_KEYWORDS = _words("key func function default")
+# Keywords that, given as False, let a function work in what it gets; those of tables only share it with the result.
+COPIES = _words("copy copy_X copy_x copy_Y")
+IN_PLACE = _words("inplace overwrite_a overwrite_b overwrite_x overwrite_input overwrite_data")
+SHARE_WITHOUT_COPY = _words("pandas polars pyarrow geopandas numpy.array numpy.asarray numpy.asanyarray")
 
 # Hidden state that is changed by calls; a name stands for all below it.
 HIDDEN = {

@@ -129,15 +129,19 @@ class Libraries:
         for number in target:
             thing = self.heap.things[number]
             if thing.kind == BUILTIN:
-                found |= self._builtin(expr, thing.dotted, args, every)
+                found |= self._builtin(expr, thing.dotted, args, keywords, every)
             elif thing.kind == LIBRARY:
                 found |= self._library(expr, thing.dotted, args, keywords, every)
             else:
                 found |= self.unknown_call(expr.site, every | {number})
         return found if target else self.unknown_call(expr.site, every)
 
-    def _builtin(self, expr: p.Call, name: str, args: tuple[Value, ...], every: Value) -> Value:
+    def _builtin(
+        self, expr: p.Call, name: str, args: tuple[Value, ...], keywords: Mapping[str | None, Value], every: Value
+    ) -> Value:
         heap = self.heap
+        if name in known.CALLBACK_BUILTINS and self._hands_to_unknown(args[:1], keywords):
+            return self.unknown_call(expr.site, every)
         if name in known.LOOKS:
             return NOTHING
         back = self._call_arguments_back(expr, every)
@@ -181,6 +185,21 @@ class Libraries:
             return self.call_back(every, every | given, expr.site)
         return NOTHING
 
+    def _hands_to_unknown(self, args: tuple[Value, ...], keywords: Mapping[str | None, Value]) -> bool:
+        """Whether a function of a module that nobody knows is among what a call hands its things to."""
+        given = (*args, *(value for name, value in keywords.items() if name is None or name in known.CALLBACK_KEYWORDS))
+        return any(self._is_strange(number) for number in NOTHING.union(*given))
+
+    def _is_understood(self, functions: Value) -> bool:
+        """Whether these are functions of the notebook, whose bodies have been walked through, or of known modules."""
+        kinds = {self.heap.things[number].kind for number in functions}
+        return bool(kinds) and kinds <= {FUNCTION, BUILTIN, LIBRARY} and not any(map(self._is_strange, functions))
+
+    def _is_strange(self, number: int) -> bool:
+        thing = self.heap.things[number]
+        module, name = thing.dotted.partition(".")[0], thing.dotted.rpartition(".")[2]
+        return thing.kind == LIBRARY and module not in known.GENTLE_MODULES and "." in thing.dotted and name.islower()
+
     def _note_open(self, expr: p.Call, where: str | int) -> None:
         has_mode = len(expr.texts) > 1
         mode = next((text for text in expr.texts[1:] if text), None) if has_mode else "r"
@@ -213,7 +232,7 @@ class Libraries:
             return found
         back = self._call_arguments_back(expr, every)
         self._change_arguments(expr, dotted, args, keywords, every)
-        if dotted in known.ROUGH:
+        if dotted in known.ROUGH and not (dotted == "functools.reduce" and args and self._is_understood(args[0])):
             return self.unknown_call(expr.site, every)
         if dotted in known.READERS or module in known.READER_MODULES:
             return self.made(expr.site, READER, every | heap.inside(every) | back)
@@ -231,7 +250,10 @@ class Libraries:
             return self.unknown_call(expr.site, every)
         found = self.made(expr.site, DEEP, every | back)
         (number,) = found
-        heap.things[number].is_figure |= dotted.startswith(known.PYPLOT)
+        heap.things[number].is_figure |= dotted.startswith(known.FIGURE_MAKERS)
+        heap.things[number].is_in_place |= name[:1].isupper() and bool(_copies_not(expr))
+        if dotted.startswith(known.FIGURE_MAKERS):  # what is drawn on comes back, never what is drawn
+            return found | keywords.get("ax", NOTHING) | (back if name[:1].islower() else NOTHING)
         return found | every if is_gentle else found
 
     def _note_library(self, expr: p.Call, dotted: str) -> None:
@@ -272,6 +294,10 @@ class Libraries:
             self.write(keywords["ax"])
         if "inplace" in expr.flags and args:
             self.write(args[0])
+        is_shared = dotted in known.SHARE_WITHOUT_COPY or dotted.partition(".")[0] in known.SHARE_WITHOUT_COPY
+        is_called = dotted and not dotted.rpartition(".")[2][:1].isupper()
+        if is_called and not is_shared and (_copies_not(expr) or expr.flags & known.IN_PLACE):
+            self.write(every)
 
     # --- methods
 
@@ -288,19 +314,37 @@ class Libraries:
         self._change_arguments(expr, "", args, keywords, every)
         if "inplace" in expr.flags or (name == "pop" and not target):
             self.write(target)
+        if any(self.heap.things[number].is_in_place for number in target):
+            self.write(every)  # `StandardScaler(copy=False).fit_transform(X)`
+        if name in known.CALLBACK_METHODS and (
+            self._hands_to_unknown(args[:1], keywords)
+            or (name == "pipe" and not self._is_understood(args[0] if args else NOTHING))
+        ):
+            return self.unknown_call(expr.site, target | every)
         if not target and name not in known.CHANGING_METHODS:  # of a text or a number
             return self.made(expr.site, PLAIN, self.heap.inside(every) | back)
-        return self._known_method(expr, name, target, every, back)
+        return self._known_method(expr, name, target, keywords, every, back)
 
-    def _known_method(self, expr: p.Call, name: str, target: Value, every: Value, back: Value) -> Value:
+    def _known_method(
+        self,
+        expr: p.Call,
+        name: str,
+        target: Value,
+        keywords: Mapping[str | None, Value],
+        every: Value,
+        back: Value,
+    ) -> Value:
         heap = self.heap
         if name in known.DRAWING_METHODS:
             if self._draws_on(expr, target):
                 self.write(target)
                 heap.put(self.changeable(target), every)
             return self.made(expr.site, DEEP, target | every)
-        if name in known.CHANGING_METHODS:
-            self.write(target)
+        if name == "eval" and expr.args:  # of tables; without arguments it is that of models, and changes them
+            return self.made(expr.site, DEEP, back)
+        is_drawing = name not in _GIVING_METHODS and self._draws_on(expr, target)
+        if name in known.CHANGING_METHODS or is_drawing:
+            self.write(target | (keywords.get("ax", NOTHING)))
             heap.put(self.changeable(target), every | heap.inside(every) | back)
             return target | heap.inside(target) | every | self.made(expr.site, DEEP, every)
         if name in known.LOOKING_METHODS or name in known.FRESH_METHODS or name in known.WRITING_METHODS:
@@ -333,6 +377,14 @@ class Libraries:
         if name == "open":
             self._note_open(expr._replace(texts=(None, *expr.texts)), "self")
         self.note_files(expr, *method_use(name, is_given=has_argument, is_plain=not target, count=len(expr.args)))
+
+
+_GIVING_METHODS = known.LOOKING_METHODS | known.FRESH_METHODS | known.SHARING_METHODS | known.WRITING_METHODS
+
+
+def _copies_not(expr: p.Call) -> bool:
+    """Whether ``copy=False`` is said, or something like it."""
+    return any(name in known.COPIES and name not in expr.flags and value == p.Const() for name, value in expr.keywords)
 
 
 def _is_seeded(expr: p.Call) -> bool:

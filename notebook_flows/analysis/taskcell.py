@@ -94,6 +94,10 @@ class TaskCell:
     body: str
 
 
+BARE = "%%task"
+"""A cell of nothing else asks what can be written there, too."""
+
+
 def task_cell(source: str, tags: Collection[str] = ()) -> TaskCell | None:
     r"""What makes this cell a task, or None for an ordinary one.
 
@@ -118,7 +122,7 @@ def task_cell(source: str, tags: Collection[str] = ()) -> TaskCell | None:
         return TaskCell(name=tagged["name"], options=CellOptions(), body=source) if tagged else None
     found = _TASK_LINE.match(source.split("\n")[place].rstrip("\r"))
     assert found is not None
-    if asks_for_help(found["rest"] or ""):
+    if source.strip() == BARE or asks_for_help(found["rest"] or ""):
         return None
     name, options = _understood(found["rest"] or "")
     return TaskCell(name=name or (tagged["name"] if tagged else None), options=options, body=without_task_line(source))
