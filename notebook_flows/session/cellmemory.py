@@ -11,10 +11,7 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.call import LogLine
 from notebook_flows.engine.logs import sink_of
 from notebook_flows.engine.ports import Taken
-from notebook_flows.engine.wording import short
-from notebook_flows.fingerprints import Unhashable
-from notebook_flows.session.cellkeys import content_key, why_not_cached
-from notebook_flows.session.cellresults import NotUsable, kept, look_before, marked, recalled, with_changes
+from notebook_flows.session.cellshelf import Asked, Shelf
 from notebook_flows.workspace.cellreuse import CellReuse
 from notebook_flows.workspace.resuming import said_of
 
@@ -25,9 +22,9 @@ if TYPE_CHECKING:
     from notebook_flows.engine.ports import KnownResult, RunInfo, RunLog
     from notebook_flows.fingerprints.made import Making
     from notebook_flows.session.cellresults import Sight
+    from notebook_flows.session.cellshelf import Hit
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.values import CellValues
-    from notebook_flows.store.keeping import ResultStore
 
 LOGGER = "notebook_flows.cache"
 
@@ -81,14 +78,10 @@ class CellMemory:
         self._connections = connections
         self._sight = sight
         self._takes = takes
-        self._sights: dict[str, Sight] = {}
-        self._key_of: dict[str, str] = {}
         self._made: dict[str, str | None] = {}
         self._told: set[str] = set()
         self._reuse: CellReuse | None = None
-        self._known: Any = None
-        self._store: ResultStore | None = None
-        self._secret_key = b""
+        self._shelf: Shelf | None = None
         self._run_id = ""
 
     def reuse(self, info: RunInfo, log: RunLog, history: Any) -> CellReuse | None:
@@ -97,15 +90,14 @@ class CellMemory:
             return None
         from notebook_flows.workspace.histories import result_store, secret_key
 
-        self._known = history.known_results()
-        self._store = result_store()
-        self._secret_key = secret_key()
+        known = history.known_results()
+        self._shelf = Shelf(result_store(), known, secret_key())
         self._run_id = info.run_id
         self._reuse = CellReuse(
             run_id=info.run_id,
             slugs=info.slugs,
             log=log,
-            known=self._known,
+            known=known,
             used=history.used,
             find=self._find,
             has_result=lambda node, content: self._wish.making.set_result(self._keys[node], content),
@@ -117,64 +109,36 @@ class CellMemory:
     def _find(self, node: int) -> Taken | None:
         key = self._keys[node]
         record = self._records[key]
-        if not record.is_task:
+        if not record.is_task or self._shelf is None:
             return None
-        self._made[key] = self._wish.making.of(key)
-        sight = self._sights[key] = self._sight(key)
-        look_before(sight, self._secret_key)
-        before = self._wish.recalled.get(key)
-        if before is not None and (taken := self._taken(key, before, sight)) is not None:
-            return taken
-        if not self._is_cached(key, sight):
-            return None
-        try:
-            own_key = self._key_of[key] = content_key(record, self._connections.cells[key], sight, self._secret_key)
-        except Exception as error:  # Unhashable; and what a value of the user's own raises when it is looked at
-            said = str(error) if isinstance(error, Unhashable) else short(error)
-            self._say(node, logging.WARNING, f"Task {record.name!r} runs, and is not cached: {said}.")
-            return None
-        found = None if self._wish.is_fresh or key in self._wish.fresh else self._known.find(own_key)
-        if found is None:
-            return None
-        taken = self._taken(key, found, sight)
-        if taken is not None and self._reuse is not None:
-            self._reuse.was_used.append(own_key)
-        return taken
+        wish = self._wish
+        self._made[key] = wish.making.of(key)
+        asked = Asked(
+            caches=wish.caches,
+            is_off=wish.is_off,
+            is_fresh=wish.is_fresh or key in wish.fresh,
+            before=wish.recalled.get(key),
+        )
+        hit = self._shelf.find(record, self._connections.cells[key], self._sight(key), asked)
+        for level, text in self._shelf.said(key):
+            self._say(node, level, text)
+        return None if hit is None else self._taken(node, key, hit)
 
-    def _is_cached(self, key: str, sight: Sight) -> bool:
-        record = self._records[key]
-        if self._wish.is_off or record.options.cache is False:
-            return False
-        if record.options.cache:
-            return True
-        if not self._wish.caches:
-            return False
-        why_not = why_not_cached(record, self._connections.cells[key], sight)
-        if why_not:
-            self._say(self._node[key], logging.INFO, f"Task {record.name!r} is not cached, for it uses {why_not}.")
-        return not why_not
-
-    def _taken(self, key: str, found: KnownResult, sight: Sight) -> Taken | None:
-        assert self._store is not None
-        node, name = self._node[key], self._records[key].name
-        try:
-            values, outputs = recalled(self._store, found.reference, found.inline, sight)
-        except NotUsable as error:
-            self._say(node, logging.WARNING, f"Task {name!r} runs, though run {found.run_id[:8]} has run it: {error}.")
-            return None
-        values = with_changes(values, sight)
-        self._takes(key, values, marked(outputs, found.run_id))
-        content = str(found.reference["content"])
-        self._wish.making.set_result(key, content)
+    def _taken(self, node: int, key: str, hit: Hit) -> Taken:
+        found = hit.found
+        self._takes(key, hit.values, hit.outputs)
+        self._wish.making.set_result(key, str(found.reference["content"]))
+        if found.key and self._reuse is not None:
+            self._reuse.was_used.append(found.key)
         said = said_of(found.run_id, found.took_us)
-        self._say(node, logging.INFO, f"Task {name!r} is cached. {said}")
+        self._say(node, logging.INFO, f"Task {self._records[key].name!r} is cached. {said}")
         made = self._made.get(key)
         result = {**found.reference, **({"made": made} if made else {})}
         data = {"result": result, "cached": {"run": found.run_id, "saved_us": found.took_us}}
-        return Taken(S.CACHED, values, said, data)
+        return Taken(S.CACHED, hit.values, said, data)
 
     def _say(self, node: int, level: int, text: str) -> None:
-        """Into the run's log, once; where somebody looks at warnings, there as well."""
+        """Into the run's log, once."""
         if text in self._told:
             return
         self._told.add(text)
@@ -190,11 +154,9 @@ class CellMemory:
         Returns:
             For the outcome: as `CellReuse.ended` gets it; None: nothing is kept of it.
         """
-        sight = self._sights.pop(key, None)
-        if sight is None or self._store is None or not (self._wish.keeps or key in self._key_of):
+        if self._shelf is None or not self._records[key].is_task:
             return None
-        said = kept(self._store, sight, values, outputs, self._secret_key)
-        if "why" in said and key in self._key_of:
-            name = self._records[key].name
-            self._say(self._node[key], logging.WARNING, f"Task {name!r} is not cached: {said['why']}")
-        return {**said, "key": self._key_of.get(key), "made": self._made.get(key)}
+        said = self._shelf.keep(self._records[key], values, outputs, keeps=self._wish.keeps)
+        for level, text in self._shelf.said(key):
+            self._say(self._node[key], level, text)
+        return None if said is None else {**said, "made": self._made.get(key)}
