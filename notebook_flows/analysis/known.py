@@ -50,8 +50,13 @@ OWN_RESULT = _words(
     " numpy.subtract numpy.multiply numpy.divide numpy.exp numpy.log numpy.sqrt numpy.sin numpy.cos pandas.concat"
     " pandas.merge pandas.pivot_table pandas.crosstab pandas.get_dummies pandas.cut pandas.qcut pandas.to_datetime"
     " pandas.to_numeric pandas.read_csv pandas.read_parquet pandas.read_excel pandas.read_json pandas.read_sql"
-    " pandas.date_range pandas.DataFrame pandas.Series json.dumps json.loads pickle.dumps"
+    " pandas.date_range json.dumps json.loads pickle.dumps"
 )
+# Classes of these modules keep what they get, and leave it alone for good; but for the steps of a pipeline.
+OWN_OBJECT_MODULES = _words("sklearn statsmodels xgboost lightgbm catboost")
+FITS_WHAT_IT_GETS = _words("sklearn.pipeline.Pipeline sklearn.pipeline.FeatureUnion")
+# They copy lists and dicts; an array they may share, unless pandas copies on write.
+MAY_VIEW = _words("pandas.DataFrame pandas.Series")
 IMMUTABLE_RESULT_MODULES = _words("math cmath statistics time hashlib platform uuid calendar datetime")
 IMMUTABLE_RESULT = _words(
     "numpy.mean numpy.std numpy.var numpy.median numpy.allclose numpy.isclose numpy.array_equal numpy.shape json.dumps"
@@ -137,6 +142,11 @@ PYPLOT_GENTLE = _words("matplotlib.pyplot.style matplotlib.pyplot.rcParams matpl
 DRAWING_METHODS = _words(
     "plot hist scatter bar barh boxplot pie imshow contour contourf step stem errorbar violinplot hexbin pcolormesh"
     " matshow text bar_label box kde area density line"
+)
+# What changes the figure or the axes alone, never the things that were drawn on them.
+FIGURE_METHODS = DRAWING_METHODS | _words(
+    "legend grid annotate axhline axvline fill_between twinx twiny tick_params add_subplot add_trace update_layout"
+    " update_traces set set_title set_xlabel set_ylabel set_xlim set_ylim set_xticks set_yticks"
 )
 AXES_NAMES = ("ax", "fig")
 FIGURE_MAKERS = ("matplotlib", "plotly", *PYPLOT)

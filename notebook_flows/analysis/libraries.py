@@ -240,8 +240,13 @@ class Libraries:
             module in known.IMMUTABLE_RESULT_MODULES and module in known.GENTLE_MODULES
         ):
             return NOTHING
-        if dotted in known.OWN_RESULT:
+        if dotted in known.MAY_VIEW:
+            every = frozenset(number for number in every if heap.things[number].kind == DEEP)
+            return self.made(expr.site, DEEP, every) | every
+        if dotted in known.OWN_RESULT and not _copies_not(expr):
             return self.made(expr.site, DEEP, NOTHING)
+        if dotted in known.FITS_WHAT_IT_GETS:
+            every |= heap.inside(heap.inside(every))
         is_gentle = module in known.GENTLE_MODULES
         if not is_gentle and not name[:1].isupper():
             place = dotted.rpartition(".")[0]
@@ -254,7 +259,8 @@ class Libraries:
         heap.things[number].is_in_place |= name[:1].isupper() and bool(_copies_not(expr))
         if dotted.startswith(known.FIGURE_MAKERS):  # what is drawn on comes back, never what is drawn
             return found | keywords.get("ax", NOTHING) | (back if name[:1].islower() else NOTHING)
-        return found | every if is_gentle else found
+        is_own = name[:1].isupper() and module in known.OWN_OBJECT_MODULES and dotted not in known.FITS_WHAT_IT_GETS
+        return found | every if is_gentle and not is_own else found
 
     def _note_library(self, expr: p.Call, dotted: str) -> None:
         parts = dotted.split(".")
@@ -335,6 +341,8 @@ class Libraries:
         back: Value,
     ) -> Value:
         heap = self.heap
+        if name in known.FIGURE_METHODS or name.startswith("set_"):
+            target = frozenset(number for number in target if heap.things[number].is_figure) or target
         if name in known.DRAWING_METHODS:
             if self._draws_on(expr, target):
                 self.write(target)
