@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from notebook_flows.analysis.taskcell import TaskCellError, asks_for_help, task_cell, without_task_line
+from notebook_flows.analysis.taskcell import BARE, TaskCellError, asks_for_help, task_cell, without_task_line
 from notebook_flows.errors import FlowError
 
 HELP = """Make this cell a task of the notebook's flow; by hand it runs as it would without this line.
@@ -54,8 +54,8 @@ def task_line(lines: list[str]) -> list[str]:
     source = "".join(lines)
     if "%%task" not in source:
         return lines
-    first, *below = source.strip().splitlines()
-    if first.startswith("%%task") and (asks_for_help(first[6:]) or (first.strip() == "%%task" and not below)):
+    first = source.strip().splitlines()[0]
+    if source.strip() == BARE or (first.startswith(BARE) and asks_for_help(first.removeprefix(BARE))):
         return [f"__import__({__name__!r}, fromlist=['print_help']).print_help()\n"]
     try:
         task_cell(source)

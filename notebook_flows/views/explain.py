@@ -84,7 +84,10 @@ def _outputs(links: Links) -> str:
 
 
 def _shares(connections: Connections, key: str) -> list[str]:
-    """Where a process would lose that two names are one object, and a cell below changes it by one of them."""
+    """Where a process would lose that a name is a part of an input, and a cell below changes it by that name.
+
+    An input that gets one more name stays one object: it comes back by its name.
+    """
     links, found = connections.cells[key], []
     if key not in connections.tasks:
         return []
@@ -93,8 +96,8 @@ def _shares(connections: Connections, key: str) -> list[str]:
     for name, others in sorted(links.shares.items()):
         changing = [one for one in below if name in one.mutates and key in one.inputs.get(name, ())]
         found += [
-            f"{name} and {other} may be one object, which is changed below by the name {name}: "
-            f"in a process {name} becomes a copy, and {other} stays as it is"
+            f"{name} may be a part of {other}, and is changed below: out of a process a part comes as a copy, and "
+            f"{other} stays as it is"
             for other in (sorted(others - {name}) if changing else ())
         ]
     return found[:MOST_SHARES]

@@ -35,7 +35,7 @@ from notebook_flows.analysis.taskcell import CellOptions, TaskCellError, name_of
         ("x = 1", ("task: Load the data ",), "Load the data", "x = 1"),
         ("%%task\nx = 1", ("task:load",), "load", "# %%task\nx = 1"),
         ("%%task clean\nx = 1", ("task:load",), "clean", "# %%task clean\nx = 1"),
-        ("%%task", (), None, "# %%task"),
+        ("%%task load", (), "load", "# %%task load"),
     ],
 )
 def test_a_task_cell_is_told_by_its_line_or_its_tag(
@@ -54,6 +54,7 @@ def test_a_task_cell_is_told_by_its_line_or_its_tag(
         ("x = 1", ()),
         ("x = 1\n%%task load", ()),
         ("%%tasks\nx = 1", ()),
+        ("%%task", ()),
         ("%%task?", ()),
         ("%%task??", ()),
         ("%task load", ()),
@@ -110,7 +111,10 @@ def test_options_are_understood(line: str, expected: CellOptions) -> None:
         ("%%task --retries --pure", "--retries lacks its value"),
         ("%%task --timeout 0", "--timeout has to be more than 0 seconds"),
         ("%%task --timeout soon", "not 'soon'"),
-        ("%%task --reads a-b", "--reads has to be names of variables, or of files, with commas between them, not 'a-b'."),
+        (
+            "%%task --reads a-b",
+            "--reads has to be names of variables, or of files, with commas between them, not 'a-b'.",
+        ),
         ("%%task --tags ,,", "--tags has to be labels with commas between them, not ',,'."),
         ("%%task --needs ,", "--needs has to be names of tasks with commas between them, not ','."),
         ("%%task --executor proceses", "--executor has to be one of threads, processes, main, not 'proceses'. Did you"),

@@ -12,7 +12,7 @@ from notebook_flows.magics.completion import completions
 from notebook_flows.magics.line import flow_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
