@@ -23,32 +23,31 @@ def written() -> dict[str, str]:
 
 
 def _typescript() -> str:
-    rows = {int(state): _row(state) for state in S}
-    lines = "".join(f"  {number}: {json.dumps(row, ensure_ascii=False)},\n" for number, row in rows.items())
+    rows = "".join(f"  [{int(state)}, {_row(state)}],\n" for state in S)
     numbers = "".join(f"  {state.name}: {int(state)},\n" for state in S)
     return (
         f"// {SOURCE}\n\n"
         "export interface StateFacts {\n"
         "  readonly word: string;\n  readonly glyph: string;\n  readonly className: string;\n"
-        "  readonly isFinal: boolean;\n  readonly isSuccessful: boolean;\n  readonly isFailed: boolean;\n}\n\n"
+        "  readonly isFinal: boolean;\n  readonly isFailed: boolean;\n}\n\n"
         f"export const S = {{\n{numbers}}} as const;\n\n"
-        f"export const STATES: Readonly<Record<number, StateFacts>> = {{\n{lines}}};\n\n"
+        f"const ROWS: readonly (readonly [number, string, string, number])[] = [\n{rows}];\n\n"
+        "export const STATES: Readonly<Record<number, StateFacts>> = Object.fromEntries(\n"
+        "  ROWS.map(([state, word, glyph, flags]) => [\n    state,\n    {\n      word,\n      glyph,\n"
+        f'      className: `{class_of(S.PENDING).removesuffix("pending")}${{word.replaceAll(" ", "-")}}`,\n'
+        "      isFinal: (flags & 1) !== 0,\n      isFailed: (flags & 2) !== 0,\n"
+        "    },\n  ]),\n);\n\n"
         "/** What people want to be told first. */\n"
         f"export const GRAVITY: readonly number[] = {json.dumps([int(state) for state in GRAVITY])};\n\n"
         f"export const KINDS: readonly string[] = {json.dumps([kind.value for kind in Kind])};\n"
     )
 
 
-def _row(state: S) -> dict[str, object]:
+def _row(state: S) -> str:
+    """Word, glyph, and two flags as one number."""
     facts = facts_of(state)
-    return {
-        "word": facts.word,
-        "glyph": facts.glyph,
-        "className": class_of(state),
-        "isFinal": facts.is_final,
-        "isSuccessful": facts.is_successful,
-        "isFailed": facts.is_failed,
-    }
+    flags = facts.is_final + 2 * facts.is_failed
+    return ", ".join(json.dumps(one, ensure_ascii=False) for one in (facts.word, facts.glyph, flags))
 
 
 def _css() -> str:

@@ -1,6 +1,6 @@
 // What is drawn and listed: tasks, edges and groups, as the kernel tells them once.
 
-import type { Estimate, FlowEdge, FlowMessage, FlowNode } from "./wire";
+import type { Estimate, FlowEdge, FlowMessage, FlowNode, Stale } from "./wire";
 import { folded, printable } from "./words";
 
 export interface TaskFacts {
@@ -57,7 +57,12 @@ export class Flow {
       add(this.downstream, from, to);
       add(this.upstream, to, from);
     }
-    for (const one of told.stale ?? []) {
+    this.setStale(told.stale ?? []);
+  }
+
+  setStale(stale: readonly (number | Stale)[]): void {
+    this.stale.clear();
+    for (const one of stale) {
       if (typeof one === "number") this.stale.set(one, "");
       else this.stale.set(one.task, one.why ?? "");
     }

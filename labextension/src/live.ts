@@ -110,6 +110,9 @@ export class LiveFlow {
         this.can = message.can ?? {};
         this.hint = message.hint ?? null;
         return this.#tell({});
+      case "stale":
+        this.flow?.setStale(message.stale ?? []);
+        return this.#tell({ run: true });
       case "detail":
       case "done": {
         const answer = this.#waiting.get(message.request);

@@ -172,12 +172,25 @@ export interface CanMessage {
   readonly hint?: string | null;
 }
 
+export interface StaleMessage {
+  readonly type: "stale";
+  readonly stale?: readonly (number | Stale)[];
+}
+
 export interface Bye {
   readonly type: "bye";
   readonly reason?: string;
 }
 
-export type FromKernel = FlowMessage | SnapshotMessage | EventsMessage | Detail | Done | CanMessage | Bye;
+export type FromKernel =
+  | FlowMessage
+  | SnapshotMessage
+  | EventsMessage
+  | Detail
+  | Done
+  | CanMessage
+  | StaleMessage
+  | Bye;
 
 export type ToKernel =
   | { type: "ready" }

@@ -5,7 +5,6 @@ export interface StateFacts {
   readonly glyph: string;
   readonly className: string;
   readonly isFinal: boolean;
-  readonly isSuccessful: boolean;
   readonly isFailed: boolean;
 }
 
@@ -31,27 +30,40 @@ export const S = {
   NOT_RUN: 32,
 } as const;
 
-export const STATES: Readonly<Record<number, StateFacts>> = {
-  0: {"word": "pending", "glyph": "·", "className": "state-pending", "isFinal": false, "isSuccessful": false, "isFailed": false},
-  1: {"word": "ready", "glyph": "○", "className": "state-ready", "isFinal": false, "isSuccessful": false, "isFailed": false},
-  2: {"word": "queued", "glyph": "◌", "className": "state-queued", "isFinal": false, "isSuccessful": false, "isFailed": false},
-  3: {"word": "running", "glyph": "▶", "className": "state-running", "isFinal": false, "isSuccessful": false, "isFailed": false},
-  4: {"word": "retrying", "glyph": "↻", "className": "state-retrying", "isFinal": false, "isSuccessful": false, "isFailed": false},
-  5: {"word": "paused", "glyph": "‖", "className": "state-paused", "isFinal": false, "isSuccessful": false, "isFailed": false},
-  6: {"word": "looping", "glyph": "⟳", "className": "state-looping", "isFinal": false, "isSuccessful": false, "isFailed": false},
-  7: {"word": "mapping", "glyph": "▷", "className": "state-mapping", "isFinal": false, "isSuccessful": false, "isFailed": false},
-  10: {"word": "success", "glyph": "✓", "className": "state-success", "isFinal": true, "isSuccessful": true, "isFailed": false},
-  11: {"word": "cached", "glyph": "≡", "className": "state-cached", "isFinal": true, "isSuccessful": true, "isFailed": false},
-  12: {"word": "skipped", "glyph": "»", "className": "state-skipped", "isFinal": true, "isSuccessful": true, "isFailed": false},
-  13: {"word": "mapped", "glyph": "✓", "className": "state-mapped", "isFinal": true, "isSuccessful": true, "isFailed": false},
-  20: {"word": "failed", "glyph": "✗", "className": "state-failed", "isFinal": true, "isSuccessful": false, "isFailed": true},
-  21: {"word": "timed out", "glyph": "◷", "className": "state-timed-out", "isFinal": true, "isSuccessful": false, "isFailed": true},
-  22: {"word": "upstream failed", "glyph": "⊘", "className": "state-upstream-failed", "isFinal": true, "isSuccessful": false, "isFailed": true},
-  23: {"word": "validation failed", "glyph": "✗", "className": "state-validation-failed", "isFinal": true, "isSuccessful": false, "isFailed": true},
-  30: {"word": "cancelled", "glyph": "■", "className": "state-cancelled", "isFinal": true, "isSuccessful": false, "isFailed": true},
-  31: {"word": "crashed", "glyph": "☠", "className": "state-crashed", "isFinal": true, "isSuccessful": false, "isFailed": true},
-  32: {"word": "not run", "glyph": "-", "className": "state-not-run", "isFinal": true, "isSuccessful": false, "isFailed": true},
-};
+const ROWS: readonly (readonly [number, string, string, number])[] = [
+  [0, "pending", "·", 0],
+  [1, "ready", "○", 0],
+  [2, "queued", "◌", 0],
+  [3, "running", "▶", 0],
+  [4, "retrying", "↻", 0],
+  [5, "paused", "‖", 0],
+  [6, "looping", "⟳", 0],
+  [7, "mapping", "▷", 0],
+  [10, "success", "✓", 1],
+  [11, "cached", "≡", 1],
+  [12, "skipped", "»", 1],
+  [13, "mapped", "✓", 1],
+  [20, "failed", "✗", 3],
+  [21, "timed out", "◷", 3],
+  [22, "upstream failed", "⊘", 3],
+  [23, "validation failed", "✗", 3],
+  [30, "cancelled", "■", 3],
+  [31, "crashed", "☠", 3],
+  [32, "not run", "-", 3],
+];
+
+export const STATES: Readonly<Record<number, StateFacts>> = Object.fromEntries(
+  ROWS.map(([state, word, glyph, flags]) => [
+    state,
+    {
+      word,
+      glyph,
+      className: `state-${word.replaceAll(" ", "-")}`,
+      isFinal: (flags & 1) !== 0,
+      isFailed: (flags & 2) !== 0,
+    },
+  ]),
+);
 
 /** What people want to be told first. */
 export const GRAVITY: readonly number[] = [31, 20, 21, 23, 22, 30, 5, 4, 3, 7, 6, 2, 1, 0, 32, 10, 11, 13, 12];

@@ -79,6 +79,10 @@ export class GraphPane implements Pane {
     setAttribute(svg, "aria-label", `Tasks of ${live.flow?.name ?? "the flow"}`);
     for (const group of svg.querySelectorAll("g:not(.node)")) setAttribute(group, "role", "presentation");
     for (const node of this.#drawing.nodes.values()) this.#makeItem(node, live.flow);
+    for (const { id, why } of live.flow?.edges ?? []) {
+      const title = id && why ? this.#drawing.edges.get(id)?.querySelector("title") : null;
+      if (title) title.textContent += `: ${why}`;
+    }
     this.#panZoom.show(svg, memory.position, memory.height);
     this.#ownHeight = Number.parseInt(this.#frame.style.height, 10);
     this.#isShown = true;
