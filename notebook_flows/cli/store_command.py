@@ -171,7 +171,12 @@ def prune(keep_days: float | None, keep_runs: int | None, wants_json: bool) -> N
     """Forget old runs that have ended; those under way, or paused, stay."""
     if keep_days is None and keep_runs is None:
         raise click.UsageError("Say what is to be kept: --keep-days, --keep-runs, or both.")
-    gone = _log().prune(keep_days=keep_days, keep_runs=keep_runs)
+    from notebook_flows.workspace.histories import forget_contents
+
+    log = _log()
+    gone = log.prune(keep_days=keep_days, keep_runs=keep_runs)
+    if gone:
+        forget_contents(log)
     if wants_json:
         echo_json({"forgotten": gone})
     else:

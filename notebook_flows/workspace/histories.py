@@ -6,6 +6,8 @@ import logging
 import os
 import secrets
 import sys
+import threading
+import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -174,6 +176,34 @@ def forget_old_runs(histories: EventLog, clock: WaitingClock) -> None:
         return
     try:
         marker.touch(mode=0o600)
-        histories.prune(keep_days=keep_days)  # type: ignore[attr-defined] # those with a path have it
+        if histories.prune(keep_days=keep_days):  # type: ignore[attr-defined] # those with a path have it
+            cleaning = threading.Thread(
+                target=_forget_contents_of, args=(histories,), name="notebook-flows-cleaning", daemon=True
+            )
+            cleaning.start()  # no run waits for it; what it does not get to is left to `cache gc`
     except (OSError, StoreError) as error:  # no warning: the run that begins now meets the same trouble, and tells it
         logging.getLogger(__name__).info("Old runs could not be forgotten; the next try is tomorrow: %s", error)
+
+
+def _forget_contents_of(history: Any) -> None:
+    try:
+        forget_contents(history)
+    except (OSError, StoreError):
+        logging.getLogger(__name__).warning("What old runs had kept could not be removed.", exc_info=True)
+
+
+def forget_contents(history: Any) -> int:
+    """Remove the content that only forgotten runs referred to; returns how many pieces there were.
+
+    Only from where this history alone keeps it: into a place that was set others may write, too.
+
+    Raises:
+        StoreError: it cannot be removed.
+    """
+    from notebook_flows.store.cleaning import clean
+
+    settings = settings_from()
+    if "blobs" in settings.origins or ends_with_process(history):
+        return 0
+    store = result_store()
+    return clean(history._writer, store.blobs, now_us=time.time_ns() // 1000, keep_days=None, most_bytes=None).contents
