@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from notebook_flows import Flow, artifact, task
 from notebook_flows.store.cleaning import GRACE_US
 from notebook_flows.store.keeping import MOST_INLINE
@@ -15,6 +13,8 @@ from notebook_flows.workspace.histories import forget_contents
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 SHARED = b"shared" + b"\x00" * MOST_INLINE
 
