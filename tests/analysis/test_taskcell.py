@@ -54,7 +54,6 @@ def test_a_task_cell_is_told_by_its_line_or_its_tag(
         ("x = 1", ()),
         ("x = 1\n%%task load", ()),
         ("%%tasks\nx = 1", ()),
-        ("%%task", ()),
         ("%%task?", ()),
         ("%%task??", ()),
         ("%task load", ()),
