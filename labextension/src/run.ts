@@ -59,6 +59,8 @@ export class Run {
   readonly childCounts = new Map<number, Counts>();
   /** [node, index] of the task runs from `size` on. */
   readonly origin: [number, number][] = [];
+  /** {task run: {an artifact's key: its title, or the key}} */
+  readonly attached = new Map<number, Map<string, string>>();
   readonly counts: Counts = new Int32Array(ROOM);
   runState: number = S.PENDING;
   stopping: number | null = null;
@@ -107,6 +109,7 @@ export class Run {
       run.startedUs[number] = rows.started_us[row] ?? null;
       run.endedUs[number] = rows.ended_us[row] ?? null;
     });
+    for (const [node, index, key, title] of told.attached ?? []) run.#attach(run.numberOf(node, index), key, title);
     run.runStartedUs ??= least(run.startedUs);
     if (isOver(run.runState)) run.runEndedUs ??= greatest(run.endedUs);
     run.#changed.clear();
@@ -165,6 +168,8 @@ export class Run {
     else if (event.kind === "run") this.#applyRun(event);
     else if (event.kind === "expanded") this.#expand(event);
     else if (event.kind === "verdict") this.#allow(event);
+    else if (event.kind === "artifact" && typeof event.data?.key === "string")
+      this.#attach(this.numberOf(event.node, event.index), event.data.key, event.data.title);
   }
 
   /** Take a whole batch in. */
@@ -232,6 +237,13 @@ export class Run {
   #allow(event: Event): void {
     const number = this.numberOf(event.node, event.index);
     if (this.state[number] === S.PAUSED) this.#become(number, S.PENDING);
+  }
+
+  #attach(number: number, key: string, title: unknown): void {
+    const known = this.attached.get(number) ?? new Map<string, string>();
+    known.set(key, typeof title === "string" && title ? title : key);
+    this.attached.set(number, known);
+    this.#changed.add(number);
   }
 
   #makeChildren(node: number, width: number): void {

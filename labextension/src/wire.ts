@@ -92,6 +92,8 @@ export interface SnapshotMessage {
   readonly columns: StandColumns;
   /** {mapped task: {state: how many of its children}}, where these are too many to be listed. */
   readonly folded?: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** [node, index, key, title] of each artifact. */
+  readonly attached?: readonly (readonly [number, number, string, string | null])[];
   /** {mapped task: one character a child, chr(48 + state)}. */
   readonly states?: Readonly<Record<string, string>>;
 }
@@ -137,6 +139,20 @@ export interface Display {
   readonly plain?: string;
 }
 
+export interface Artifact extends Display {
+  readonly key: string;
+  readonly title?: string | null;
+  readonly kind?: string;
+  readonly description?: string | null;
+  readonly href?: string | null;
+  readonly table?: {
+    readonly columns: readonly string[];
+    readonly rows: readonly (readonly unknown[])[];
+    /** How many rows are not listed. */
+    readonly more?: number;
+  };
+}
+
 export interface Detail {
   readonly type: "detail";
   readonly request: number;
@@ -152,6 +168,7 @@ export interface Detail {
   readonly traceback?: string | null;
   readonly logs?: readonly string[];
   readonly displays?: readonly Display[];
+  readonly artifacts?: readonly Artifact[];
   readonly cached?: { readonly run?: string; readonly saved_s?: number } | null;
   readonly reads?: readonly string[];
   readonly writes?: readonly string[];

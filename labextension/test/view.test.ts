@@ -373,3 +373,33 @@ test("a kernel that gives the run up is told, and nothing can be pressed", () =>
   assert.match(page.textContent ?? "", /The kernel was restarted\./);
   assert.equal(button("Cancel").getAttribute("aria-disabled"), "true");
 });
+
+test("what a task has attached is counted on it, and shown as text, tables and safe links", () => {
+  tell(chain(NAMES), snapshot(PENDING, { attached: [[1, -1, "bad rows", "Bad <b>rows</b>"]] }));
+  const links = ["https://example.org/a", "javascript:evil()"].map((href, place) => ({ key: `link ${place}`, href }));
+  const table = { columns: ["a", "<i>"], rows: [[1, "<script>"]], more: 7 };
+
+  click(node(1));
+  tell({
+    type: "detail",
+    request: 1,
+    node: 1,
+    artifacts: [{ key: "bad rows", title: "Bad <b>rows</b>", table }, ...links],
+  });
+
+  assert.equal(node(1).querySelector(".nbflow-attached text")?.textContent, "1");
+  assert.equal(node(1).getAttribute("aria-label"), "clean, pending, 1 artifact: Bad <b>rows</b>");
+  return Promise.resolve().then(() => {
+    const drawer = page.querySelector(".nbflow-drawer") as HTMLElement;
+    assert.deepEqual(
+      all(drawer, "td, th").map((one) => one.textContent),
+      ["a", "<i>", "1", "<script>"],
+    );
+    assert.deepEqual(
+      all(drawer, "a").map((one) => one.getAttribute("href")),
+      ["https://example.org/a"],
+    );
+    assert.equal(all(drawer, "i, script, .nbflow-artifact b b").length, 0);
+    assert.match(drawer.textContent ?? "", /7 more rows/);
+  });
+});

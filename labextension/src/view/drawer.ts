@@ -8,7 +8,7 @@ import { duration, printable } from "../words";
 import { ChildList } from "./childlist";
 import type { Chosen, Context } from "./context";
 import { h } from "./dom";
-import { button, chip, display, setEnabled, withoutColours } from "./parts";
+import { artifact, button, chip, display, setEnabled, withoutColours } from "./parts";
 
 const REFRESH_MS = 2_000;
 const ACTIONS: readonly (readonly [Action, string, string])[] = [
@@ -31,7 +31,7 @@ export class Drawer {
   #isAskedAgain = false;
   #askedMs = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
-  readonly #open = new Set(["Error", "Logs", "Outputs"]);
+  readonly #open = new Set(["Error", "Logs", "Outputs", "Artifacts"]);
 
   constructor(
     private readonly context: Context,
@@ -190,6 +190,7 @@ export class Drawer {
         ...values(detail.outputs),
         detail.cached ? h("p", {}, cachedText(detail.cached)) : null,
       ]),
+      this.#section("Artifacts", (detail.artifacts ?? []).map(artifact)),
       this.#section("Logs", detail.logs?.length ? [pre(withoutColours(detail.logs.join("\n")))] : []),
       this.#section("Inputs", values(detail.inputs)),
       this.#section("Attempts", attemptsOf(detail)),

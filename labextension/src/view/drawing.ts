@@ -5,7 +5,7 @@ import type { Flow } from "../flow";
 import type { Run } from "../run";
 import { UNMAPPED } from "../run";
 import { S, STATES } from "../theme/states.generated";
-import { duration } from "../words";
+import { counted, duration } from "../words";
 import { s, setAttribute, setText } from "./dom";
 import { type Bounds, boundsOf } from "./shape";
 
@@ -34,6 +34,8 @@ export interface Standing {
   readonly counts: Int32Array | null;
   readonly seconds: number | null;
   readonly attempt: number;
+  /** Titles of what it has attached. */
+  readonly attached: readonly string[];
 }
 
 const LONGEST_LINE = 19;
@@ -111,7 +113,7 @@ export function isStale(subject: Subject, flow: Flow): boolean {
 }
 
 export function standingOf(subject: Subject, run: Run | null, nowUs: number): Standing {
-  const nothing = { state: null, counts: null, seconds: null, attempt: 0 };
+  const nothing = { state: null, counts: null, seconds: null, attempt: 0, attached: [] };
   const [task] = subject.tasks;
   if (!run || task === undefined) return nothing;
   if (subject.isGroup) {
@@ -135,6 +137,7 @@ function ofTaskRun(run: Run, number: number, nowUs: number): Standing {
     counts: null,
     seconds: run.durationS(number, nowUs),
     attempt: run.attempt[number] ?? 0,
+    attached: [...(run.attached.get(number)?.values() ?? [])],
   };
 }
 
@@ -158,16 +161,25 @@ export function told(standing: Standing): string {
   return parts.join(", ");
 }
 
+/** What it has attached, in words. */
+export function attachedText({ attached }: Standing): string {
+  if (!attached.length) return "";
+  const more = attached.length > 3 ? ", …" : "";
+  return `${counted(attached.length, "artifact")}: ${attached.slice(0, 3).join(", ")}${more}`;
+}
+
 function paintNode(node: DrawnNode, standing: Standing, stale: boolean): void {
   const kept = [...node.element.classList].filter((name) => name.startsWith("is-") && name !== "is-stale");
   const state = standing.state === null ? "state-none" : (STATES[standing.state]?.className ?? "state-none");
   const classes = [node.fixedClass, state, ...(stale ? ["is-stale"] : []), ...kept].join(" ");
   setAttribute(node.element, "class", classes);
   if (node.line) setText(node.line, lineOf(standing));
-  const heard = [node.name, told(standing), stale ? "stale" : ""].filter(Boolean).join(", ");
+  const heard = [node.name, told(standing), stale ? "stale" : "", attachedText(standing)].filter(Boolean).join(", ");
   setAttribute(node.element, "aria-label", heard);
   paintBar(node, standing.counts);
-  paintStaleMark(node, stale);
+  const attached = standing.attached.length;
+  paintCorner(node, "stale", stale ? "⟲" : null);
+  paintCorner(node, "attached", attached ? (attached < 100 ? String(attached) : "99+") : null);
 }
 
 const BAR_HEIGHT = 4;
@@ -202,21 +214,19 @@ function paintBar(node: DrawnNode, counts: Int32Array | null): void {
   bar.replaceChildren(...parts);
 }
 
-/** A dog-ear and a letter: the result is older than what it was made of. */
-function paintStaleMark(node: DrawnNode, stale: boolean): void {
-  const mark = node.element.querySelector("g.nbflow-stale");
-  if (!stale) {
+/** A sign in a circle at a corner of a node; null: none. */
+function paintCorner(node: DrawnNode, name: "stale" | "attached", sign: string | null): void {
+  let mark = node.element.querySelector(`g.nbflow-${name}`);
+  if (sign === null) {
     mark?.remove();
     return;
   }
-  if (mark) return;
-  const { right, top } = node.bounds;
-  node.element.append(
-    s(
-      "g",
-      { class: "nbflow-stale", "aria-hidden": "true", transform: `translate(${right - 3} ${top + 3})` },
-      s("circle", { r: 6 }),
-      s("text", { "text-anchor": "middle", y: 3, "font-size": 9 }, "⟲"),
-    ),
-  );
+  if (!mark) {
+    const x = name === "stale" ? node.bounds.left + 3 : node.bounds.right - 3;
+    const text = s("text", { "text-anchor": "middle", y: 3, "font-size": 8 });
+    const place = { "aria-hidden": "true", transform: `translate(${x} ${node.bounds.top + 2})` };
+    mark = s("g", { class: `nbflow-corner nbflow-${name}`, ...place }, s("circle", { r: 6 }), text);
+    node.element.append(mark);
+  }
+  setText(mark.querySelector("text") as Element, sign);
 }

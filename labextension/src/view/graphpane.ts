@@ -5,7 +5,7 @@ import { UNMAPPED } from "../run";
 import { counted, folded } from "../words";
 import type { Context, Pane } from "./context";
 import { h, setAttribute } from "./dom";
-import { Drawing, type DrawnNode, isStale, type Subject, standingOf, told } from "./drawing";
+import { attachedText, Drawing, type DrawnNode, isStale, type Subject, standingOf, told } from "./drawing";
 import { groupedDrawing } from "./groups";
 import { PanZoom } from "./panzoom";
 import { safeSvg } from "./safesvg";
@@ -303,11 +303,13 @@ export class GraphPane implements Pane {
     const { live } = this.context;
     if (!node || !live.flow) return this.#tooltip.hide();
     const stale = isStale(node, live.flow) ? node.tasks.map((task) => live.flow?.stale.get(task)).find(Boolean) : null;
+    const standing = standingOf(node, live.run, live.nowUs);
     const lines = [
       node.name,
       node.isGroup ? counted(node.tasks.length, "task") : "",
-      told(standingOf(node, live.run, live.nowUs)),
+      told(standing),
       isStale(node, live.flow) ? `stale${stale ? `: ${stale}` : ""}` : "",
+      attachedText(standing),
     ];
     this.#tooltip.show(lines, node.element.getBoundingClientRect(), this.element.getBoundingClientRect());
   }

@@ -1,7 +1,8 @@
 // Small parts that several places show.
 
 import { STATES } from "../theme/states.generated";
-import type { Display } from "../wire";
+import type { Artifact, Display } from "../wire";
+import { printable } from "../words";
 import { h } from "./dom";
 
 /** A state as glyph and word on its colour. */
@@ -30,6 +31,28 @@ export function display(shown: Display): HTMLElement | null {
   if (shown.svg) return image(`data:image/svg+xml;base64,${base64(shown.svg)}`);
   const text = shown.text ?? shown.plain;
   return text ? h("pre", {}, text) : null;
+}
+
+/** What a task has attached, under its title. Only web addresses can be followed. */
+export function artifact(shown: Artifact): HTMLElement {
+  const title = h("b", {}, printable(shown.title || shown.key));
+  const parts = [shown.description ? h("p", {}, shown.description) : null, tableOf(shown), display(shown)];
+  if (shown.href) parts.push(link(shown.href));
+  return h("div", { class: "nbflow-artifact" }, title, ...parts);
+}
+
+function link(address: string): HTMLElement {
+  if (!/^https?:\/\//i.test(address)) return h("p", {}, h("code", {}, printable(address, 2_000)));
+  return h("p", {}, h("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, printable(address, 2_000)));
+}
+
+function tableOf({ table }: Artifact): HTMLElement | null {
+  if (!table) return null;
+  const cell = (value: unknown): HTMLElement => h("td", {}, value === null ? "" : String(value));
+  const head = h("tr", {}, ...table.columns.map((name) => h("th", { scope: "col" }, String(name))));
+  const rows = table.rows.map((row) => h("tr", {}, ...row.map(cell)));
+  const more = table.more ? h("p", {}, `… and ${table.more.toLocaleString("en")} more rows`) : null;
+  return h("div", {}, h("table", { tabindex: "0" }, h("thead", {}, head), h("tbody", {}, ...rows)), more);
 }
 
 function image(source: string): HTMLElement {
