@@ -9,6 +9,7 @@ from notebook_flows.analysis import magics
 from notebook_flows.analysis.facts import CellFacts
 from notebook_flows.analysis.heap import Heap, Value
 from notebook_flows.analysis.lowering import lowered
+from notebook_flows.analysis.source import names_in
 from notebook_flows.analysis.walking import BUILTIN_NAMES, TooIntricateError, Walk, is_history
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def analyse(source: str) -> CellFacts:
     """What a cell reads, binds and mutates.
 
-    It never raises: a cell that does not parse is opaque.
+    It never raises: a cell that does not parse is opaque, and binds perhaps what its text looks like binding.
 
     >>> facts = analyse("total = price * count")
     >>> sorted(facts.reads), sorted(facts.binds)
@@ -30,7 +31,8 @@ def analyse(source: str) -> CellFacts:
     try:
         program = lowered(source)
         if program is None:
-            return CellFacts(opaque=("syntax",))
+            names = names_in(source)
+            return CellFacts(opaque=("syntax",), binds=names, may_bind=names)
         return _facts(program)
     except (RecursionError, TooIntricateError):
         return CellFacts(opaque=("too intricate to follow",))

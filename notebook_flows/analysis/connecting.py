@@ -127,6 +127,8 @@ class _Wiring:
         if program is None:
             for reason in cell.facts.opaque:
                 walk.note_unseen(reason)
+            for name in cell.facts.binds:
+                walk.values[name] = frozenset({self.heap.at(("unread", cell.key, name), DEEP)})
         seen = _Seen(cell=cell, walk=walk)
         sure = frozenset(walk.sure)
         seen.binds = frozenset(walk.values)

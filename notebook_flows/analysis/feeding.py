@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 def feeding_pairs(connections: Connections) -> Iterator[tuple[str, str]]:
     """(upper, lower) where the lower cell needs what the upper one does; elsewhere only their order counts.
 
-    A cell that changes an object waits for those that read it before: whether they go well is nothing to it.
+    A cell that changes an object waits for those that read it before: whether they go well is nothing to it. A cell
+    that is no Python binds nothing: only those need it that read a name which it seems to bind, or nobody else does.
     """
     for edge in connections.dataflow:
         yield edge.upstream_key, edge.downstream_key
     for edge in connections.order:
-        is_unseen = edge.kind is Reason.BARRIER and connections.cells[edge.upstream_key].alone
+        alone = connections.cells[edge.upstream_key].alone
+        is_unseen = edge.kind is Reason.BARRIER and alone and alone != ("syntax",)
         if is_unseen or edge.kind is Reason.NEEDS:
             yield edge.upstream_key, edge.downstream_key
 

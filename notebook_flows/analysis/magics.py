@@ -79,6 +79,11 @@ def unregister(name: str) -> None:
         listener()
 
 
+def known_names() -> frozenset[str]:
+    """The names of all magics of which it is known what they do."""
+    return frozenset(_HANDLERS)
+
+
 def effect_of(magic: Magic) -> Effect:
     """What this use of a magic does."""
     if magic.kind in {"system", "getoutput"}:

@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from notebook_flows.analysis.magicslips import sure_slip
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
@@ -46,6 +48,9 @@ def problems_of(
         ]
         if "syntax" in cell.facts.opaque and not is_forgiven:
             found.append(f"Cell {cell.name!r} is no Python that could be read.")
+        if not is_forgiven:
+            slips = (sure_slip(reason) for reason in cell.facts.opaque)
+            found += [f"Cell {cell.name!r}: {slip}" for slip in slips if slip is not None]
         if cell.is_task and cell.facts.history:
             read = ", ".join(sorted(cell.facts.history))
             found.append(

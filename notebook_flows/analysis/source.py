@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from functools import cache
+from keyword import iskeyword
 from typing import TYPE_CHECKING, NamedTuple
 
 from notebook_flows.analysis.taskcell import without_task_line
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 # What only IPython's transformer understands. Where none of it is found, the plain parser gives the same tree sooner.
 _NEEDS_IPYTHON = re.compile(
     r"^[ \t]*(?:[%!?,;/]|>>>|\.\.\.|In \[)|=[ \t]*[%!]|\?[ \t]*$|^[ \t]*\S*[ \t]*\?", re.MULTILINE
+)
+# What binds names, line by line: for text in which nothing else can be relied upon.
+_TARGETS = re.compile(r"^\s*([A-Za-z_][\w, \t]*)(?::[^=\n]*)?(?:[-+*/%&|^@<>]{0,2})=(?!=)", re.MULTILINE)
+_BINDERS = re.compile(
+    r"\b(?:def|class|as)[ \t]+(\w+)|\b(\w+)[ \t]*:=|\bfor[ \t]+([\w, \t()]+?)[ \t]+in\b|^\s*import[ \t]+([\w, \t]+)"
+    r"|\bimport[ \t]+\(?([\w, \t]+)",
+    re.MULTILINE,
 )
 _FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
@@ -37,6 +45,18 @@ def parsed(source: str) -> Parsed | None:
     if tree is None:  # also of plain cells that fail: an indented cell is fine for IPython
         tree = _transformed(text)
     return Parsed(tree, lines_above) if tree is not None else None
+
+
+def names_in(source: str) -> frozenset[str]:
+    r"""The names that a text which is no Python seems to bind.
+
+    >>> sorted(names_in("import numpy as np\na, b = 1, 2\nfor i in range(3:\n    x += 1"))
+    ['a', 'b', 'i', 'np', 'numpy', 'x']
+    """
+    text = without_task_line(source)
+    found = [*_TARGETS.findall(text), *(" ".join(groups) for groups in _BINDERS.findall(text))]
+    words = re.findall(r"\w+", " ".join(found))
+    return frozenset(word for word in words if word.isidentifier() and not iskeyword(word))
 
 
 def _transformed(text: str) -> ast.Module | None:

@@ -101,10 +101,10 @@ BARE = "%%task"
 def task_cell(source: str, tags: Collection[str] = ()) -> TaskCell | None:
     r"""What makes this cell a task, or None for an ordinary one.
 
-    It is a task by its first line that is not blank: ``%%task [name] [options]`` or, for people whose linters dislike
-    magics, ``# %%task [name] [options]``; the line may also be the second, below a cell magic such as ``%%time``. Or by
-    a tag, ``task`` or ``task:name``. Where there are both, the line decides, and the tag names a task that the line
-    does not name.
+    It is a task by its first line, blank ones and comments aside: ``%%task [name] [options]`` or, for people whose
+    linters dislike magics, ``# %%task [name] [options]``; the line may also be the second, below a cell magic such as
+    ``%%time``. Or by a tag, ``task`` or ``task:name``. Where there are both, the line decides, and the tag names a task
+    that the line does not name.
 
     >>> task_cell("%%task load --retries 2\nx = 1").options.retries
     2
@@ -192,8 +192,11 @@ def _task_line(source: str) -> int | None:
         return None
     lines = [line.rstrip("\r") for line in source.split("\n")]
     first = next(number for number, line in enumerate(lines) if line.strip())
-    if _TASK_LINE.match(lines[first]):
-        return first
+    for number, line in enumerate(lines):
+        if _TASK_LINE.match(line):
+            return number
+        if line.strip() and not line.lstrip().startswith("#"):
+            break
     above = _CELL_MAGIC.match(lines[first])
     second = first + 1
     is_second = second < len(lines) and _TASK_LINE.match(lines[second])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.analysis.magicslips import advice
 from notebook_flows.core.lifecycle import S
 from notebook_flows.notebook.errors import CellError
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 LONGEST_MESSAGE = 500
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _GROUP = re.compile(r"(?P<name>\w*ExceptionGroup): (?P<value>.*)")
+_USAGE = re.compile(r"^UsageError: (?P<value>.*)", re.MULTILINE)
 _GOOD_EXITS = frozenset({"", "0", "None"})
 _UNTOLD = ("UntoldError", "an exception that the kernel could not tell; see the output above")
 
@@ -97,9 +99,17 @@ def answered(cell: Judged, reply: Mapping[str, Any], *, has_error: bool, stderr:
 
 
 def unanswered(cell: Judged, stderr: str) -> Ending:
-    """The kernel is done with the cell, and has not said how: an exception group that nobody caught, most likely."""
+    """The kernel is done with the cell, and has not said how.
+
+    It was a mistake in the use of a magic, of which IPython only prints a line, or an exception group that nobody caught.
+    """
     if cell.may_raise:
         return Ending(state=S.SUCCESS, message="It raised an exception, as it may.")
+    usage = _USAGE.search(stderr)
+    if usage is not None:
+        value = usage["value"].strip()
+        value += advice(value)
+        return _failed(cell, "UsageError", value, "", adds_error=("UsageError", value))
     told = _GROUP.search(stderr)
     name, value = (told["name"], told["value"].strip()) if told else _UNTOLD
     return _failed(cell, name, value, "", adds_error=(name, value))
@@ -147,8 +157,8 @@ def told(cell: Judged, content: Mapping[str, Any]) -> Ending:
         cell: that has ended.
         content: of the message; what is missing in it counts as a failure.
     """
-    if content.get("state") == "success":
-        return Ending(state=S.SUCCESS)
+    if content.get("state") in {"success", "cached"}:
+        return Ending(state=S.SUCCESS if content["state"] == "success" else S.CACHED)
     name, value = str(content.get("ename") or _UNTOLD[0]), str(content.get("evalue") or "")
     if name == "SystemExit" and value in _GOOD_EXITS:
         return Ending(state=S.SUCCESS, message="It ended the notebook.", ends_notebook=True)

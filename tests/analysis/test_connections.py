@@ -8,6 +8,7 @@ import pytest
 from notebooks import connected, told
 
 from notebook_flows.analysis import Reason
+from notebook_flows.analysis.feeding import feeders
 
 
 def edges(*expected: str) -> set[str]:
@@ -365,3 +366,13 @@ def test_functions_that_call_one_another_in_too_many_ways_run_alone() -> None:
 
     assert found.cells["b"].outputs == {"y"}
     assert {"a → b: x (data)", "b → c: y (data)"} <= told(found)
+
+
+def test_only_those_need_a_cell_that_is_no_python_who_read_what_it_seems_to_bind() -> None:
+    found = connected(
+        "%%task a\nx = 1", "%%task b\ny = (", "%%task c\nz = x", "%%task d\nz = y", "%%task e\nprint(nobodys)"
+    )
+
+    above = feeders(found)
+    assert {key: above[key] for key in "cde"} == {"c": ["a"], "d": ["b"], "e": ["b"]}
+    assert {edge.upstream_key for edge in found.order if edge.downstream_key == "c"} == {"a", "b"}

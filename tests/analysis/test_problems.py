@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from notebook_flows.analysis import Cell, analyse, connect
+from notebook_flows.analysis.magicslips import advice
 from notebook_flows.analysis.problems import may_raise, problems_of
 
 
@@ -67,3 +68,48 @@ def test_who_looks_whether_a_name_is_there_may_raise() -> None:
     assert may_raise("nix", ["raises-exception"])
     assert may_raise("try:\n    nix\nexcept (NameError, KeyError):\n    nix = 1", [])
     assert not may_raise("try:\n    nix\nexcept KeyError:\n    nix = 1", [])
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("%%Task load\nx = 1", "there is no magic %%Task. Did you mean '%%task'?"),
+        ("%Flow run", "there is no magic %Flow. Did you mean '%flow'?"),
+        (
+            "x = 1\n%%task load",
+            "`%%task` has to be the first line of its cell; only blank lines and comments may stand above it.",
+        ),
+        ("x = 1\n%%time", "`%%time` has to be the first line of its cell."),
+    ],
+)
+def test_a_magic_that_is_surely_a_slip_is_a_problem(source: str, expected: str) -> None:
+    assert problems(cell("a", source)) == [f"Cell 'a': {expected}"]
+    assert problems(cell("a", source), forgiven={"a"}) == []
+
+
+def test_a_magic_that_some_extension_may_have_is_none() -> None:
+    assert problems(cell("a", "%%sql\nselect 1"), cell("b", "%tsak load")) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("Cell magic `%%Task` not found.", " Did you mean '%%task'?"),
+        ("Cell magic `%%tsak` not found.", " Did you mean '%%task'?"),
+        ("Cell magic `%%task` not found.", " Put `%load_ext notebook_flows` into a cell above."),
+        (
+            "Cell magic `%%sql` not found.",
+            " Put `%load_ext sql` into a cell above, which `pip install jupysql` brings.",
+        ),
+        (
+            "Line magic function `%%task` not found.",
+            " `%%task` has to be the first line of its cell; only blank lines and comments may stand above it.",
+        ),
+        ("Line magic function `%%capture` not found.", " `%%capture` has to be the first line of its cell."),
+        ("Line magic function `%mathplotlib` not found.", " Did you mean '%matplotlib'?"),
+        ("Line magic function `%zzzzz` not found.", ""),
+        ("unrecognized arguments: -x", ""),
+    ],
+)
+def test_what_ipython_does_not_find_is_told_with_what_to_do(message: str, expected: str) -> None:
+    assert advice(message) == expected

@@ -36,6 +36,8 @@ from notebook_flows.analysis.taskcell import CellOptions, TaskCellError, name_of
         ("%%task\nx = 1", ("task:load",), "load", "# %%task\nx = 1"),
         ("%%task clean\nx = 1", ("task:load",), "clean", "# %%task clean\nx = 1"),
         ("%%task load", (), "load", "# %%task load"),
+        ("# Loads the data\n\n%%task load\nx = 1", (), "load", "# Loads the data\n\n# %%task load\nx = 1"),
+        ("# Loads\n# %%task load\nx = 1", (), "load", "# Loads\n# %%task load\nx = 1"),
     ],
 )
 def test_a_task_cell_is_told_by_its_line_or_its_tag(

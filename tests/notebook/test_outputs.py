@@ -57,6 +57,16 @@ def test_a_failure_keeps_its_traceback_without_colours() -> None:
     assert ending.log == "here"
 
 
+def test_a_magic_that_is_not_found_is_told_with_the_likely_slip() -> None:
+    ending = answered(
+        CELL, error("UsageError", ""), has_error=False, stderr="UsageError: Cell magic `%%Task` not found.\n"
+    )
+
+    sentence = "Cell magic `%%Task` not found. Did you mean '%%task'?"
+    assert ending.message == f"Cell 2 failed: UsageError: {sentence}"
+    assert ending.adds_error == ("UsageError", sentence)
+
+
 def test_what_is_not_answered_is_told_as_far_as_it_is_known() -> None:
     assert unanswered(CELL, "").message.startswith("Cell 2 failed: UntoldError: an exception that the kernel could not")
     assert unanswered(CELL, GROUP).adds_error == ("ExceptionGroup", "unhandled errors in a TaskGroup (1 sub-exception)")
