@@ -17,6 +17,7 @@ from notebook_flows.engine.clock import SystemClock
 from notebook_flows.engine.parameters import told
 from notebook_flows.notebook.document import CellEnd, Document
 from notebook_flows.notebook.errors import CellError, NotebookError, OutputError
+from notebook_flows.notebook.names import address_of, named
 from notebook_flows.notebook.parameters import given_values, injected, is_python
 from notebook_flows.notebook.reading import read_notebook
 from notebook_flows.notebook.redaction import Redactor
@@ -24,6 +25,7 @@ from notebook_flows.notebook.secrets import secrets_among
 from notebook_flows.settings import settings_from
 from notebook_flows.workspace import run_once
 from notebook_flows.workspace.one_run import PARENT_RUN
+from notebook_flows.workspace.resuming import ResumeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -35,8 +37,11 @@ if TYPE_CHECKING:
     from notebook_flows.engine.ports import Observer, WaitingClock
     from notebook_flows.notebook.executor import KernelExecutor
     from notebook_flows.notebook.pool import KernelPool
+    from notebook_flows.notebook.saving import Saver
     from notebook_flows.notebook.selection import Selection
     from notebook_flows.notebook.stopping import StopSignal
+    from notebook_flows.workspace.celldone import Done
+    from notebook_flows.workspace.notebookmemory import NotebookMemory
 
 OUTPUT_SUFFIX = "-output.ipynb"
 
@@ -115,6 +120,9 @@ def run_notebook(
     stop: StopSignal | None = None,
     workers: int | None = None,
     pool: KernelPool | None = None,
+    cache: bool | None = None,
+    keep_results: bool | None = None,
+    resume: str | None = None,
 ) -> NotebookRun:
     """Run a notebook from top to bottom, and write what came out beside where we are.
 
@@ -139,24 +147,36 @@ def run_notebook(
         stop: may end the run as cancelled, from another thread.
         workers: how many task cells may run side by side; as many as the machine has CPUs, 4 at least, unless given.
         pool: where the kernel comes from, for many runs; see `notebook_flows.notebook.pool.KernelPool`.
+        cache: True: task cells that do not say it themselves are cached, too, unless they act on the world outside;
+            False: none is; None: those with ``--cache`` are.
+        keep_results: False: keep none, so that the run cannot be gone on with; None: as the settings say.
+        resume: the id of a run of this notebook, the beginning of one, or ``latest``: what it has done is not done again.
 
     Raises:
         NotebookError: the notebook cannot be read, its kernel is unknown, or the output cannot be written.
         NotebookParameterError: parameters that are unknown, missing, or do not fit; all of them at once.
+        ResumeError: the run cannot be gone on with.
         KeyboardInterrupt: Ctrl-C; until then all is recorded and saved.
     """
     from notebook_flows.notebook.kernel import chosen_kernel
 
+    path, output = _here(path), None if output is None else _here(output, is_output=True)
     notebook = read_notebook(path)
-    values = given_values(notebook, parameters or {}, path)
+    done = None if resume is None else _done_by(resume, Path(path).stem, history)
+    given = dict(parameters or {})
+    values = given_values(notebook, given if done is None else {**done.parameters_again(given), **given}, path)
     kernel_name = chosen_kernel(kernel, notebook, path)
     wanted = None if selection is None else selection.ids_in(notebook, path)
     injected(notebook, values, kernel_name, path)
     folder = _folder(path, cwd)
     output_path = output_path_for(path, output)
-    document = Document(
-        notebook, input_path=str(path), output_path=str(output_path), parameters={} if not values else told(values)
-    )
+    target = address_of(output_path)
+    if target is not None:
+        from notebook_flows.notebook.addresses import check_writable
+
+        check_writable(target, address_of(path))
+    shown_values = {} if not values else told(values)
+    document = Document(notebook, input_path=named(path), output_path=named(output_path), parameters=shown_values)
     return run_document(
         document,
         name=Path(path).stem,
@@ -176,7 +196,22 @@ def run_notebook(
         stop=stop,
         workers=workers,
         pool=pool,
+        cache=cache,
+        keep_results=keep_results,
+        done=done,
     )
+
+
+def _done_by(run: str, name: str, history: bool | None) -> Done:
+    """What a run of a notebook has done.
+
+    Raises:
+        ResumeError: it cannot be gone on with.
+    """
+    from notebook_flows.workspace.celldone import done_in
+    from notebook_flows.workspace.histories import log_for
+
+    return done_in(log_for(history), name, run)
 
 
 def _chosen(document: Document, ids: Collection[str]) -> Collection[int]:
@@ -208,8 +243,19 @@ def output_path_for(path: str | Path, output: str | Path | None = None) -> Path:
     return target
 
 
+def _here(path: str | Path, *, is_output: bool = False) -> str | Path:
+    """The file of this machine that stands for a notebook: of an address, what was fetched from it, or is sent to it."""
+    if "://" not in str(path):
+        return path
+    from notebook_flows.notebook.addresses import fetched, is_address, outgoing
+
+    if not is_address(path):
+        return path
+    return outgoing(str(path)) if is_output else fetched(str(path))
+
+
 def _folder(path: str | Path, cwd: str | Path | None) -> Path:
-    folder = Path(cwd) if cwd is not None else Path(path).resolve().parent
+    folder = Path(cwd) if cwd is not None else Path() if address_of(path) else Path(path).resolve().parent
     if not folder.is_dir():
         raise NotebookError(path, f"cannot run in {str(folder)!r}: there is no such folder.")
     return folder.resolve()
@@ -236,6 +282,9 @@ def run_document(
     stop: StopSignal | None = None,
     workers: int | None = None,
     pool: KernelPool | None = None,
+    cache: bool | None = None,
+    keep_results: bool | None = None,
+    done: Done | None = None,
 ) -> NotebookRun:
     """Run a notebook that was read, and has its parameters; see `run_notebook`.
 
@@ -244,14 +293,23 @@ def run_document(
     """
     from notebook_flows.notebook.cells import flow_of
     from notebook_flows.notebook.executor import START_TIMEOUT_S, KernelExecutor, workers_here
-    from notebook_flows.notebook.saving import Saver, checked_output
-    from notebook_flows.notebook.serving import session_for
+    from notebook_flows.notebook.saving import checked_output
+    from notebook_flows.notebook.serving import loading_for, session_for
+    from notebook_flows.workspace.notebookmemory import kernel_settings
 
     now = clock or SystemClock()
     run_id = flow_run_id or uuid.uuid4().hex
     secrets = secrets_among(parameters)
     flow = flow_of(document, name, timeout_s=timeout_s, cell_timeout_s=cell_timeout_s)
-    session = session_for(document, flow, workers=workers or workers_here(), strict_shell=strict_shell)
+    memory = _memory_of(document, flow, run_id, cwd, history, cache=cache, keep_results=keep_results, done=done)
+    session = session_for(
+        document,
+        flow,
+        workers=workers or workers_here(),
+        strict_shell=strict_shell,
+        memory=None if memory is None else kernel_settings(),
+    )
+    loading, note = ("", session.note) if session is not None else loading_for(document)
     number_of = {place: number for number, place in enumerate(document.nodes, 1)}
     executor = KernelExecutor(
         document,
@@ -261,20 +319,21 @@ def run_document(
         on_output=None if on_output is None else lambda place, kind, text: on_output(number_of[place], kind, text),
         start_timeout_s=start_timeout_s or START_TIMEOUT_S,
         prologue=_prologue(
-            document, secrets, strict_shell=strict_shell, run_id=run_id if _is_recorded(history) else ""
+            document, secrets, loading, strict_shell=strict_shell, run_id=run_id if _is_recorded(history) else ""
         ),
         redactor=Redactor(secret.get() for secret in secrets.values()),
         left_out=frozenset() if chosen is None else frozenset(document.nodes) - frozenset(chosen),
         session=session.code if session is not None else None,
         workers=session.workers if session is not None else 1,
-        note=session.note if session is not None else "",
+        note=note,
         pool=pool,
+        memory=memory,
     )
     if stop is not None:
         stop.on_ask(executor.give_up)
     document.begin(now.now_us())
     if output_path is not None:
-        saver = Saver(checked_output(output_path, None), document.pieces)
+        saver = _saver(checked_output(output_path, None), document)
         saver.start()
         document.saver = saver
     watch = _Watch(document, executor, now, stop, _FinalPicture(flow) if session is not None else None)
@@ -290,13 +349,62 @@ def run_document(
             history=history,
             observers=[watch, *observers],
             flow_run_id=run_id,
+            keep_results=False,
+            reuse_by=None if memory is None else memory.reuse,
         )
     finally:
         executor.stop(cancel_running=True)
         if document.saver is not None:
             document.saver.stop()
-    notes = (session.note,) if session is not None and session.note else ()
+    notes = (note,) if note else ()
     return watch.told(flow, state, run_id, output_path, parameters, notes)
+
+
+def _saver(path: Path, document: Document) -> Saver:
+    """What saves the executed notebook, and sends it to its address if it has one."""
+    if address_of(path) is None:
+        from notebook_flows.notebook.saving import Saver
+
+        return Saver(path, document.pieces)
+    from notebook_flows.notebook.addresses import SendingSaver
+
+    return SendingSaver(path, document.pieces)
+
+
+def _memory_of(
+    document: Document,
+    flow: Flow,
+    run_id: str,
+    cwd: Path,
+    history: bool | None,
+    *,
+    cache: bool | None,
+    keep_results: bool | None,
+    done: Done | None,
+) -> NotebookMemory | None:
+    """What the run may take from earlier ones; None: nothing, and nothing is kept."""
+    has_tasks = any(getattr(task, "is_task", False) for task in flow._into)
+    if not has_tasks and done is not None:
+        raise ResumeError(
+            f"The notebook {flow.name!r} has no task cells, and the values of ordinary cells are not kept: "
+            "there is nothing to go on with. Run it again, or a part of it: --from CELL."
+        )
+    if not has_tasks or not _is_recorded(history):
+        return None
+    from notebook_flows.workspace.notebookmemory import NotebookMemory
+
+    settings = settings_from()
+    return NotebookMemory(
+        document,
+        flow.name,
+        run_id=run_id,
+        folder=cwd,
+        keeps=settings.keep_results != "off" if keep_results is None else keep_results,
+        caches=bool(cache),
+        is_off=cache is False or settings.cache == "off",
+        is_fresh=settings.cache == "refresh",
+        done=done,
+    )
 
 
 def _is_recorded(history: bool | None) -> bool:
@@ -304,7 +412,9 @@ def _is_recorded(history: bool | None) -> bool:
     return history is not False and settings_from().history == "on"
 
 
-def _prologue(document: Document, secrets: Mapping[str, Secret], *, strict_shell: bool, run_id: str) -> list[str]:
+def _prologue(
+    document: Document, secrets: Mapping[str, Secret], loading: str, *, strict_shell: bool, run_id: str
+) -> list[str]:
     """What the kernel runs in silence before the first cell.
 
     Flows that run in it, and in what its cells start, get to know which run they are inside of.
@@ -316,6 +426,7 @@ def _prologue(document: Document, secrets: Mapping[str, Secret], *, strict_shell
 
     found = [f'__import__("os").environ[{PARENT_RUN!r}] = {run_id!r}'] if run_id else []
     found += [prologue_for(secrets)] if secrets else []
+    found += [loading] if loading else []
     return [*found, PROLOGUE] if strict_shell else found
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from nbclient.client import timestamp
 
 from notebook_flows.core.lifecycle import IS_FAILED, S
-from notebook_flows.engine.call import Outcome
+from notebook_flows.engine.call import LogLine, Outcome
 from notebook_flows.engine.logs import sink_of
 from notebook_flows.notebook import endings
 from notebook_flows.notebook.attached import attach, is_large
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from notebook_flows.engine.call import Call
     from notebook_flows.notebook.cells import CellTask
     from notebook_flows.notebook.kernel import Kernel
+    from notebook_flows.notebook.memory import CellMemory
     from notebook_flows.notebook.room import Room
 
 INTERRUPT_S = 1.0
@@ -127,7 +129,8 @@ class CellAttempt:
             "executor": self.task.lane.value,
             "timeout_s": self.call.timeout_s,
         }
-        return {"notebook_flows": order}
+        memory = self._room.memory
+        return {"notebook_flows": {**order, "memory": memory.order(self.task, self.call.attempt)} if memory else order}
 
     # -- what the kernel says --------------------------------------------------------------------------------------
 
@@ -296,6 +299,8 @@ class CellAttempt:
     def _ended(self, ending: Ending) -> Outcome:
         """The outcome for the engine, once the log and the outputs have what they lack."""
         room, call = self._room, self.call
+        if room.memory is not None and ending.state in {S.SUCCESS, S.CACHED}:
+            ending = self._remembered(ending, room.memory)
         if ending.ends_notebook:
             room.exit_cell = self.number
         lines = self._outputs.lines
@@ -322,6 +327,25 @@ class CellAttempt:
             now_us,
             dict(ending.details) or None,
         )
+
+    def _remembered(self, ending: Ending, memory: CellMemory) -> Ending:
+        """The same end, with what is kept of the cell, or from where it was taken."""
+        if not self.task.is_task:
+            with self._room.document.lock:
+                self._outputs.streams.settle()
+                outputs = [dict(one) for one in self._room.document.notebook.cells[self._outputs.place].outputs]
+            return replace(ending, details={**ending.details, **memory.ordinary(self.task, outputs)})
+        told = self._told.result() if self._told.done() else {}
+        sink = sink_of(self.call.facts.run_id)
+        if sink is not None:
+            at_us = time_ns() // 1000
+            place = (self.call.task_key, self.call.index, self.call.attempt)
+            sink([LogLine(at_us, level, "notebook_flows.cache", text, *place) for level, text in memory.remarks(told)])
+        if ending.state is S.CACHED:
+            taken = memory.taken(self.task, told)
+            self._room.document.mark_cached(self.task.place, taken.details["cached"])
+            return replace(ending, message=taken.message, details=taken.details)
+        return replace(ending, details={**ending.details, **memory.kept(self.task, told)})
 
     def _add_error(self, name: str, value: str) -> None:
         import nbformat

@@ -118,6 +118,8 @@ class Document:
                 cell.outputs = []
                 cell.execution_count = None
                 cell.metadata.pop("execution", None)
+                if isinstance(cell.metadata.get("notebook_flows"), dict):
+                    cell.metadata["notebook_flows"].pop("cached", None)  # of the run that wrote the input
 
     # -- what happens ----------------------------------------------------------------------------------------------
 
@@ -164,6 +166,21 @@ class Document:
                 "duration": round((ended_us - began_us) / 1e6, 6),
             }
         self.notebook.cells[place].metadata["papermill"] = nbformat.NotebookNode(**facts, status=status)
+
+    def mark_cached(
+        self, place: int, cached: Mapping[str, Any], outputs: Sequence[Mapping[str, Any]] | None = None
+    ) -> None:
+        """A cell was taken from an earlier run, whose outputs stand below it, or are put there."""
+        import nbformat
+
+        with self.lock:
+            cell = self.notebook.cells[place]
+            cell.metadata.setdefault("notebook_flows", nbformat.NotebookNode())["cached"] = nbformat.from_dict(
+                {"run": cached["run"], "saved_s": round(cached["saved_us"] / 1e6, 6)}
+            )
+            if outputs is not None:
+                cell.outputs = [nbformat.from_dict(dict(one)) for one in outputs]
+            self.touch(place)
 
     def touch(self, place: int | None = None) -> None:
         """Something has changed, in one cell or around them; it will be saved soon."""

@@ -24,12 +24,13 @@ from notebook_flows.notebook.streams import Lines
 from notebook_flows.notebook.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from notebook_flows.engine.call import Call, RunFacts
     from notebook_flows.engine.ports import Inbox
     from notebook_flows.notebook.document import Document
+    from notebook_flows.notebook.memory import CellMemory
     from notebook_flows.notebook.pool import KernelPool
 
 START_TIMEOUT_S = 60.0
@@ -66,6 +67,7 @@ class KernelExecutor:
         workers: how many task cells may run side by side.
         note: a sentence for the run's log, about how it is run; empty: none.
         pool: where the kernel comes from; None: it is started from nothing.
+        memory: of earlier runs; None: nothing is taken from them, and nothing is kept.
 
     Attributes:
         began_us: {place: when the cell began}.
@@ -92,6 +94,7 @@ class KernelExecutor:
         workers: int = 1,
         note: str = "",
         pool: KernelPool | None = None,
+        memory: CellMemory | None = None,
     ) -> None:
         self.name = f"kernel({kernel})"
         self.workers = workers
@@ -121,6 +124,7 @@ class KernelExecutor:
             turns=Turns(workers),
             halt=asyncio.Event(),
             redactor=self._redactor,
+            memory=memory,
         )
         self.began_us = self._room.began_us
         self.ends = self._room.ends
@@ -306,16 +310,19 @@ class KernelExecutor:
             return self._unbegun(call, S.SKIPPED, NOT_CHOSEN)
         if SKIP_TAG in self._document.notebook.cells[task.place].metadata.tags:
             return self._unbegun(call, S.SKIPPED, f"It is tagged {SKIP_TAG!r}.")
+        if room.memory is not None and (taken := room.memory.instead(task)) is not None:
+            self._document.mark_cached(task.place, taken.details["cached"], taken.outputs)
+            return self._unbegun(call, S.CACHED, taken.message, taken.details)
         assert room.kernel is not None
         return await CellAttempt(call, room, room.kernel).run()
 
-    def _unbegun(self, call: Call, state: S, message: str) -> Outcome:
+    def _unbegun(self, call: Call, state: S, message: str, details: Mapping[str, Any] | None = None) -> Outcome:
         """The outcome of a cell that does not get as far as the kernel."""
         task: Any = call.task
         now_us = time_ns() // 1000
         self._document.cell_ended(task.place, state, now_us, now_us)
         self.ends[task.place] = CellEnd(state=state, began_us=now_us, ended_us=now_us, message=message)
-        return Outcome(call.ref, call.attempt, state, None, message, now_us, now_us, None)
+        return Outcome(call.ref, call.attempt, state, None, message, now_us, now_us, details)
 
     # -- what the kernel says --------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from notebook_flows.notebook.attempts import CellAttempt
     from notebook_flows.notebook.document import CellEnd, Document
     from notebook_flows.notebook.kernel import Kernel
+    from notebook_flows.notebook.memory import CellMemory
     from notebook_flows.notebook.outputs import OutputClient
     from notebook_flows.notebook.redaction import Redactor
     from notebook_flows.notebook.turns import Turns
@@ -27,6 +28,7 @@ class Room:
         turns: lets them in.
         halt: set when the run is being stopped.
         redactor: takes secrets out of what is kept.
+        memory: of earlier runs; None: nothing is taken from them, and nothing is kept.
         is_ending_at_once: the run is over: what is stopped brings no outcome any more.
         kernel: None until it starts.
         broken: why nothing can run here any more; empty while it can.
@@ -43,6 +45,7 @@ class Room:
     turns: Turns
     halt: asyncio.Event
     redactor: Redactor
+    memory: CellMemory | None = None
     is_ending_at_once: bool = False
     kernel: Kernel | None = None
     broken: str = ""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.errors import FlowError
 from notebook_flows.session import routing
 from notebook_flows.session.saved import Document, DocumentCell, words
+from notebook_flows.session.servedmemory import ServedMemory
 from notebook_flows.session.server import Server
 from notebook_flows.session.session import Mode, session_of
 
@@ -45,7 +46,8 @@ def serve(told: str) -> None:
 
     Args:
         told: JSON with ``version``; ``cells``, the notebook's code cells in order, each with ``id``, ``source`` and
-            ``tags``; ``workers``, ``strict_shell``, and ``name``, that of the notebook.
+            ``tags``; ``workers``, ``strict_shell``, and ``name``, that of the notebook; ``memory``, where results are kept,
+            as `ServedMemory` gets it.
     """
     wish = json.loads(told)
     if wish.get("version") != VERSION:
@@ -69,7 +71,13 @@ def serve(told: str) -> None:
         session.server.close()
     routing.install(shell)
     workers = int(wish.get("workers") or 1)
-    session.server = Server(session, workers=workers, strict_shell=bool(wish.get("strict_shell")))
+    memory = wish.get("memory")
+    session.server = Server(
+        session,
+        workers=workers,
+        strict_shell=bool(wish.get("strict_shell")),
+        memory=None if memory is None else ServedMemory(memory),
+    )
 
 
 class NoSuchAttemptError(FlowError):

@@ -24,7 +24,7 @@ TEXT_MESSAGE = "notebook_flows_text"
 """The type of the message with text that several tasks may have written, past Python: ``name`` and ``text``."""
 WAITING, RUNNING = "waiting", "running"
 """What it says of an attempt that goes on: it waits for others, or has waited and begins. Its time is counted meanwhile."""
-SUCCESS, FAILED, CRASHED = "success", "failed", "crashed"
+SUCCESS, FAILED, CRASHED, CACHED = "success", "failed", "crashed", "cached"
 
 
 @dataclass(kw_only=True)
@@ -39,6 +39,8 @@ class ServedAttempt:
         is_cancelled: nobody waits for it any more; it leaves nothing.
         result: what it has made.
         error: what it has raised.
+        state: how it has ended, if that is not told by its error.
+        more: for the message that tells its end.
     """
 
     name: str
@@ -50,6 +52,8 @@ class ServedAttempt:
     is_cancelled: bool = False
     result: CellValues | None = None
     error: BaseException | None = None
+    state: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
     _waits: bool = False
     _began_us: int = field(default_factory=lambda: time_ns() // 1000)
 
@@ -104,7 +108,8 @@ class ServedAttempt:
         told: dict[str, Any] = {
             "task": self.name,
             "attempt": self.number,
-            "state": _state_of(self.error),
+            **self.more,
+            "state": self.state or _state_of(self.error),
             "started_us": self._began_us,
             "ended_us": time_ns() // 1000,
             "execution_count": self.sink.execution_count,

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.analysis import CellFacts, connect
 from notebook_flows.errors import FlowError
 from notebook_flows.session.awaylane import AwayLane
+from notebook_flows.session.cellresults import sight_of
 from notebook_flows.session.celltask import KernelCellTask
 from notebook_flows.session.code import prepare
 from notebook_flows.session.crew import Crew
 from notebook_flows.session.landing import land
 from notebook_flows.session.lanes import Lane
 from notebook_flows.session.mainlane import MainLane
-from notebook_flows.session.outputs import CellSink
+from notebook_flows.session.outputs import CellSink, show_again
 from notebook_flows.session.routing import unattributed_to
 from notebook_flows.session.runvalues import RunValues
-from notebook_flows.session.served import ServedAttempt, publish_failure, publish_text
+from notebook_flows.session.served import CACHED, ServedAttempt, publish_failure, publish_text
 from notebook_flows.session.waiting import timed_by, waiting
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from notebook_flows.analysis import Cell, Connections
     from notebook_flows.session.record import CellRecord
+    from notebook_flows.session.servedmemory import ServedMemory
     from notebook_flows.session.session import Session
     from notebook_flows.session.values import CellValues
 
@@ -47,9 +49,13 @@ class Server:
         session: whose document is the client's.
         workers: how many processes there may be.
         strict_shell: a failing ``!command`` fails its task.
+        memory: of earlier runs; None: nothing is taken from them, and nothing is kept.
     """
 
-    def __init__(self, session: Session, *, workers: int, strict_shell: bool = False) -> None:
+    def __init__(
+        self, session: Session, *, workers: int, strict_shell: bool = False, memory: ServedMemory | None = None
+    ) -> None:
+        self._memory = memory
         self._session = session
         self._workers = workers
         self._strict_shell = strict_shell
@@ -94,6 +100,8 @@ class Server:
         """
         try:
             attempt = self._attempt(record, order)
+            if self._take(attempt, record, order):
+                return True
             lane = attempt.task.lane
             if lane is Lane.PROCESSES:
                 self._send_away(attempt)
@@ -104,6 +112,38 @@ class Server:
         except Exception as error:  # the client waits for an end: it has to hear of it, whatever it is
             publish_failure(self._session.shell.kernel, record.parent, order, error)
         return True
+
+    def _take(self, attempt: ServedAttempt, record: CellRecord, order: Mapping[str, Any]) -> bool:
+        """Whether what an earlier run has made of the cell stands for it; then it has ended."""
+        asked = order.get("memory")
+        if self._memory is None or not isinstance(asked, dict):
+            return False
+        key = record.key
+        links = self._connections.cells[key]
+        sight = sight_of(
+            self._values.inputs_of(key),
+            self._session.shell.user_ns,
+            absent=self._absent_at(key),
+            needed=self._connections.read_from(key),
+            mutates=links.mutates,
+            codes=tuple(step.code for step in attempt.task.code.steps),
+        )
+        hit = self._memory.find(record, links, sight, asked)
+        if hit is None:
+            return False
+        show_again(hit.outputs, attempt.sink)
+        attempt.result = hit.values
+        attempt.state = CACHED
+        attempt.more = self._memory.told_of_hit(key, hit)
+        self._end(attempt)
+        return True
+
+    def _keep(self, attempt: ServedAttempt) -> None:
+        """Keep what an attempt has made, before anybody can change it."""
+        record = self._session.book.executed(attempt.key)
+        if self._memory is None or attempt.result is None or attempt.state or record is None or attempt.is_cancelled:
+            return
+        attempt.more = self._memory.keep(record, attempt.result, attempt.sink.outputs)
 
     def instead(self, record: CellRecord) -> str:
         """The code that runs in a request in place of the cell's own."""
@@ -257,6 +297,7 @@ class Server:
 
     def _end(self, attempt: ServedAttempt) -> None:
         """It is over; any thread."""
+        self._keep(attempt)
         key, result = attempt.key, attempt.result
         with self._floor.changed:
             self._attempts.pop(attempt.who, None)

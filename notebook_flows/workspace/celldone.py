@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows.core.lifecycle import IS_SUCCESSFUL, S
 from notebook_flows.engine.ports import KnownResult
+from notebook_flows.errors import ParameterError
 from notebook_flows.workspace.resuming import LATEST, SHORT_ID, ResumeError
 
 if TYPE_CHECKING:
@@ -24,16 +25,34 @@ class Done(NamedTuple):
         run: as the history has it.
         known: what a task is made of -> what was kept of it, of those that ended well.
         ended: slug -> its last attempt.
+        without_value: what a cell is made of -> how long it took, in microseconds, of those that ended well and of which
+            nothing was kept.
     """
 
     run: RunRow
     known: Mapping[str, KnownResult]
     ended: Mapping[str, TaskRunRow]
+    without_value: Mapping[str, int]
 
     @property
     def run_id(self) -> str:
         """Its id."""
         return self.run.run_id
+
+    def parameters_again(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters of a run that is gone on with, but for those that are given now.
+
+        Raises:
+            ParameterError: the history does not hold the value of one, which has to be given again.
+        """
+        again = {name: value for name, value in self.run.parameters.items() if name not in given}
+        missing = [name for name, value in again.items() if is_only_told(value)]
+        if missing:
+            raise ParameterError(
+                f"The history does not hold the values of these parameters of run {self.run_id[:SHORT_ID]}: "
+                f"{', '.join(missing)}. Give them again."
+            )
+        return again
 
 
 def done_in(history: Any, notebook: str, wanted: str) -> Done:
@@ -63,17 +82,22 @@ def done_in(history: Any, notebook: str, wanted: str) -> Done:
     try:
         ended = {one.slug: one for one in history.task_runs(row.run_id)}  # by attempt: the last counts
         known: dict[str, KnownResult] = {}
+        without_value: dict[str, int] = {}
         for one in ended.values():
             result = one.result
-            if IS_SUCCESSFUL[one.state] and result is not None and result.get("made") and "sha256" in result:
-                inline = known_results.content(result["sha256"]) if result["in"] == "history" else None
-                took_us = max((one.ended_us or 0) - (one.started_us or one.ended_us or 0), 0)
-                known[result["made"]] = KnownResult(
-                    "", row.run_id, one.slug, -1, took_us, one.ended_us or 0, result, inline
-                )
+            if not IS_SUCCESSFUL[one.state] or result is None or not result.get("made"):
+                continue
+            took_us = max((one.ended_us or 0) - (one.started_us or one.ended_us or 0), 0)
+            if "sha256" not in result:
+                without_value[result["made"]] = took_us
+                continue
+            inline = known_results.content(result["sha256"]) if result["in"] == "history" else None
+            known[result["made"]] = KnownResult(
+                "", row.run_id, one.slug, -1, took_us, one.ended_us or 0, result, inline
+            )
     finally:
         known_results.close()
-    return Done(row, known, ended)
+    return Done(row, known, ended, without_value)
 
 
 def _newest(history: Any, notebook: str) -> str:

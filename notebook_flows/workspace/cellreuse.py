@@ -59,13 +59,15 @@ class CellReuse:
         """It has run, and its result was kept, or not.
 
         Beside what `engine.ports.Reuse` says, ``kept`` may have ``key``, under which runs with the same inputs find the
-        result, and ``made``, under which those find it that go on with this notebook in another kernel.
+        result, and ``made``, under which those find it that go on with this notebook in another kernel; of ordinary
+        cells (``is_ordinary``) nobody finds anything, but who goes on with this very run.
         """
         del number
         result = kept.get("result")
         told = {name: kept[name] for name in ("key", "made") if kept.get(name)}
         if result is None:
-            return {"why": str(kept.get("why", "")), **told}
+            content = {"content": kept["content"]} if kept.get("content") else {}
+            return {"why": str(kept.get("why", "")), **content, **told}
         found = {
             "run_id": self._run_id,
             "task": self._slugs[node],
@@ -77,7 +79,7 @@ class CellReuse:
         contents = [
             KeptContent(result["sha256"], kept.get("inline"), prefix + told[name], found)
             for name, prefix in (("key", ""), ("made", MADE))
-            if name in told
+            if name in told and not kept.get("is_ordinary")
         ]
         self._log.keep(contents or [KeptContent(result["sha256"], kept.get("inline"))])
         self._has_result(node, result["content"])
