@@ -28,6 +28,7 @@ from notebook_flows.cli.summary import ending_of, tell_ending
 from notebook_flows.cli.watch import Watch
 from notebook_flows.core.lifecycle import S
 from notebook_flows.errors import FlowError, ParameterError
+from notebook_flows.notebook.names import address_of
 from notebook_flows.outputname import OutputNameError, default_output, is_template, safe_part
 
 if TYPE_CHECKING:
@@ -365,7 +366,7 @@ def _table(ends: Sequence[End], watch: Watch, encoding: str) -> Any:
             screen.word(end.state, encoding),
             "" if seconds is None else told_duration(seconds),
             end.run_id[:8],
-            screen.carried(shown(end.job.output.absolute()), encoding) if end.run_id else "",
+            screen.carried(address_of(end.job.output) or shown(end.job.output.absolute()), encoding) if end.run_id else "",
         ]
         cells += [screen.carried(printable(end.reason), encoding)] if with_reason else []
         table.add_row(*cells)

@@ -54,6 +54,8 @@ def target_of(text: str) -> Target:
     Raises:
         FileError: there is no such file, or it is neither Python nor a notebook.
     """
+    if "://" in text:
+        text = _fetched(text)
     path, flow_name = Path(text), None
     if not path.exists() and ":" in text:
         before, _, name = text.rpartition(":")
@@ -68,6 +70,22 @@ def target_of(text: str) -> Target:
     if target.is_notebook and flow_name is not None:
         raise FileError(f"{path} is a notebook, which is one flow: leave out {':' + flow_name!r}.")
     return target
+
+
+def _fetched(text: str) -> str:
+    """The file here with the notebook of an address.
+
+    Raises:
+        FileError: it is no address of a notebook.
+        NotebookError: it cannot be read.
+    """
+    from notebook_flows.notebook.addresses import fetched, is_address
+
+    if not is_address(text):
+        return text
+    if not text.partition("?")[0].lower().endswith(".ipynb"):
+        raise FileError(f"{text} is an address; what can be run from there are notebooks, whose names end like .ipynb.")
+    return str(fetched(text))
 
 
 def _why_no_file(path: Path) -> str:

@@ -22,6 +22,7 @@ from notebook_flows.cli.stopping import Stops
 from notebook_flows.cli.summary import ending_of, tell_ending
 from notebook_flows.cli.watch import Watch
 from notebook_flows.errors import FlowError
+from notebook_flows.notebook.names import named
 from notebook_flows.outputname import is_template, output_named
 
 if TYPE_CHECKING:
@@ -69,13 +70,14 @@ def _run_once(target: Target, wishes: Wishes, more: NotebookWishes, parameters: 
     report = _report_file(more.report, shown(path), parameters, run_id)
     if report is not None:
         check_report(report, shown(path), output_path)
+    done = None
     watch = Watch()
     view = view_for(watch, path.name, is_quiet=wishes.is_quiet)
     watch.views.append(view)
     stops = Stops(is_asked=cancel_asked(run_id, wishes.history), says=view.say_stopping)
     try:
         with told_warnings(), stops, view:
-            run_notebook(
+            done = run_notebook(
                 shown(path),
                 parameters=parameters,
                 output=output_path,
@@ -91,6 +93,8 @@ def _run_once(target: Target, wishes: Wishes, more: NotebookWishes, parameters: 
             )
     except KeyboardInterrupt:
         stops.reason = stops.reason or Exit.INTERRUPTED
+    for note in () if done is None or wishes.is_quiet else done.notes:
+        click.echo(f"Note: {note}", err=True)
     kept = {} if report is None else write_report(output_path, report, hides_input=more.hides_input)
     _tell(path, output_path, watch, run_id, wishes, kept)
     sys.stdout.flush()
@@ -107,17 +111,17 @@ def output_file(template: str | None, notebook: str, parameters: Mapping[str, An
     from notebook_flows.notebook.parameters import defaults_of
 
     known = {**defaults_of(notebook), **parameters} if is_template(template) else parameters
-    named = output_named(template, notebook, known, run_id)
+    target = output_named(template, notebook, known, run_id)
     if template.endswith("/"):
-        named.mkdir(parents=True, exist_ok=True)
+        target.mkdir(parents=True, exist_ok=True)
     elif is_template(template):
-        named.parent.mkdir(parents=True, exist_ok=True)
-    return named
+        target.parent.mkdir(parents=True, exist_ok=True)
+    return target
 
 
 def _report_file(template: str | None, notebook: str, parameters: Mapping[str, Any], run_id: str) -> Path | None:
-    named = output_file(template, notebook, parameters, run_id)
-    return named / f"{Path(notebook).stem}.html" if named is not None and named.is_dir() else named
+    target = output_file(template, notebook, parameters, run_id)
+    return target / f"{Path(notebook).stem}.html" if target is not None and target.is_dir() else target
 
 
 def _tell(path: Path, output_path: Path, watch: Watch, run_id: str, wishes: Wishes, report: Mapping[str, str]) -> None:
@@ -128,7 +132,7 @@ def _tell(path: Path, output_path: Path, watch: Watch, run_id: str, wishes: Wish
     picture = drawn(watch, wishes.picture, lambda _: _diagram(path.name, plan))
     if wishes.is_quiet and exit_of_state(watch.state) is Exit.SUCCESS:
         return
-    kept = {"Output": str(output_path), **report, **picture, **kept_in_history(run_id, wishes.history)}
+    kept = {"Output": named(output_path), **report, **picture, **kept_in_history(run_id, wishes.history)}
     more = commands_for_more(run_id, watch, wishes.history, lambda change: f"cell-{change.node + 1}")
     ending = ending_of(watch, path.name, kept, more)
     tell_ending(screen.stderr(), ending)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from notebook_flows.errors import FlowError
+from notebook_flows.notebook.names import address_of, named
 from notebook_flows.notebook.saving import write_whole
 
 
@@ -68,10 +69,14 @@ def write_report(notebook: Path, target: Path, *, hides_input: bool) -> dict[str
     try:
         page = page_of(notebook, hides_input=hides_input)
         write_whole(target, [page.encode("utf-8", "replace")])
+        if address_of(target) is not None:
+            from notebook_flows.notebook.addresses import send
+
+            send(target)
     except (FlowError, OSError, ValueError, LookupError) as error:
         print(f"Warning: There is no report: {error}", file=sys.stderr)
         return {}
-    return {"Report": str(target)}
+    return {"Report": named(target)}
 
 
 def page_of(notebook: Path, *, hides_input: bool) -> str:

@@ -200,13 +200,13 @@ def _run(targets: list[Target], wishes: Wishes, options: dict[str, Any]) -> Exit
     from notebook_flows.cli.notebook_wishes import NotebookWishes
 
     more = NotebookWishes(
-        output=options["output"],
+        output=_staged(options["output"]),
         kernel=options["kernel"],
         cwd=options["cwd"],
         cell_timeout_s=options["cell_timeout"],
         selection=_selection(wishes),
         strict_shell=options["strict_shell"],
-        report=options["report"],
+        report=_staged(options["report"]),
         hides_input=options["no_input"],
         retries=options["retries"] or 0,
         retry_delay_s=options["retry_delay"] or 0.0,
@@ -221,6 +221,17 @@ def _run(targets: list[Target], wishes: Wishes, options: dict[str, Any]) -> Exit
 
     at_once = options["jobs"] or number_of_cpus()
     return run_batch_of(targets, grid_from(options["grid"]), wishes, more, at_once=at_once)
+
+
+def _staged(template: str | None) -> str | None:
+    """Of an address, the file or folder of this machine from which what is written goes there."""
+    if template is None or "://" not in template:
+        return template
+    from notebook_flows.notebook.addresses import is_address, outgoing
+
+    if not is_address(template):
+        return template
+    return str(outgoing(template)) + "/" * template.endswith("/")
 
 
 def _selection(wishes: Wishes) -> Any:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from notebook_flows.errors import FlowError, ParameterError, did_you_mean
+from notebook_flows.notebook.names import named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ class NotebookError(FlowError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"Notebook {self.path!r} {self.reason}"
+        return f"Notebook {named(self.path)!r} {self.reason}"
 
 
 class NotebookNotFound(NotebookError, FileNotFoundError):  # noqa: N818 - the sentence that people read
@@ -69,7 +70,7 @@ class OutputError(NotebookError, OSError):
     """The output notebook cannot be written; an older one in its place is still whole."""
 
     def __str__(self) -> str:
-        return f"The output notebook {self.path!r} {self.reason}"
+        return f"The output notebook {named(self.path)!r} {self.reason}"
 
 
 class CellError(NotebookError):
@@ -105,7 +106,8 @@ class NotebookParameterError(ParameterError):
         self.problems = tuple(problems)
 
     def __str__(self) -> str:
+        path = named(self.path)
         if len(self.problems) == 1:
-            return f"Notebook {self.path!r} cannot run with these parameters: {self.problems[0]}"
+            return f"Notebook {path!r} cannot run with these parameters: {self.problems[0]}"
         listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(self.problems, 1))
-        return f"Notebook {self.path!r} cannot run with these parameters, for {len(self.problems)} reasons:\n{listed}"
+        return f"Notebook {path!r} cannot run with these parameters, for {len(self.problems)} reasons:\n{listed}"

@@ -73,6 +73,9 @@ class Bridge:
     def _show(self, run: Run, events: Sequence[Event]) -> None:
         """Move papermill's progress bar."""
         done = len(run.state) - run.unfinished
+        if self._path is None and done > self._done:
+            with self.document.lock:
+                self._manager.autosave_cell()  # by papermill's own rules: not often, where it takes long
         bar = self._manager.pbar
         if bar is not None and done > self._done:
             bar.update(done - self._done)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from notebook_flows.errors import StoreError, StoreUnavailable
+from notebook_flows.s3 import (
+    ATTEMPTS,
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+    NoBoto3,
+    client_for,
+    code_of,
+    is_for_the_moment,
+    is_missing,
+    parts_of,
+    reason_of,
+)
 from notebook_flows.store.blobs import BlobInfo, NoSuchBlob, checked_name, is_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CONNECT_TIMEOUT_S = 5
-READ_TIMEOUT_S = 30
-ATTEMPTS = 3
-"""boto3's own defaults would wait five minutes for a server that hangs."""
-_MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 _THERE = frozenset({"PreconditionFailed", "412"})
 _RACE = frozenset({"ConditionalRequestConflict", "409"})
-_DENIED = frozenset({"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"})
 
 
 class BlobBucket:
@@ -38,11 +43,11 @@ class BlobBucket:
         read_timeout_s: float = READ_TIMEOUT_S,
         attempts: int = ATTEMPTS,
     ) -> None:
-        parts = urlsplit(address)
-        if parts.scheme != "s3" or not parts.netloc:
+        parts = parts_of(address)
+        if parts is None:
             raise StoreError(f"{address!r} is no place for results; an address is s3://BUCKET/PREFIX.")
-        self.bucket = parts.netloc
-        self.prefix = parts.path.strip("/")
+        self.bucket = parts[0]
+        self.prefix = parts[1].strip("/")
         self._endpoint = endpoint
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
@@ -61,22 +66,15 @@ class BlobBucket:
     def _client(self) -> Any:
         if self._made is None:
             try:
-                import boto3
-                from botocore.config import Config
-            except ImportError:
-                raise StoreError(
-                    f"Results are to go to {self.location}, which needs boto3: pip install 'notebook-flows[s3]'."
-                ) from None
-            session = boto3.session.Session()  # the default one is not for several threads
-            self._made = session.client(
-                "s3",
-                endpoint_url=self._endpoint,
-                config=Config(
-                    connect_timeout=self._connect_timeout_s,
-                    read_timeout=self._read_timeout_s,
-                    retries={"mode": "standard", "max_attempts": self._attempts},
-                ),
-            )
+                self._made = client_for(
+                    f"Results are to go to {self.location}, which",
+                    endpoint=self._endpoint,
+                    connect_timeout_s=self._connect_timeout_s,
+                    read_timeout_s=self._read_timeout_s,
+                    attempts=self._attempts,
+                )
+            except NoBoto3 as error:
+                raise StoreError(str(error)) from None
         return self._made
 
     def _key(self, name: str) -> str:
@@ -90,7 +88,7 @@ class BlobBucket:
             try:
                 self._client.put_object(Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*")
             except Exception as error:
-                code = _code_of(error)
+                code = code_of(error)
                 if code in _THERE:
                     return False
                 if code in _RACE:  # another writer of the same content; ask again how that has ended
@@ -104,7 +102,7 @@ class BlobBucket:
         try:
             size: int = self._client.head_object(Bucket=self.bucket, Key=self._key(name))["ContentLength"]
         except Exception as error:
-            if _code_of(error) in _MISSING:
+            if is_missing(error):
                 return None
             raise self._told(error, "read") from error
         return size
@@ -115,7 +113,7 @@ class BlobBucket:
             found = self._client.get_object(Bucket=self.bucket, Key=self._key(name))
             content: bytes = found["Body"].read()
         except Exception as error:
-            if _code_of(error) in _MISSING:
+            if is_missing(error):
                 raise NoSuchBlob(f"The content {name[:12]} of a result is not in {self.location} any more.") from None
             raise self._told(error, "read") from error
         return content
@@ -127,7 +125,7 @@ class BlobBucket:
             self._client.head_object(Bucket=self.bucket, Key=key)
             self._client.delete_object(Bucket=self.bucket, Key=key)
         except Exception as error:
-            if _code_of(error) in _MISSING:
+            if is_missing(error):
                 return False
             raise self._told(error, "removed") from error
         return True
@@ -148,22 +146,10 @@ class BlobBucket:
             raise self._told(error, "listed") from error
 
     def _told(self, error: Exception, doing: str) -> StoreError:
-        code = _code_of(error)
         if isinstance(error, StoreError):
             return error
-        said = f"Results in {self.location} cannot be {doing}"
-        if code == "NoSuchBucket":
-            return StoreError(f"{said}: there is no bucket {self.bucket!r}.")
-        if code in _DENIED or type(error).__name__ == "NoCredentialsError":
-            return StoreError(f"{said}: access denied ({code or 'no credentials'}). Check the AWS_* settings.")
-        if code == "RequestTimeTooSkewed":
-            return StoreError(f"{said}: this machine's clock is wrong by more than 15 minutes.")
-        return StoreUnavailable(f"{said}: {type(error).__name__}: {error}")
+        kind = StoreUnavailable if is_for_the_moment(error) else StoreError
+        return kind(f"Results in {self.location} cannot be {doing}: {reason_of(error, self.bucket)}.")
 
     def __repr__(self) -> str:
         return f"BlobBucket({self.location!r})"
-
-
-def _code_of(error: Exception) -> str:
-    response = getattr(error, "response", None)
-    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
