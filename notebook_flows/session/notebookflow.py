@@ -47,10 +47,20 @@ class NothingToRun(FlowError):  # noqa: N818 - the sentence that people read
 
 
 class IsRunning(FlowError):  # noqa: N818 - the sentence that people read
-    """A run goes on in the background."""
+    """A run goes on.
+
+    Args:
+        is_background: else it is that of another cell, in a shell beside this one.
+    """
+
+    def __init__(self, *, is_background: bool = True) -> None:
+        super().__init__(is_background)
+        self.is_background = is_background
 
     def __str__(self) -> str:
-        return "A run goes on in the background: wait for it, or stop it with `%flow cancel`."
+        if self.is_background:
+            return "A run goes on in the background: wait for it, or stop it with `%flow cancel`."
+        return "A run goes on in another cell: wait for it, or stop it with the stop button."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +145,7 @@ class NotebookFlow:
         self.outputs: dict[str, RecordingSink] = {}
         self.last: PastRun | None = None
         self.background: Background | None = None
+        self._latest: KernelRun | None = None
         self._kept: dict[Version, Any] = {}
         self._results: dict[str, str] = {}
         self._cleared: set[str] = set()
@@ -268,10 +279,10 @@ class NotebookFlow:
         """Begin to run what was selected; on the main thread.
 
         Raises:
-            IsRunning: a run goes on in the background.
+            IsRunning: a run goes on in the background, or in a cell of another subshell.
         """
-        if self.background is not None and not self.background.run.has_ended:
-            raise IsRunning
+        if self._latest is not None and not self._latest.has_ended:
+            raise IsRunning(is_background=self.background is not None and self.background.run is self._latest)
         routing.install(self._session.shell)
         cell = self._session.book.parameters_cell
         order = Order(
@@ -302,6 +313,7 @@ class NotebookFlow:
             run.picture.begin()
             observers.append(run.picture)
         run.begin()
+        self._latest = run
         return run
 
     def _remembering(self, outlook: Outlook, selection: Selection, options: RunOptions) -> Remembering:

@@ -81,8 +81,7 @@ class OpenNotebook:
             published.append(one)
             is_idle = is_idle or (one.parent == request and one.content.get("execution_state") == "idle")
         waited_s = monotonic() - interrupted_s
-        reply = client.get_shell_msg(timeout=PATIENCE_S)["content"]
-        return Result(self, cell, Answer(request, published, reply), waited_s)
+        return Result(self, cell, Answer(request, published, self.kernel.reply_to(request)), waited_s)
 
     def wait(self, until: Callable[[], bool]) -> None:
         """Take what comes between cells until this is so."""

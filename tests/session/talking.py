@@ -60,9 +60,14 @@ class Kernel:
             message = Message(self.client.get_iopub_msg(timeout=PATIENCE_S))
             published.append(message)
             is_idle = is_idle or (message.parent == request and message.content.get("execution_state") == "idle")
+        return Answer(request, published, self.reply_to(request))
+
+    def reply_to(self, request: str) -> dict[str, Any]:
+        """The content of the reply to this request."""
         while (reply := self.client.get_shell_msg(timeout=PATIENCE_S))["parent_header"]["msg_id"] != request:
             pass  # an answer to one of the questions with which a client waits for a kernel
-        return Answer(request, published, reply["content"])
+        content: dict[str, Any] = reply["content"]
+        return content
 
     def interrupt(self) -> None:
         """What the stop button does."""
