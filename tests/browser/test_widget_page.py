@@ -226,3 +226,43 @@ def test_a_narrow_page_shows_what_is_told_of_a_task_below_the_picture(picture: W
     assert drawer is not None
     assert drawer["y"] >= frame["y"] + frame["height"]
     assert picture.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_frame_that_was_drawn_larger_stays_so_in_a_new_view(picture: WidgetPage) -> None:
+    frame = picture.page.locator(".nbflow-frame")
+    found = frame.bounding_box()
+    assert found is not None
+    mouse = picture.page.mouse
+    mouse.move(found["x"] + found["width"] - 4, found["y"] + found["height"] - 4)
+
+    mouse.down()
+    mouse.move(found["x"] + found["width"] - 4, found["y"] + found["height"] + 120, steps=4)
+    mouse.up()
+    picture.page.wait_for_function(
+        "height => document.querySelector('.nbflow-frame').clientHeight > height + 100", arg=found["height"]
+    )
+    picture.show_again()
+
+    again = frame.bounding_box()
+    assert again is not None
+    assert again["height"] > found["height"] + 100
+
+
+def test_a_picture_that_was_made_while_it_was_hidden_fits_when_it_is_shown(page: Page) -> None:
+    shown = WidgetPage(page)
+    page.evaluate("() => { document.getElementById('here').style.display = 'none'; }")
+    names = [f"a rather long name of a task {number}" for number in range(12)]
+    flow = flow_of({names[0]: [], **{name: [names[0]] for name in names[1:]}})
+    shown.tell(flow_message(flow), snapshot(pending(len(names))))
+
+    page.evaluate("() => { document.getElementById('here').style.display = ''; }")
+    page.wait_for_function(
+        """() => { const frame = document.querySelector('.nbflow-frame').getBoundingClientRect();
+            return [...document.querySelectorAll('g.node')].every(node => {
+                const box = node.getBoundingClientRect();
+                return box.left >= frame.left && box.right <= frame.right && box.bottom <= frame.bottom; }); }"""
+    )
+
+    frame = page.locator(".nbflow-frame").bounding_box()
+    assert frame is not None
+    assert frame["height"] < 300  # not as high as it would be at its natural width

@@ -11,6 +11,8 @@ import { h } from "./dom";
 import { artifact, button, chip, display, setEnabled, withoutColours } from "./parts";
 
 const REFRESH_MS = 2_000;
+/** A question without an answer for so long may be asked again. */
+const LOST_MS = 30_000;
 const ACTIONS: readonly (readonly [Action, string, string])[] = [
   ["run_from", "Run from here", "Run this task and all that wait for it"],
   ["run_with_needs", "Run with needs", "Run this task and what it needs"],
@@ -60,12 +62,18 @@ export class Drawer {
     this.element.setAttribute("aria-label", `Task ${name}`);
     const close = button("×", () => this.context.choose(null), { "aria-label": "Close", title: "Close (Esc)" });
     close.classList.add("nbflow-close");
-    this.#head.replaceChildren(h("h3", { title: name }, name), close);
+    this.#head.replaceChildren(h("h3", { title: name }, name), this.#parentLink(chosen) ?? "", close);
     this.#body.replaceChildren(h("p", { class: "nbflow-note" }, "…"));
     this.#answer.hidden = true;
     this.#isAskedAgain = false;
     this.update(null);
     this.#ask();
+  }
+
+  /** From a child back to all of them. */
+  #parentLink({ task, index }: Chosen): HTMLElement | null {
+    if (index === UNMAPPED) return null;
+    return button("All children", () => this.context.choose({ task, index: UNMAPPED }));
   }
 
   /** These task runs stand differently. */
@@ -158,7 +166,7 @@ export class Drawer {
   #ask(): void {
     const asked = this.#shown;
     if (!asked) return;
-    if (this.#isAsking) {
+    if (this.#isAsking && Date.now() - this.#askedMs < LOST_MS) {
       this.#isAskedAgain = true;
       return;
     }

@@ -90,7 +90,7 @@ export class FlowView {
   }
 
   get #isLarge(): boolean {
-    return (this.live.flow?.tasks.size ?? 0) > LARGE;
+    return (this.live.run?.state.length ?? this.live.flow?.tasks.size ?? 0) > LARGE;
   }
 
   get #tab(): Tab {

@@ -3,7 +3,7 @@
 import { type Flow, MANY_NODES } from "../flow";
 import { UNMAPPED } from "../run";
 import { counted, folded } from "../words";
-import type { Context, Pane } from "./context";
+import type { Context, Pane, Position } from "./context";
 import { h, setAttribute } from "./dom";
 import { attachedText, Drawing, type DrawnNode, isStale, type Subject, standingOf, told } from "./drawing";
 import { groupedDrawing } from "./groups";
@@ -27,15 +27,17 @@ export class GraphPane implements Pane {
   readonly #opened = h("div", { class: "nbflow-opened" });
   readonly #tooltip = new Tooltip();
   readonly #panZoom: PanZoom;
-  readonly #resizes: MutationObserver | null;
   #drawing: Drawing | null = null;
   #matches: DrawnNode[] = [];
   #at = -1;
 
   constructor(private readonly context: Context) {
-    this.#panZoom = new PanZoom(this.#frame, (position) => {
+    const moved = (position: Position | null): void => {
       context.memory.position = position;
       this.#tooltip.hide();
+    };
+    this.#panZoom = new PanZoom(this.#frame, moved, (height) => {
+      context.memory.height = height;
     });
     this.element = h("div", { class: "nbflow-graph" }, this.#opened, this.#frame, this.#tooltip.element);
     this.#frame.addEventListener("click", this.#click);
@@ -45,17 +47,7 @@ export class GraphPane implements Pane {
     this.#frame.addEventListener("focusout", () => this.#tooltip.hide());
     this.#frame.addEventListener("pointerover", (event) => this.#hovered(this.#nodeAt(event.target)));
     this.#frame.addEventListener("pointerleave", () => this.#tooltip.hide());
-    this.#resizes = typeof MutationObserver === "undefined" ? null : new MutationObserver(this.#frameResized);
-    this.#resizes?.observe(this.#frame, { attributes: true, attributeFilter: ["style"] });
   }
-
-  /** The height that the frame was given by its corner outlives the view. */
-  readonly #frameResized = (): void => {
-    const height = Number.parseInt(this.#frame.style.height, 10);
-    if (this.#isShown && height && height !== this.#ownHeight) this.context.memory.height = height;
-  };
-  #ownHeight = 0;
-  #isShown = false;
 
   /** Whether there is a picture, or could be one of groups. */
   get hasPicture(): boolean {
@@ -66,12 +58,8 @@ export class GraphPane implements Pane {
     const { live, memory } = this.context;
     this.#tooltip.hide();
     this.#drawing = live.flow ? drawingOf(live.flow, this.context) : null;
-    this.#isShown = false;
     if (!this.#drawing) {
-      this.#frame.replaceChildren(
-        h("p", { class: "nbflow-note" }, live.flow?.pictureMessage ?? "There is no picture."),
-      );
-      this.#frame.style.height = "";
+      this.#panZoom.clear(h("p", { class: "nbflow-note" }, live.flow?.pictureMessage ?? "There is no picture."));
       return;
     }
     const svg = this.#drawing.svg;
@@ -84,8 +72,6 @@ export class GraphPane implements Pane {
       if (title) title.textContent += `: ${why}`;
     }
     this.#panZoom.show(svg, memory.position, memory.height);
-    this.#ownHeight = Number.parseInt(this.#frame.style.height, 10);
-    this.#isShown = true;
     this.#showOpened();
     this.#setRoving(this.#nodeById(memory.focused) ?? this.#first());
     this.update(null);
@@ -350,7 +336,6 @@ export class GraphPane implements Pane {
 
   dispose(): void {
     this.#panZoom.dispose();
-    this.#resizes?.disconnect();
   }
 }
 

@@ -17,6 +17,9 @@ export class PanZoom {
   #size = { width: 1, height: 1 };
   #at: Position = { x: 0, y: 0, scale: 1 };
   #isFitted = true;
+  /** The height that we have given the frame; 0: none yet. */
+  #ownHeight = 0;
+  #isHeightChosen = false;
   readonly #observer: ResizeObserver | null;
   /** A drag has just ended: the click that follows is none. */
   hasDragged = false;
@@ -24,6 +27,7 @@ export class PanZoom {
   constructor(
     private readonly frame: HTMLElement,
     private readonly moved: (position: Position | null) => void,
+    private readonly heightChosen: (height: number) => void,
   ) {
     frame.addEventListener("wheel", this.#wheel, { passive: false });
     frame.addEventListener("pointerdown", this.#pointerDown);
@@ -39,6 +43,7 @@ export class PanZoom {
     svg.setAttribute("height", String(this.#size.height));
     this.#svg = svg;
     this.frame.replaceChildren(svg);
+    this.#isHeightChosen = height !== null;
     this.#setHeight(height);
     if (position) this.#place(position);
     else this.fit();
@@ -47,7 +52,8 @@ export class PanZoom {
   #setHeight(height: number | null): void {
     const width = this.frame.clientWidth || this.#size.width;
     const natural = this.#size.height * Math.min(LARGEST_FIT, width / this.#size.width) + 16;
-    this.frame.style.height = `${Math.round(height ?? Math.min(TALLEST, Math.max(LOWEST, natural)))}px`;
+    this.#ownHeight = Math.round(height ?? Math.min(TALLEST, Math.max(LOWEST, natural)));
+    this.frame.style.height = `${this.#ownHeight}px`;
   }
 
   /** All of it, as large as it can be shown; not larger than the text around. */
@@ -69,7 +75,14 @@ export class PanZoom {
   }
 
   #resized(): void {
-    if (!this.frame.clientWidth) return; // hidden
+    if (!this.frame.clientWidth || !this.#svg) return; // hidden
+    const height = Number.parseInt(this.frame.style.height, 10);
+    if (height !== this.#ownHeight) {
+      this.#ownHeight = height; // it was drawn larger by its corner
+      this.#isHeightChosen = true;
+      this.heightChosen(height);
+    }
+    if (!this.#isHeightChosen) this.#setHeight(null);
     if (this.#isFitted) this.fit();
   }
 
@@ -140,6 +153,13 @@ export class PanZoom {
   #isAtResizer(event: PointerEvent): boolean {
     const box = this.frame.getBoundingClientRect();
     return event.target === this.frame && box.right - event.clientX < 18 && box.bottom - event.clientY < 18;
+  }
+
+  /** Show no picture. */
+  clear(note: HTMLElement): void {
+    this.#svg = null;
+    this.frame.replaceChildren(note);
+    this.frame.style.height = "";
   }
 
   dispose(): void {
