@@ -5,6 +5,7 @@ Everything here is loaded when it is first asked for, so that ``import notebook_
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows._version import __version__
@@ -143,6 +144,10 @@ def unload_ipython_extension(shell: Any) -> None:
 def _run_flow(flow: Any, **options: Any) -> Any:
     from notebook_flows.workspace import run_flow
 
+    if "ipykernel" in sys.modules:
+        from notebook_flows.session.shownflow import run_shown
+
+        return run_shown(run_flow, flow, options)
     return run_flow(flow, **options)
 
 

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 PREFIX = "NOTEBOOK_FLOWS_"
 FILE = "notebook_flows.toml"
 HISTORY_CHOICES = ("on", "off", "memory")
-CACHE_CHOICES = ("on", "off", "refresh")
+CACHE_CHOICES = ("on", "all", "off", "refresh")
 KEEP_CHOICES = ("auto", "on", "off")
+PICTURE_CHOICES = ("on", "static", "off")
 _URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 _SERVERS = ("postgresql", "postgres", "postgresql+psycopg")
 _NOT_SETTINGS = frozenset({"CRASH_AT", "PARENT_RUN", "EXAMPLES", "COMPLETE"})
@@ -51,6 +52,8 @@ class Settings:
             kept anew.
         keep_results: whether runs keep the results of all their tasks, so that they can be resumed: ``on``, ``off``, or
             ``auto``: those of the command line do.
+        live_picture: whether ``flow.run()`` in a notebook shows the flow below its cell, and pictures are live: ``on``;
+            ``static``: pictures are drawn anew instead, now and then; ``off``: as ``static``, and ``flow.run()`` shows none.
         keep_days: runs that ended longer ago are forgotten; 0 keeps all.
         origins: where each that is not a default was set: a variable, or ``key in file``.
     """
@@ -61,6 +64,7 @@ class Settings:
     blobs: Path | str
     cache: str = "on"
     keep_results: str = "auto"
+    live_picture: str = "on"
     keep_days: float = 90.0
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -281,6 +285,7 @@ _READ: dict[str, Callable[[Given], Any]] = {
     "blobs": _blobs,
     "cache": _one_of(*CACHE_CHOICES),
     "keep_results": _one_of(*KEEP_CHOICES),
+    "live_picture": _one_of(*PICTURE_CHOICES),
     "keep_days": _keep_days,
 }
 """Every setting, by its key in a file; the variable is the same in capitals, after the prefix."""

@@ -40,6 +40,11 @@ def load(shell: Any) -> None:
             stacklevel=3,
         )
     shell.register_magic_function(_flow_awaited, "line", _AWAITED)
+    loop = Here(session=session).loop()
+    if loop is not None:
+        from notebook_flows.magics.clicks import Clicks
+
+        session.start_wish = Clicks(session, loop).start
     _settler_of(session).install()
     session.hooks.transformers.add("input_transformers_post", awaited_runs)
 
@@ -52,6 +57,7 @@ def unload(shell: Any) -> None:
             del lines[name]
     session = session_of(shell)
     session.hooks.transformers.remove("input_transformers_post", awaited_runs)
+    session.start_wish = None
     _settler_of(session).uninstall()
     stop(session)
 

@@ -287,9 +287,10 @@ def run_flow_object(here: Here, flow: Flow, given: Sequence[str], options: RunOp
     """
     from notebook_flows.cli.values import given_from, values_for
     from notebook_flows.session.livepicture import LivePicture
+    from notebook_flows.session.picturesource import FlowSource
 
     sink = interactive_sink(here.session)
-    picture = LivePicture(flow, sink) if here.is_kernel else None
+    picture = LivePicture(flow, sink, source=FlowSource(flow)) if here.is_kernel else None
     if picture is not None:
         picture.begin()
     began_s = monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import uuid
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from inspect import ismodule
@@ -123,6 +124,7 @@ class KernelRun:
 
     Attributes:
         picture: what shows it while it goes on.
+        run_id: of the history.
         was_ended: `end` has landed its values.
     """
 
@@ -155,6 +157,7 @@ class KernelRun:
         )
         self._memory = self._memory_of_cells()
         self.picture: LivePicture | None = None
+        self.run_id = uuid.uuid4().hex
         self._since: dict[str, Any] = {}
         self._state: api.State | None = None
         self._problem: BaseException | None = None
@@ -307,6 +310,7 @@ class KernelRun:
                 history=self.order.history,
                 observers=self._observers,
                 keep_results=False,
+                flow_run_id=self.run_id,
                 reuse_by=self._memory.reuse if self._memory is not None else None,
             )
         except BaseException as error:  # raised again, or told, on the main thread
@@ -361,6 +365,17 @@ class KernelRun:
         self._executor.interrupt()
         self.main.interrupt()
         self._turns.close()
+
+    # -- looked at while it goes on ------------------------------------------------------------------------------------
+
+    def peek_inputs(self, key: str) -> dict[str, Any]:
+        """The values that a cell takes from this run, as far as they are made; any thread may look."""
+        return self._values.inputs_of(key)
+
+    def peek_outputs(self, key: str) -> dict[str, Any]:
+        """What a cell has bound in this run; nothing before it has ended; any thread may look."""
+        made = self._values.done.get(key)
+        return dict(made.bound) if made is not None else {}
 
     # -- ended ---------------------------------------------------------------------------------------------------------
 

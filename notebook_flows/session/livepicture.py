@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import uuid
@@ -10,9 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FINAL, S
+from notebook_flows.session.page import Page, has_page
 from notebook_flows.views.diagram import diagram_of
+from notebook_flows.views.layout import PictureError
 from notebook_flows.views.picture import Picture
 from notebook_flows.views.standing import Standing, standings_of, standings_of_run
+from notebook_flows.widget.detail import answered, place_of, standing
+from notebook_flows.widget.flowmessage import flow_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,24 +27,37 @@ if TYPE_CHECKING:
     from notebook_flows.core.run import Run
     from notebook_flows.core.state import State
     from notebook_flows.session.outputs import Sink
+    from notebook_flows.session.picturesource import PictureSource
 
 EVERY_S = 0.5
-"""How often it is drawn anew at most; the end is drawn at once."""
+"""How often it is drawn anew at most, where no page is told what has changed; the end is drawn at once."""
 SOON_S = 0.05
 """How long after an event it is drawn at the earliest, so that what happens together is drawn together."""
+UNHEARD_S = 10.0
+"""No page has answered for so long, though the kernel could have heard it: nothing here shows widgets."""
+LAYOUT_S = 0.2
+"""How long the beginning of a run waits for its layout; a larger one comes when it is there."""
 
 
 class LivePicture:
     """Shows a flow's run; an observer of it.
 
+    Where a page may look at it, the page is told what changes; elsewhere the picture itself is drawn anew.
+
     Args:
         flow: what runs.
         sink: where it is shown.
+        source: what is known of the flow besides, and what can be done with it.
+        run_id: of the run, where it is known beforehand.
     """
 
-    def __init__(self, flow: Flow, sink: Sink) -> None:
+    def __init__(
+        self, flow: Flow, sink: Sink, *, source: PictureSource | None = None, run_id: str | None = None
+    ) -> None:
         self._sink = sink
         self._flow = flow
+        self._source = source
+        self._run_id = run_id or uuid.uuid4().hex
         self._display_id = uuid.uuid4().hex
         pending = {(number, UNMAPPED): Standing(S.PENDING) for number in range(len(flow.tasks))}
         self._picture = Picture(diagram_of(flow), pending)  # with room for states from the first
@@ -48,26 +66,64 @@ class LivePicture:
         self._drawing = threading.RLock()
         self._run: Run | None = None
         self._timer: threading.Timer | None = None
+        self._page: Page | None = Page(sink, self._hear, self._retired) if has_page(sink) else None  # type: ignore[arg-type] # then it is a CellSink
+        self._draws = self._page is None
+        self._is_shown = False
+        self._laid_out = threading.Event()
 
     def begin(self) -> None:
         """Show the flow before anything has run."""
-        self._sink.display(self._bundle(), {}, {"display_id": self._display_id})
+        if self._page is None:
+            self._sink.display(self._bundle(), {}, {"display_id": self._display_id})
+            return
+        facts = {"id": self._run_id, "flow": self._flow.name}
+        self._page.teller.begin(len(self._picture.diagram.names), facts, before=self._introduce)
+        self._allow(is_running=True)
+        self._laid_out.wait(LAYOUT_S)
+        bundle = self._bundle() if self._laid_out.is_set() else {"text/plain": self._picture.text()}
+        self._sink.display({**self._page.bundle, **bundle}, {}, {"display_id": self._display_id})
+        self._see_whether_it_is_heard(UNHEARD_S)
+
+    def _introduce(self) -> None:
+        """Tell the page of the flow, in the teller's thread: Graphviz may take a while."""
+        svg, reason = None, None
+        try:
+            svg = self._picture.layout
+        except PictureError as error:
+            reason = str(error)
+        self._laid_out.set()
+        if self._page is not None:
+            from notebook_flows.session.picturesource import surroundings_of
+
+            known = surroundings_of(self._source, self._flow)
+            self._page.teller.show(flow_message(self._picture.diagram, svg, known, picture_message=reason))
 
     def __call__(self, run: Run, events: Sequence[Event]) -> None:
-        """These events have happened: they are drawn soon, by another thread."""
+        """These events have happened: they are told, or drawn, soon, by another thread."""
+        if self._page is not None:
+            self._page.teller(run, events)
         if IS_FINAL[run.run_state]:
             self._last = standings_of_run(run)
             return  # the end is drawn by `finish`
-        with self._drawing:
-            self._run = run
-            if self._timer is None:
-                wait_s = max(SOON_S, self._drawn_s + EVERY_S - monotonic())
-                self._timer = threading.Timer(wait_s, self._draw_newest)
-                self._timer.daemon = True
-                self._timer.start()
+        self._run = run
+        if self._draws:
+            with self._drawing:
+                self._draw_soon()
+
+    def _draw_soon(self) -> None:
+        if self._timer is None and self._run is not None:
+            wait_s = max(SOON_S, self._drawn_s + EVERY_S - monotonic())
+            self._timer = threading.Timer(wait_s, self._draw_newest)
+            self._timer.daemon = True
+            self._timer.start()
 
     def finish(self, state: State | None) -> None:
         """Show how it ended; None: it was stopped, and what was told last is how it ended."""
+        if self._page is not None:
+            if self._source is not None:
+                self._source.ended(state)
+            self._page.teller.finish()
+            self._allow(is_running=False)
         with self._drawing:
             self._run = None
             if self._timer is not None:
@@ -92,9 +148,71 @@ class LivePicture:
     def _draw(self, standings: Any) -> None:
         try:
             self._picture = self._picture.with_standings(standings)
-            self._sink.update(self._bundle(), {}, {"display_id": self._display_id})
+            shown = self._page.bundle if self._page is not None else {}
+            self._sink.update({**shown, **self._bundle()}, {}, {"display_id": self._display_id})
         except Exception:  # the run is what counts; its picture is not worth its failure
             logging.getLogger(__name__).warning("The picture of the run could not be drawn.", exc_info=True)
 
-    def _bundle(self) -> dict[str, str]:
+    def _bundle(self) -> dict[str, Any]:
         return dict(self._picture._repr_mimebundle_())
+
+    # -- its page ------------------------------------------------------------------------------------------------------
+
+    def _see_whether_it_is_heard(self, after_s: float) -> None:
+        """Where nothing shows widgets, the picture is drawn again and again, as where there is no page."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+
+        def look(*, for_good: bool = False) -> None:
+            page = self._page
+            if page is None or page.was_heard or self._run is None:
+                return
+            if not for_good:  # the loop was busy until now: what a page has sent meanwhile comes first
+                loop.call_later(1.0, lambda: look(for_good=True))
+                return
+            self._page = None
+            self._draws = True
+            page.teller.finish()
+            with self._drawing:
+                self._draw_soon()
+
+        loop.call_later(after_s, look)
+
+    def _retired(self) -> None:
+        """There are too many pages: this one is the picture of its end, and no more."""
+        self._page = None
+        if self._last is not None:
+            self._draw(self._last)
+
+    def _allow(self, *, is_running: bool) -> None:
+        if self._page is not None:
+            can, hint = (
+                ({}, None)
+                if self._source is None
+                else self._source.can(is_running=is_running, is_heard=self._page.was_heard)
+            )
+            self._page.teller.allow(can, hint)
+
+    def _hear(self, page: Page, message: dict[str, Any]) -> None:
+        """A page asks; in whichever thread the kernel has for it."""
+        if message.get("type") == "ready":
+            self._allow(is_running=self._run is not None)
+            return
+        request = message.get("request")
+        if message.get("type") == "detail":
+            place = place_of(message)
+            board = page.teller.board
+            told: dict[str, Any] = {}
+            if place is not None:
+                told = standing(board, *place) if board is not None else {}
+                told |= self._source.detail(*place) if self._source is not None else {}
+            node, index = place or (None, None)
+            page.teller.answer(answered(request, node, index, told))
+        elif message.get("type") == "action":
+            place = place_of(message)
+            is_ok, said = (False, "Nothing can be done with this picture.")
+            if self._source is not None:
+                is_ok, said = self._source.act(str(message.get("action")), place[0] if place is not None else None)
+            page.teller.answer({"type": "done", "request": request, "ok": is_ok, "message": said})

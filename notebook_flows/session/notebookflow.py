@@ -19,6 +19,7 @@ from notebook_flows.session.feeding import feeders
 from notebook_flows.session.freshness import Freshness
 from notebook_flows.session.kernelrun import KernelRun, Order
 from notebook_flows.session.livepicture import LivePicture
+from notebook_flows.session.notebooksource import NotebookSource
 from notebook_flows.session.outputs import CellSink, RecordingSink
 from notebook_flows.session.remembered import making_of, recollected, remembered_in
 from notebook_flows.session.selection import Standing, select
@@ -308,7 +309,11 @@ class NotebookFlow:
             observers=observers,
             is_busy=lambda: self._session.hooks.is_busy,
         )
-        run.picture = LivePicture(run.flow, sink) if is_shown and _is_kernel(self._session.shell) else None
+        if is_shown and _is_kernel(self._session.shell):
+            source = NotebookSource(
+                self._session, order.records, order.connections, run.flow, sink, run=run, stale=outlook.stale
+            )
+            run.picture = LivePicture(run.flow, sink, source=source, run_id=run.run_id)
         if run.picture is not None:
             run.picture.begin()
             observers.append(run.picture)
@@ -321,8 +326,8 @@ class NotebookFlow:
         return Remembering(
             making=outlook.making,
             keeps=settings.keep_results != "off",
-            caches=bool(options.cache),
-            is_off=options.cache is False or settings.cache == "off",
+            caches=bool(options.cache) or (options.cache is None and settings.cache == "all"),
+            is_off=options.cache is False or (options.cache is None and settings.cache == "off"),
             is_fresh=options.refreshes_cache or settings.cache == "refresh",
             fresh=frozenset(self._cleared),
             recalled={key: outlook.remembered[key] for key in selection.recalled},

@@ -188,6 +188,7 @@ class CellSink(RecordingSink):
             execution_count=self._publisher.latest_count if execution_count is None else execution_count, file=file
         )
         self.parent = self._publisher.parent
+        self.kernel = self._publisher.kernel
         self._publishes_all = publishes_all
         self._published = 0
         self._is_muted = False

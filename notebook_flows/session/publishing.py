@@ -22,7 +22,8 @@ AHEAD = 4_000_000
 PATIENCE_S = 10.0
 """How long a task waits for it."""
 
-_SENDING = threading.RLock()  # the session counts its messages, and counts wrong when two threads send
+SENDING = threading.RLock()
+"""Whoever sends holds it: the session counts its messages, and counts wrong when two threads send."""
 
 
 class Flushed(Protocol):
@@ -41,6 +42,7 @@ class Publisher:
 
     Attributes:
         parent: the request as a message.
+        kernel: whose IOPub it is.
         latest_count: the number of the cell that the kernel has run last.
     """
 
@@ -48,6 +50,7 @@ class Publisher:
         kernel = kernel if kernel is not None else _this_kernel()
         self.parent = dict(parent) if "header" in parent else {"header": dict(parent)}
         self.latest_count: int = kernel.shell.execution_count - 1
+        self.kernel = kernel
         self._session = kernel.session
         self._socket = kernel.iopub_socket
         self._thread = kernel.iopub_thread
@@ -91,7 +94,7 @@ class Publisher:
     def send(self, kind: str, content: dict[str, Any]) -> None:
         """One message, now."""
         topic = f"stream.{content['name']}".encode() if kind == "stream" else self._topics.get(kind, b"display_data")
-        with _SENDING:
+        with SENDING:
             try:
                 self._session.send(self._socket, kind, content, parent=self.parent, ident=topic)
             except UnicodeEncodeError:  # half of a character, which no message can carry; it must not be lost whole

@@ -59,6 +59,7 @@ class SavedNotebook:
         self.told_name = ""
         self._seen: tuple[Path, int, int] | None = None
         self._document: Document | None = None
+        self._headings: dict[str, str] = {}
 
     @property
     def path(self) -> Path | None:
@@ -94,11 +95,19 @@ class SavedNotebook:
             facts = path.stat()
             seen = (path, facts.st_mtime_ns, facts.st_size)
             if seen != self._seen:
-                self._document = document_of(json.loads(path.read_bytes()), facts.st_mtime_ns // 1000)
+                notebook = json.loads(path.read_bytes())
+                self._document = document_of(notebook, facts.st_mtime_ns // 1000)
+                self._headings = headings_of(notebook)
                 self._seen = seen
         except (OSError, ValueError):
             self._seen = self._document = None
+            self._headings = {}
         return self._document
+
+    def headings(self) -> dict[str, str]:
+        """{cell's id: the heading that it stands below}, as the notebook is saved now."""
+        self.read()
+        return self._headings
 
 
 def document_of(notebook: Any, written_us: int) -> Document | None:
@@ -112,6 +121,33 @@ def document_of(notebook: Any, written_us: int) -> Document | None:
     found = [cell for cell in cells if isinstance(cell, dict) and cell.get("cell_type") == "code"]
     made = [document_cell(cell) for cell in found]
     return Document(cells=tuple(cell for cell in made if cell.source.strip()), written_us=written_us)
+
+
+def headings_of(notebook: Any) -> dict[str, str]:
+    r"""{id of a code cell: the nearest heading of markdown above it}.
+
+    >>> headings_of({"cells": [{"cell_type": "markdown", "source": "# One\n## Two ##\ntext"},
+    ...                        {"cell_type": "code", "id": "c1", "source": "1"}]})
+    {'c1': 'Two'}
+    """
+    found: dict[str, str] = {}
+    heading = ""
+    for cell in notebook.get("cells", ()) if isinstance(notebook, dict) else ():
+        if not isinstance(cell, dict):
+            continue
+        source = cell.get("source", "")
+        text = source if isinstance(source, str) else "".join(map(str, source))
+        if cell.get("cell_type") == "markdown":
+            heading = next((one for line in reversed(text.splitlines()) if (one := _heading(line))), heading)
+        elif heading and isinstance(cell.get("id"), str):
+            found[cell["id"]] = heading
+    return found
+
+
+def _heading(line: str) -> str:
+    """The text of a line that is a heading, else nothing; comments of code in a text are taken for one, too."""
+    marks, _, text = line.strip().partition(" ")
+    return text.strip().rstrip("#").strip() if marks and set(marks) == {"#"} and len(marks) <= 6 else ""
 
 
 def document_cell(cell: Mapping[str, Any]) -> DocumentCell:

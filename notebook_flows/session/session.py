@@ -15,8 +15,10 @@ from notebook_flows.session.saved import SavedNotebook
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from notebook_flows.session.outputs import Sink
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.saved import Document
+    from notebook_flows.session.selection import Wish
     from notebook_flows.session.server import Server
 
 _ATTRIBUTE = "_notebook_flows_session"
@@ -50,6 +52,8 @@ class Session:
         before_cell: called on the main thread before a cell runs, and before its names are looked at: values land here.
         flow: the notebook as a flow: what is stale, and runs of its cells.
         settler: lets ordinary cells wait for the tasks that they need, where these only register; the magics' own.
+        start_wish: has what was clicked on a picture run as soon as the kernel is free, below that picture's cell, and says
+            when that is; any thread may call it; the magics' own.
         after_cell: called after a cell has run, with whether it went well.
     """
 
@@ -68,6 +72,7 @@ class Session:
         self.after_cell.append(lambda record, ended_well: self.flow.ran_by_hand(record, has_succeeded=ended_well))
         self.hooks = Hooks(session=self)
         self.settler: object | None = None
+        self.start_wish: Callable[[Callable[[], Wish], Sink], str] | None = None
         self.is_started = False
 
     @property

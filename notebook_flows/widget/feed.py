@@ -60,6 +60,11 @@ class Feed:
         self._wants_all = True
 
     @property
+    def has_begun(self) -> bool:
+        """Whether anything has happened in the run."""
+        return bool(self._new) or self.board.seq > 0
+
+    @property
     def has_news(self) -> bool:
         """Whether there is something to tell."""
         return bool(self._new or self._untold or self._wants_all)

@@ -1,0 +1,93 @@
+"""Runs that are asked for by clicks on a picture: one after the other, each when the kernel is free."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from notebook_flows.errors import FlowError
+from notebook_flows.magics.errors import FlowRunFailed, RunStopped
+from notebook_flows.magics.here import Here
+from notebook_flows.magics.running import tell_report, warn
+from notebook_flows.session.notebookflow import Background, RunOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from notebook_flows.session.outputs import RecordingSink, Sink
+    from notebook_flows.session.selection import Wish
+    from notebook_flows.session.session import Session
+
+NEXT = "It begins now."
+LATER = "It begins when the run that goes on has ended."
+
+
+class Clicks:
+    """What was clicked and has not run yet.
+
+    Args:
+        session: of the kernel.
+        loop: the kernel's, on its main thread.
+    """
+
+    def __init__(self, session: Session, loop: asyncio.AbstractEventLoop) -> None:
+        self._session = session
+        self._loop = loop
+        self._one_by_one = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, wish: Callable[[], Wish], sink: Sink) -> str:
+        """Have it run; says when. Any thread may ask."""
+        background = self._session.flow.background
+        is_later = self._session.hooks.is_busy or (background is not None and not background.run.has_ended)
+        self._loop.call_soon_threadsafe(self._begin, wish, sink)
+        return LATER if is_later or self._tasks else NEXT
+
+    def _begin(self, wish: Callable[[], Wish], sink: Sink) -> None:
+        task = self._loop.create_task(self._run(wish, sink))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, wish: Callable[[], Wish], sink: Sink) -> None:
+        async with self._one_by_one:
+            await self._until_free()
+            try:
+                await self._run_now(wish(), sink)
+            except (FlowRunFailed, RunStopped, FlowError) as error:  # must not reach the kernel's loop, which would end
+                warn(_as_recording(sink), f"{error}\n")
+
+    async def _until_free(self) -> None:
+        """No cell is being executed, and no run goes on: two at once would change the same names."""
+        while True:
+            await self._session.hooks.between_cells()
+            background = self._session.flow.background
+            if background is None or background.run.was_ended:
+                return
+            await asyncio.wait([background.waiting])
+
+    async def _run_now(self, wish: Wish, sink: Sink) -> None:
+        here = Here(session=self._session, is_awaited=True)
+        outlook = here.outlook()
+        selection = here.flow.selection(outlook, wish)
+        place = _as_recording(sink)
+        place.clear(wait=True)
+        began_s = monotonic()
+        run = here.flow.begin(
+            outlook, selection, parameters=wish.parameters, options=RunOptions(), sink=sink, is_background=True
+        )
+        waiting = self._loop.create_task(run.wait())
+        here.flow.background = Background(run=run, waiting=waiting)
+        with suppress(KeyboardInterrupt):
+            await waiting
+        elapsed_s = monotonic() - began_s
+        await self._session.hooks.between_cells()
+        tell_report(here.flow.end(run), outlook, place, elapsed_s)
+
+
+def _as_recording(sink: Sink) -> RecordingSink:
+    from notebook_flows.session.outputs import RecordingSink
+
+    assert isinstance(sink, RecordingSink)
+    return sink

@@ -1,0 +1,106 @@
+"""The way between a picture below a cell and the pages that show it: one widget, and messages on the kernel's IOPub."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.session.outputs import CellSink
+from notebook_flows.session.publishing import SENDING
+from notebook_flows.settings import settings_from
+from notebook_flows.widget.teller import Teller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from notebook_flows.session.outputs import Sink
+    from notebook_flows.widget.widget import FlowWidget
+
+MOST_PAGES = 20
+"""Pictures of more runs than this stay as they are: the oldest are pictures only, and take no more memory."""
+
+
+def has_page(sink: Sink) -> bool:
+    """Whether somebody may look at what is shown there in a page that can talk to the kernel.
+
+    A client without a person, such as nbclient, cannot be asked for input: it would only save the widget's state.
+    """
+    if not isinstance(sink, CellSink):
+        return False
+    content = sink.parent.get("content") or {}
+    if not content.get("allow_stdin") or settings_from().live_picture != "on":
+        return False
+    from notebook_flows.widget import is_built
+
+    return is_built()
+
+
+class Page:
+    """One widget.
+
+    Args:
+        sink: below whose cell it is.
+        hear: called with each message of a page; any thread.
+        retire: called when it is closed because there are too many, before that.
+
+    Attributes:
+        teller: tells what happens.
+        was_heard: a page has answered.
+    """
+
+    def __init__(
+        self, sink: CellSink, hear: Callable[[Page, dict[str, Any]], None], retire: Callable[[], None]
+    ) -> None:
+        from notebook_flows.widget.widget import FlowWidget
+
+        self.was_heard = False
+        self.teller = Teller(self._send)
+        self._sink = sink
+        self._hear = hear
+        self._retire = retire
+        self._widget: FlowWidget | None = FlowWidget(self._heard)
+        _OPEN.append(self)
+        while len(_OPEN) > MOST_PAGES:
+            _OPEN.pop(0).close()
+
+    @property
+    def bundle(self) -> dict[str, Any]:
+        """The output that shows it; nothing once it is closed."""
+        from notebook_flows.widget.widget import VIEW
+
+        return {} if self._widget is None else {VIEW: self._widget.view}
+
+    def close(self) -> None:
+        """It is a picture only from now on."""
+        widget, self._widget = self._widget, None
+        if self in _OPEN:
+            _OPEN.remove(self)
+        if widget is not None:
+            self._retire()
+            widget.close()
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        self.was_heard = True
+        match message.get("type"):
+            case "ready":
+                self._hear(self, message)
+                self.teller.tell_all()
+            case "resync":
+                self.teller.resync()
+            case _:
+                self._hear(self, message)
+
+    def _send(self, content: bytes) -> None:
+        """One message to all pages. Not by the comm: it would take the thread's cell for ours, and clean what is clean."""
+        widget = self._widget
+        if widget is None or widget.comm is None:
+            return
+        comm_id = widget.comm.comm_id
+        packed = b'{"comm_id":"%s","data":{"method":"custom","content":%s}}' % (comm_id.encode(), content)
+        kernel = self._sink.kernel
+        with SENDING:
+            kernel.session.send(
+                kernel.iopub_socket, "comm_msg", packed, parent=self._sink.parent, ident=f"comm-{comm_id}".encode()
+            )
+
+
+_OPEN: list[Page] = []

@@ -1,0 +1,67 @@
+"""``flow.run()`` in a notebook shows the flow while it runs, below the cell."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core.context import current_attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.core.state import State
+    from notebook_flows.session.outputs import Sink
+
+
+def sink_below_cell() -> Sink | None:
+    """Where the cell that is being executed shows things to somebody who looks; None: nobody does, or not here."""
+    shell = _kernel_shell()
+    if shell is None or threading.current_thread() is not threading.main_thread() or current_attempt() is not None:
+        return None
+    from notebook_flows.session.notebookflow import interactive_sink
+    from notebook_flows.session.page import has_page
+    from notebook_flows.session.session import session_of
+
+    sink = interactive_sink(session_of(shell))
+    return sink if has_page(sink) else None
+
+
+def _kernel_shell() -> Any:
+    """The shell of this process, if that is a kernel; a plain script never loads IPython for that."""
+    if "ipykernel" not in sys.modules:
+        return None
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    return shell if getattr(shell, "kernel", None) is not None else None
+
+
+def run_shown(run: Callable[..., State], flow: Flow, options: dict[str, Any]) -> State:
+    """Run a flow, and show it below the cell meanwhile, where somebody looks.
+
+    Args:
+        run: runs it; see `workspace.run_flow`.
+        flow: what runs.
+        options: as given to `Flow.run`.
+    """
+    sink = sink_below_cell()
+    if sink is None or any(type(one).__name__ == "LivePicture" for one in options.get("observers") or ()):
+        return run(flow, **options)
+    from notebook_flows.session.livepicture import LivePicture
+    from notebook_flows.session.picturesource import FlowSource
+
+    run_id = options.get("flow_run_id") or uuid.uuid4().hex
+    picture = LivePicture(flow, sink, source=FlowSource(flow), run_id=run_id)
+    picture.begin()
+    state: State | None = None
+    try:
+        observers = [*(options.get("observers") or ()), picture]
+        named = {"flow_run_id": run_id} if flow.schedule is None else {}
+        state = run(flow, **{**options, **named, "observers": observers})
+    finally:
+        picture.finish(state)
+    return state

@@ -1,0 +1,174 @@
+"""What a page is told of one task run that somebody wants to know more about: short texts, whatever the values are."""
+
+from __future__ import annotations
+
+import reprlib
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core.events import UNMAPPED
+from notebook_flows.core.lifecycle import IS_FINAL, S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from notebook_flows.widget.board import Board
+
+LONGEST_REPR = 2_000
+LONGEST_TEXT = 20_000
+MOST_VALUES = 50
+MOST_LINES = 200
+MOST_DISPLAYED = 200_000
+"""Characters of all outputs together."""
+
+
+class _Short(reprlib.Repr):
+    """Looks into large collections no further than it shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdeque = self.maxarray = 20
+        self.maxdict = 20
+        self.maxlevel = 4
+        self.maxstring = LONGEST_REPR
+        self.maxother = LONGEST_REPR
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        text = _own_repr(x)
+        return text if len(text) <= self.maxother else f"{text[: self.maxother]}…"
+
+
+def _own_repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # the user's own __repr__
+        return f"<{type(value).__name__}, whose __repr__ raises {type(error).__name__}>"
+
+
+_SHORT = _Short()
+
+
+def short_repr(value: Any) -> str:
+    """A value for people: cut, and told also where its ``__repr__`` raises.
+
+    >>> short_repr(list(range(1_000_000)))[:9], len(short_repr(list(range(1_000_000)))) < 100
+    ('[0, 1, 2,', True)
+    """
+    try:
+        text = _SHORT.repr(value)
+    except Exception as error:  # a collection that another thread changes meanwhile
+        text = f"<{type(value).__name__}, which cannot be shown now: {type(error).__name__}>"
+    return text if len(text) <= LONGEST_REPR else f"{text[:LONGEST_REPR]}…"
+
+
+def named_reprs(values: Mapping[str, Any], sources: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """Values by name, the first of them; with where each is from, if that is known."""
+    known = sources or {}
+    return [
+        {"name": name, "repr": short_repr(value), **({"from": known[name]} if name in known else {})}
+        for name, value in list(values.items())[:MOST_VALUES]
+    ]
+
+
+def standing(board: Board, node: int, index: int) -> dict[str, Any]:
+    """How a task run stands, and its attempts."""
+    number = board.number_of(node, index)
+    if number is None:
+        return {}
+    state = board.state[number]
+    told: dict[str, Any] = {"state": int(state), "attempts": _attempts(board, number, state)}
+    if number in board.messages:
+        told["message"] = board.messages[number]
+    cached = (board.took.get(number) or {}).get("cached")
+    if isinstance(cached, dict) and "run" in cached:
+        told["cached"] = {"run": str(cached["run"]), "saved_s": float(cached.get("saved_us", 0)) / 1e6}
+    return told
+
+
+def _attempts(board: Board, number: int, state: S) -> list[dict[str, Any]]:
+    rows = [
+        {
+            "attempt": one.attempt,
+            "started_us": one.started_us,
+            "ended_us": one.ended_us,
+            "state": int(one.state),
+            "message": one.message,
+        }
+        for one in board.tried.get(number, ())
+    ]
+    began_us = board.started_us[number]
+    if board.attempt[number] and not (rows and rows[-1]["started_us"] == began_us):
+        shown = state if state is S.RUNNING or IS_FINAL[state] else None
+        rows.append(
+            {
+                "attempt": board.attempt[number],
+                "started_us": began_us,
+                "ended_us": board.ended_us[number],
+                "state": None if shown is None else int(shown),
+                "message": board.messages.get(number, ""),
+            }
+        )
+    return rows
+
+
+def displays(outputs: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, str]], list[str], str]:
+    """What is shown of a task's recorded outputs.
+
+    Args:
+        outputs: as the notebook format has them.
+    Returns:
+        Rich outputs, the last lines that were printed, and the traceback, as plain text.
+    """
+    shown: list[dict[str, str]] = []
+    printed = traceback = ""
+    room = MOST_DISPLAYED
+    for one in outputs:
+        kind = one["output_type"]
+        if kind == "stream":
+            printed += str(one["text"])
+        elif kind == "error":
+            traceback = without_colours("\n".join(one["traceback"]))[-LONGEST_TEXT:]
+        else:
+            best = _best(one["data"], room)
+            if best is not None:
+                room -= sum(map(len, best.values()))
+                shown.append(best)
+    return shown, printed[-LONGEST_TEXT:].splitlines()[-MOST_LINES:], traceback
+
+
+def _best(data: Mapping[str, Any], room: int) -> dict[str, str] | None:
+    """The best of the forms of an output that fits."""
+    for mime, name in (("image/png", "png"), ("image/svg+xml", "svg"), ("text/html", "html")):
+        if mime in data:
+            text = data[mime] if isinstance(data[mime], str) else "".join(data[mime])
+            plain = str(data.get("text/plain", ""))[:LONGEST_TEXT]
+            if name == "html":  # pages show text as text: HTML is of use only where there is nothing else
+                return {"plain": plain} if plain else None
+            if len(text) <= room:
+                return {name: text.strip(), **({"plain": plain} if plain else {})}
+    plain = str(data.get("text/plain", ""))[:LONGEST_TEXT]
+    return {"plain": plain} if plain and len(plain) <= room else None
+
+
+def without_colours(text: str) -> str:
+    r"""Text as it is without a terminal's colours.
+
+    >>> without_colours("\x1b[31mred\x1b[0m")
+    'red'
+    """
+    import re
+
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def answered(request: Any, node: Any, index: Any, told: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to a page that wants to know more; what is empty is left out."""
+    filled = {key: value for key, value in told.items() if value not in (None, "", [], {})}
+    return {"type": "detail", "request": request, "node": node, "index": index, **filled}
+
+
+def place_of(message: Mapping[str, Any]) -> tuple[int, int] | None:
+    """(task, index) that a page asks about, if it makes sense."""
+    node, index = message.get("node"), message.get("index", UNMAPPED)
+    if not isinstance(node, int) or isinstance(node, bool):
+        return None
+    return (node, index) if isinstance(index, int) and not isinstance(index, bool) else (node, UNMAPPED)

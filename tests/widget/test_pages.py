@@ -1,0 +1,234 @@
+"""In a real kernel: a page is told of the runs of a notebook, asks, clicks, and what stays behind is a picture."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pages import VIEW, OpenPage, pages
+
+from notebook_flows.core.lifecycle import S
+from notebook_flows.widget import is_built
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.skipif(
+    not is_built(), reason="the browser's half was not built (NOTEBOOK_FLOWS_SKIP_LABEXTENSION)"
+)
+SHORT_STATE = 150_000
+"""Characters that a saved notebook may have for one of our widgets: its script and style, and nothing of the run."""
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenPage]:
+    yield from pages(tmp_path_factory.mktemp("kernel"))
+
+
+@pytest.fixture
+def page(kernel: OpenPage) -> OpenPage:
+    kernel.run("clean", "%reset -f\n%unload_ext notebook_flows")
+    kernel.run("clean", "get_ipython().history_manager.input_hist_raw[:] = [''] * get_ipython().execution_count")
+    kernel.run("clean", "vars(get_ipython()).pop('_notebook_flows_session', None)")
+    kernel.clear()
+    kernel.run("load", "%load_ext notebook_flows\nimport threading, time\nmay_end = threading.Event()")
+    return kernel
+
+
+def task_cells(page: OpenPage, *, waits: bool = False) -> None:
+    page.run("load-data", "%%task load\nrows = list(range(5))\nprint('five rows')")
+    page.run("clean-data", f"%%task clean\nkept = rows[1:]\n{'may_end.wait(60)' if waits else ''}")
+    page.run("report-data", "%%task report\ntotal = sum(kept)\ntotal")
+
+
+def states(snapshot: dict[str, Any]) -> list[S]:
+    return [S(state) for state in snapshot["columns"]["state"]]
+
+
+def test_a_page_is_told_of_the_flow_of_its_run_and_of_its_end(page: OpenPage) -> None:
+    task_cells(page)
+
+    page.run("go", "%flow run --all")
+
+    assert [node["name"] for node in page.of("flow")[0]["nodes"]] == ["load", "clean", "report"]
+    assert page.of("flow")[0]["svg"].startswith("<svg")
+    assert "rows" in page.of("flow")[0]["edges"][0]["why"]
+    last = page.of("snapshot")[-1]
+    assert states(last) == [S.SUCCESS] * 3
+    assert last["run_state"] == S.SUCCESS
+    batches = [one["batch"] for one in page.told[page.widget] if "batch" in one]
+    assert batches == list(range(1, len(batches) + 1))
+
+
+def test_the_same_output_keeps_the_picture_of_the_end(page: OpenPage) -> None:
+    task_cells(page)
+
+    page.run("go", "%flow run --all")
+
+    shown = page.shown["go"][0]["data"]
+    assert set(shown) == {VIEW, "image/svg+xml", "text/html", "text/plain"}
+    assert "3 success" in shown["text/plain"]
+    assert "state-success" in shown["image/svg+xml"]
+    assert shown["text/html"].startswith("<img")
+    drawn = [one for one in page.raw if one["msg_type"] == "update_display_data"]
+    assert len(drawn) == 1
+
+
+def test_flow_run_in_a_cell_shows_the_flow(page: OpenPage) -> None:
+    page.run(
+        "define",
+        "from notebook_flows import Flow, task\n"
+        "@task\ndef one():\n    'Gives one.'\n    return 1\n@task\ndef two(x): raise ValueError('no two')\n"
+        "with Flow('pair') as flow: two(one())",
+    )
+
+    page.run("go", "state = flow.run()")
+
+    assert page.of("flow")[0]["name"] == "pair"
+    assert states(page.of("snapshot")[-1]) == [S.SUCCESS, S.FAILED]
+    assert page.value("state.context['flow_run_id']") == repr(page.of("snapshot")[-1]["run"]["id"])
+    first = page.ask({"type": "detail", "node": 0, "index": -1})
+    assert "return 1" in first["code"]
+    assert first["doc"] == "Gives one."
+    assert first["outputs"] == [{"name": "result", "repr": "1"}]
+    second = page.ask({"type": "detail", "node": 1, "index": -1})
+    assert "ValueError: no two" in second["traceback"]
+
+
+def test_a_flow_that_runs_inside_of_a_task_has_no_picture_of_its_own(page: OpenPage) -> None:
+    page.run(
+        "define",
+        "from notebook_flows import Flow, task\n"
+        "@task\ndef inner(): return 1\nwith Flow('inside') as inside: inner()\n"
+        "@task\ndef outer(): return inside.run().is_successful()\nwith Flow('outside') as outside: outer()",
+    )
+
+    page.run("go", "outside.run()")
+
+    assert [told[0]["name"] for told in page.told.values()] == ["outside"]
+
+
+def test_details_of_a_cell_are_told(page: OpenPage) -> None:
+    task_cells(page)
+    page.run("go", "%flow run --all")
+
+    clean = page.ask({"type": "detail", "node": 1, "index": -1})
+    load = page.ask({"type": "detail", "node": 0, "index": -1})
+    report = page.ask({"type": "detail", "node": 2, "index": -1})
+
+    assert clean["code"].startswith("%%task clean")
+    assert clean["inputs"] == [{"name": "rows", "repr": "[0, 1, 2, 3, 4]", "from": "load"}]
+    assert clean["outputs"] == [{"name": "kept", "repr": "[1, 2, 3, 4]"}]
+    assert clean["attempts"][0]["state"] == S.SUCCESS
+    assert [one["from"] for one in clean["why"]] == ["load"]
+    assert load["logs"] == ["five rows"]
+    assert report["displays"] == [{"plain": "10"}]
+
+
+def test_questions_that_make_no_sense_are_answered(page: OpenPage) -> None:
+    task_cells(page)
+    page.run("go", "%flow run --all")
+
+    odd = [
+        page.ask({"type": "detail", "node": node, "index": index}) for node, index in ((99, -1), ("x", None), (0, 9))
+    ]
+    unknown = page.ask({"type": "action", "action": "explode"})
+    no_task = page.ask({"type": "action", "action": "run_from", "node": 99})
+
+    assert all(one["type"] == "detail" for one in odd)
+    assert not unknown["ok"]
+    assert not no_task["ok"]
+
+
+def test_a_page_that_comes_later_is_told_everything(page: OpenPage) -> None:
+    task_cells(page)
+    page.run("go", "%flow run --all")
+    before = len(page.told[page.widget])
+
+    page.say({"type": "ready"})
+
+    page.wait(lambda: any(one["type"] == "snapshot" for one in page.told[page.widget][before:]))
+    kinds = [one["type"] for one in page.told[page.widget][before:]]
+    assert kinds == ["flow", "snapshot"]
+    assert states(page.of("snapshot")[-1]) == [S.SUCCESS] * 3
+
+
+def test_a_click_cancels_the_run_that_goes_on(page: OpenPage) -> None:
+    task_cells(page)
+    page.run("quick", "quick = True")
+    page.run("slow", "%%task slow\nimport asyncio\nawait asyncio.sleep(0 if quick else 600)")
+    page.run("quick", "quick = False")
+    request = page.begin("go", "%flow run slow")
+    page.wait(lambda: any(S.RUNNING in one["columns"]["state"] for one in page.of("snapshot") + page.of("events")))
+    page.say({"type": "ready"})
+    page.wait(lambda: any(one["can"].get("cancel") for one in page.of("can")))
+
+    answer = page.ask({"type": "action", "action": "cancel"})
+
+    page.wait(lambda: page.is_idle(request))
+    assert answer["ok"]
+    assert states(page.of("snapshot")[-1]) == [S.CANCELLED]
+    assert "Stopped" in page.text("go")
+
+
+def test_what_failed_is_run_again_by_a_click_below_the_same_cell(page: OpenPage) -> None:
+    page.run("switch", "is_broken = True")
+    page.run("load-data", "%%task load\nrows = [1, 2]")
+    page.run("clean-data", "%%task clean\nif is_broken: raise ValueError('broken')\nkept = rows")
+    page.run("go", "%flow run --all")
+    first = page.widget
+    assert "broken" in page.text("go")
+    page.run("switch", "is_broken = False")
+
+    answer = page.ask({"type": "action", "action": "retry_failed"})
+
+    page.wait(
+        lambda: page.widget != first and page.of("snapshot") and page.of("snapshot")[-1]["run_state"] == S.SUCCESS
+    )
+    page.wait(lambda: "✓" in page.text("go"))
+    assert answer["ok"]
+    assert [node["name"] for node in page.of("flow")[0]["nodes"]] == ["clean"]
+    assert "broken" not in page.text("go")
+    assert page.value("kept") == "[1, 2]"
+
+
+def test_clicks_while_a_run_goes_on_come_after_it_one_by_one(page: OpenPage) -> None:
+    page.run("count", "runs = []\nmay_end.set()")
+    page.run("load-data", "%%task load\nrows = [1, 2]\nruns.append(('load', len(runs)))")
+    page.run("clean-data", "%%task clean\nkept = rows\nmay_end.wait(60)\nruns.append(('clean', len(runs)))")
+    page.run("hold", "runs.clear(); may_end.clear()")
+    page.run("go", "%flow run --all --background")
+    page.wait(lambda: page.of("flow") != [])
+    first = page.widget
+
+    answers = [
+        page.ask({"type": "action", "action": "run_only", "node": 1}, widget=first),
+        page.ask({"type": "action", "action": "run_from", "node": 0}, widget=first),
+    ]
+    page.run("release", "may_end.set()")
+    page.wait(
+        lambda: len(page.told) == 3 and bool(page.of("snapshot")) and page.of("snapshot")[-1]["run_state"] == S.SUCCESS
+    )
+
+    assert [one["ok"] for one in answers] == [True, True]
+    assert "when the run" in answers[0]["message"]
+    page.wait(lambda: page.value("len(runs)") == "5")
+    names = page.value("[name for name, _ in runs]")
+    assert names == "['load', 'clean', 'clean', 'load', 'clean']"
+
+
+def test_nothing_of_a_run_is_in_the_state_that_notebooks_save(page: OpenPage) -> None:
+    page.run("define", "from notebook_flows import Flow, task\n@task\ndef a_very_telling_name(x): return x")
+    page.run("many", "with Flow('a flow of many') as flow:\n    for n in range(300): a_very_telling_name(n)")
+
+    page.run("go", "flow.run()")
+
+    assert page.of("snapshot")[-1]["run_state"] == S.SUCCESS
+    saved = json.dumps(page.states[page.widget])
+    assert len(saved) < SHORT_STATE
+    assert "telling" not in saved
+    updates = [
+        one for one in page.raw if one["msg_type"] == "comm_msg" and one["content"]["data"].get("method") == "update"
+    ]
+    assert updates == []
