@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ from notebook_flows.artifacts.outlets import outlets
 from notebook_flows.artifacts.values import content_of
 from notebook_flows.core.context import current_attempt
 from notebook_flows.engine.attachments import Attachment, kept, line_of
-from notebook_flows.engine.logs import sink_of
+from notebook_flows.engine.logs import TASK_LOGGER, sink_of
+from notebook_flows.errors import FlowError
 
 if TYPE_CHECKING:
     from notebook_flows.artifacts.content import Content
@@ -33,7 +35,8 @@ def artifact(
 ) -> None:
     """Attach something to the task that runs here: it is kept with the run, and shown where its history is.
 
-    Where no task runs, or no history is kept, nothing happens, so that a task's function can be tested alone.
+    Where no task runs, or no history is kept, nothing happens, so that a task's function can be tested alone. Where its
+    content cannot be kept, because a disk is full or a server away, the task goes on, and its log says so.
 
     Args:
         value: a DataFrame, a list of dicts, a dict of columns (a table, of which the first 1,000 rows are kept); a text
@@ -47,14 +50,17 @@ def artifact(
         name: of the file that bytes are to be.
     Raises:
         ArtifactError: it cannot be attached; says what can.
-        StoreError: its content cannot be kept.
     """
     content = content_of(value, kind=kind, name=name)
     told = _told(content, key, title, description)
     attempt = current_attempt()
     store = None if attempt is None else attempt.call.facts.attachments
     if store is not None:
-        clean, inline = kept(told, content.data, store)
+        try:
+            clean, inline = kept(told, content.data, store)
+        except FlowError as error:  # what only shows the run must not end it
+            logging.getLogger(TASK_LOGGER).error("An artifact is not kept: %s", error)  # noqa: TRY400 - its sentence says all
+            return
         call, now_us = attempt.call, time.time_ns() // 1000
         sink = sink_of(attempt.run_id)
         if sink is not None:  # else the run is over
