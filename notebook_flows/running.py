@@ -356,7 +356,8 @@ def run_document(
         executor.stop(cancel_running=True)
         if document.saver is not None:
             document.saver.stop()
-    notes = (note,) if note else ()
+    again = "" if memory is None else memory.note({task.key: task.name for task in flow._into})  # type: ignore[attr-defined] # all are cells
+    notes = tuple(one for one in (note, again) if one)
     return watch.told(flow, state, run_id, output_path, parameters, notes)
 
 
@@ -400,8 +401,8 @@ def _memory_of(
         run_id=run_id,
         folder=cwd,
         keeps=settings.keep_results != "off" if keep_results is None else keep_results,
-        caches=bool(cache),
-        is_off=cache is False or settings.cache == "off",
+        caches=bool(cache) or (cache is None and settings.cache == "all"),
+        is_off=cache is False or (cache is None and settings.cache == "off"),
         is_fresh=settings.cache == "refresh",
         done=done,
     )

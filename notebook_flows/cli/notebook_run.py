@@ -13,6 +13,7 @@ import click
 from notebook_flows.cli import screen
 from notebook_flows.cli.exits import Exit, exit_of_state
 from notebook_flows.cli.flow_run import cancel_asked, commands_for_more, drawn, kept_in_history, told_warnings
+from notebook_flows.cli.history import SHORT_ID
 from notebook_flows.cli.loading import shown
 from notebook_flows.cli.notebook_wishes import is_worth_a_retry, parameters_from
 from notebook_flows.cli.params_command import Row
@@ -63,6 +64,7 @@ def run_notebook_of(target: Target, wishes: Wishes, more: NotebookWishes) -> Exi
 def _run_once(target: Target, wishes: Wishes, more: NotebookWishes, parameters: Mapping[str, Any]) -> tuple[Exit, S]:
     """One run: the exit code that goes with it, and its state."""
     from notebook_flows.running import output_path_for, run_notebook
+    from notebook_flows.workspace.environment import begun_from
 
     path = target.path
     run_id = uuid.uuid4().hex
@@ -76,7 +78,7 @@ def _run_once(target: Target, wishes: Wishes, more: NotebookWishes, parameters: 
     watch.views.append(view)
     stops = Stops(is_asked=cancel_asked(run_id, wishes.history), says=view.say_stopping)
     try:
-        with told_warnings(), stops, view:
+        with told_warnings(), stops, view, begun_from(str(path.absolute())):
             done = run_notebook(
                 shown(path),
                 parameters=parameters,
@@ -90,6 +92,8 @@ def _run_once(target: Target, wishes: Wishes, more: NotebookWishes, parameters: 
                 flow_run_id=run_id,
                 selection=more.selection,
                 strict_shell=more.strict_shell,
+                keep_results=wishes.keeps_results,
+                resume=wishes.resume,
             )
     except KeyboardInterrupt:
         stops.reason = stops.reason or Exit.INTERRUPTED
@@ -134,8 +138,17 @@ def _tell(path: Path, output_path: Path, watch: Watch, run_id: str, wishes: Wish
         return
     kept = {"Output": named(output_path), **report, **picture, **kept_in_history(run_id, wishes.history)}
     more = commands_for_more(run_id, watch, wishes.history, lambda change: f"cell-{change.node + 1}")
+    if more and wishes.keeps_results is not False and _can_resume(watch):
+        more.append(f"notebook-flows resume {run_id[:SHORT_ID]}")
     ending = ending_of(watch, path.name, kept, more)
     tell_ending(screen.stderr(), ending)
+
+
+def _can_resume(watch: Watch) -> bool:
+    """Whether it did not end well, and something of it is kept: task cells are."""
+    if watch.run is None or exit_of_state(watch.state) is Exit.SUCCESS:
+        return False
+    return any(not name.partition(" ")[0].isdigit() for name in watch.run.plan.names)
 
 
 def _diagram(name: str, plan: Plan) -> Diagram:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from notebook_flows.cli.guard import command
 from notebook_flows.cli.history import SHORT_ID, complete_run, run_named
 from notebook_flows.errors import FlowError
+
+if TYPE_CHECKING:
+    from notebook_flows.cli.exits import Exit
+    from notebook_flows.cli.flow_run import Wishes
+    from notebook_flows.cli.loading import Target
 
 
 class NoFile(FlowError):  # noqa: N818 - the sentence that people read
@@ -15,19 +22,31 @@ class NoFile(FlowError):  # noqa: N818 - the sentence that people read
 
 @command("resume")
 @click.argument("run", default="latest", shell_complete=complete_run)
-@click.option("--file", metavar="FILE.py[:FLOW]", help="The file with the flow, if it has another place now.")
+@click.option(
+    "--file", metavar="FILE.py[:FLOW]|NOTEBOOK.ipynb", help="The file with the flow, if it has another place now."
+)
+@click.option("-o", "--output", metavar="FILE", help="Where the executed notebook goes.")
 @click.option("-p", "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter again.")
 @click.option("-x", "--executor", metavar="NAME", help="Where tasks run: local, threads, threads:8, processes:4.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing unless it fails.")
 @click.pass_context
 def command_line(
-    ctx: click.Context, run: str, file: str | None, parameters: tuple[str, ...], executor: str | None, quiet: bool
+    ctx: click.Context,
+    run: str,
+    file: str | None,
+    output: str | None,
+    parameters: tuple[str, ...],
+    executor: str | None,
+    quiet: bool,
 ) -> None:
     """Go on with a run that failed, crashed or was cancelled: what it has done is not done again.
 
     RUN is a run's id, the beginning of one, or `latest`. The flow is loaded anew from its file. A task runs if it has not
     succeeded in RUN, if its code or what it is given is another now, or if its result is needed and was not kept. The
     parameters are those of RUN, but for what -p sets; secrets have to be given again.
+
+    Of a notebook, task cells that went well are taken as they are; an ordinary cell runs again if one that runs needs its
+    values.
     """
     from notebook_flows.cli.flow_run import Wishes, run_flow_of
     from notebook_flows.cli.loading import target_of
@@ -43,11 +62,10 @@ def command_line(
             f"Say it: notebook-flows resume {row.run_id[:SHORT_ID]} --file FILE.py"
         )
     target = target_of(str(place))
-    if target.is_notebook:
-        raise NoFile(
-            f"Run {row.run_id[:SHORT_ID]} is of the notebook {target.path.name}; runs of notebooks cannot be gone on "
-            f"with yet. Run a part of it: notebook-flows run {target.path.name} --from CELL"
-        )
+    if not target.is_notebook and output is not None:
+        raise click.UsageError(f"--output is for notebooks, and {target.path.name} is a Python file.", ctx)
+    if target.is_notebook and executor is not None:
+        raise click.UsageError(f"--executor is for flows; the cells of {target.path.name} run in its kernel.", ctx)
     wishes = Wishes(
         parameters=parameters,
         executor=executor,
@@ -57,4 +75,23 @@ def command_line(
         is_quiet=quiet,
         resume=row.run_id,
     )
-    ctx.exit(run_flow_of(target, wishes))
+    ctx.exit(_resume_notebook(target, wishes, output) if target.is_notebook else run_flow_of(target, wishes))
+
+
+def _resume_notebook(target: Target, wishes: Wishes, output: str | None) -> Exit:
+    from notebook_flows.cli.notebook_run import run_notebook_of
+    from notebook_flows.cli.notebook_wishes import NotebookWishes
+
+    more = NotebookWishes(
+        output=output,
+        kernel=None,
+        cwd=None,
+        cell_timeout_s=None,
+        selection=None,
+        strict_shell=False,
+        report=None,
+        hides_input=False,
+        retries=0,
+        retry_delay_s=0.0,
+    )
+    return run_notebook_of(target, wishes, more)

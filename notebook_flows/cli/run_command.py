@@ -61,10 +61,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     is_flag=False,
     flag_value="latest",
     metavar="[RUN]",
-    help="Go on with a run of this flow, the newest unless named: what it has done is not done again.",
+    help="Go on with a run of this flow or notebook, the newest unless named: what it has done is not done again.",
 )
-@click.option("--no-cache", is_flag=True, help="Run tasks with cache=True, too, and leave their results to no run.")
-@click.option("--refresh-cache", is_flag=True, help="Run tasks with cache=True, too, and keep their results anew.")
+@click.option(
+    "--cache/--no-cache",
+    default=None,
+    help="Cache all task cells of a notebook that do not act on the world outside; or cache nothing at all.",
+)
+@click.option("--refresh-cache", is_flag=True, help="Run what is cached, too, and keep its results anew.")
 @click.option("--no-results", is_flag=True, help="Keep no results; a run without them cannot be resumed.")
 @click.option("--no-history", is_flag=True, help="Leave no trace in the history.")
 @click.option("--picture", type=_FILE, metavar="FILE.svg", help="Draw the flow with its final states.")
@@ -108,8 +112,9 @@ def command_line(ctx: click.Context, /, files: tuple[str, ...], **options: Any) 
         resume=options["resume"],
         keeps_results=False if options["no_results"] else None,
     )
-    if options["no_cache"] or options["refresh_cache"]:
-        os.environ["NOTEBOOK_FLOWS_CACHE"] = "off" if options["no_cache"] else "refresh"
+    if options["cache"] is not None or options["refresh_cache"]:  # also for the runs that tasks begin
+        chosen = "all" if options["cache"] else "off"
+        os.environ["NOTEBOOK_FLOWS_CACHE"] = "refresh" if options["refresh_cache"] else chosen
     ctx.exit(_run(targets, wishes, options))
 
 
@@ -163,16 +168,19 @@ def _check(ctx: click.Context, targets: list[Target], options: dict[str, Any]) -
         if len(targets) > 1:
             raise click.UsageError(f"Only notebooks can be run several at once; {python.path.name} is a Python file.")
     if options["resume"] is not None:
-        if python is None:
-            raise click.UsageError(
-                f"--resume is for flows: a run of the notebook {targets[0].path.name} cannot be gone on with yet. "
-                "Run a part of it: --from CELL.",
-                ctx,
-            )
+        if len(targets) > 1 or options["grid"]:
+            raise click.UsageError("--resume goes on with one run: give one notebook, and no --grid.", ctx)
+        if options["first"] or options["only"]:
+            raise click.UsageError("--resume runs what is left of a run: leave out --from and --only.", ctx)
         if options["no_history"]:
             raise click.UsageError("--resume reads the history, and --no-history leaves it aside.", ctx)
-    if options["no_cache"] and options["refresh_cache"]:
-        raise click.UsageError("--no-cache and --refresh-cache are two ways to treat the cache: give one.", ctx)
+    if options["cache"] is not None and options["refresh_cache"]:
+        said = "--cache" if options["cache"] else "--no-cache"
+        raise click.UsageError(f"{said} and --refresh-cache are two ways to treat the cache: give one.", ctx)
+    if options["cache"] and python is not None:
+        raise click.UsageError(
+            f"--cache is for the task cells of notebooks; in {python.path.name}, @task(cache=True) asks for it.", ctx
+        )
     if options["no_input"] and not options["report"]:
         raise click.UsageError("--no-input leaves code out of the page that --html FILE writes. Give both.", ctx)
     if options["retry_delay"] is not None and not options["retries"]:

@@ -140,11 +140,22 @@ class NotebookMemory:
         found = self._recorded[key]
         return found.inline is not None if found.reference["in"] == "history" else self._store.has(found.reference)
 
-    @property
-    def again(self) -> list[str]:
-        """The ordinary cells that had run, and run again for others need their values."""
+    def note(self, names: Mapping[str, str]) -> str:
+        """Which cells had run, and run again for others need their values; empty: none.
+
+        Args:
+            names: key -> what people call the cell.
+        """
         is_done = self._recorded.keys() | self._without_value.keys()
-        return [key for key in self._links if key in self._to_run and key in is_done and key not in self._tasks]
+        again = [repr(names[key]) for key in self._links if key in self._to_run and key in is_done]
+        if not again:
+            return ""
+        verb = (
+            "runs again, for its values are not kept and a cell that runs needs"
+            if len(again) == 1
+            else ("run again, for their values are not kept and cells that run need")
+        )
+        return f"{', '.join(again)}: {verb} {'it' if len(again) == 1 else 'them'}."
 
     def instead(self, task: CellTask) -> Taken | None:
         """What stands for a cell that nothing needs that runs."""
