@@ -128,7 +128,7 @@ def shown(path: Path) -> list[tuple[str, list[tuple[str, str]]]]:
                 texts[-1] = (kind, texts[-1][1] + text)
             else:
                 texts.append((kind, text))
-        found.append((cell.source, texts))
+        found.append((cell.source.rstrip("\n"), texts))
     return found
 
 
@@ -145,6 +145,51 @@ def test_every_runner_shows_in_each_cell_what_running_by_hand_shows(write: Any, 
 
     assert found == dict.fromkeys(RUNNERS, expected)
     assert sum(bool(outputs) for _, outputs in expected) > 10
+
+
+TAGS = [
+    LOAD,
+    ("n = 1", ["parameters"]),
+    "%%task doubled\ntwice = 2 * n\ntwice",
+    ("%%task may\nraise ValueError('as it may')", ["raises-exception"]),
+    ("also = 1\n1 / 0", ["raises-exception"]),
+    ("%%task never\nraise SystemExit('never')", ["skip-execution"]),
+    ("also = raise_", ["skip-execution"]),
+    "%%task waits\nimport asyncio\nlater = await asyncio.sleep(0, twice + 1)\nprint(later)",
+    "NAMES = 'n twice later also'\n" + SHOW,
+]
+
+
+def test_tags_mean_what_they_mean_to_other_runners(write: Any, tmp_path: Path) -> None:
+    """Papermill is not among them: whatever its engine, an exception that may be raised fails the notebook for it.
+
+    What a task has bound before it raised is left to plain runners only: with us, a failed task changes no name.
+    """
+    path = write(*TAGS)
+    found = {}
+
+    for name in ("notebook_flows", "nbconvert", "nbclient"):
+        RUNNERS[name](path, tmp_path / "out.ipynb")
+        found[name] = shown(tmp_path / "out.ipynb")
+
+    assert found == dict.fromkeys(found, found["nbclient"])
+    kinds = [[kind for kind, _ in outputs] for _, outputs in found["nbclient"]]
+    assert kinds == [[], [], ["execute_result"], ["error"], ["error"], [], [], ["stdout"], ["stdout"]]
+
+
+def test_parameters_are_injected_as_papermill_does(write: Any, tmp_path: Path) -> None:
+    path = write(*GLOBALS[:1], LOAD, *GLOBALS[1:])
+    by_command("papermill", "IN", "OUT", "-p", "rate", "3")(path, tmp_path / "theirs.ipynb")
+    by_command("papermill", "--engine", "notebook_flows", "IN", "OUT", "-p", "rate", "3")(path, tmp_path / "both.ipynb")
+
+    done = run_notebook(path, output=tmp_path / "ours.ipynb", parameters={"rate": "3"})
+
+    assert done.is_successful, done.error
+    expected = shown(tmp_path / "theirs.ipynb")
+    assert shown(tmp_path / "ours.ipynb") == shown(tmp_path / "both.ipynb") == expected
+    code = [cell for cell in nbformat.read(tmp_path / "ours.ipynb", 4).cells if cell.cell_type == "code"]
+    assert [cell.metadata.tags for cell in code[:2]] == [["parameters"], ["injected-parameters"]]
+    assert expected[1] == ("# Parameters\nrate = 3", [])
 
 
 def test_the_notebook_passes_as_a_test(write: Any, tmp_path: Path) -> None:

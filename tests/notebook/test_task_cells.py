@@ -214,6 +214,14 @@ def test_a_notebook_that_loads_nothing_is_helped_and_told(write: Any) -> None:
     assert any(done.notes[0] == line.message for line in event_log().log_lines(done.run_id))
 
 
+def test_a_notebook_that_only_asks_us_is_helped_and_told(write: Any) -> None:
+    done = run_notebook(write("x = 1", "%flow show --cells"))
+
+    assert done.is_successful, done.error
+    assert done.notes[0].startswith("The notebook asks `%flow`, but has no line `%load_ext notebook_flows`")
+    assert any(done.notes[0] == line.message for line in event_log().log_lines(done.run_id))
+
+
 def test_a_notebook_without_task_cells_gets_no_session(write: Any) -> None:
     done = run_notebook(write("import sys; 'notebook_flows' in sys.modules"))
 
