@@ -64,7 +64,7 @@ class Outage:
         files = []
         try:
             for log in logs:
-                log.spool.keep(log.queued_events())
+                log.spool.keep(log.queued_events(), log.queued_contents())
                 files.append(str(log.spool.file))
         except OSError as error:
             return f"What was not yet recorded could not be kept either ({error}), and will run again."

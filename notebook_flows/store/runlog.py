@@ -215,6 +215,10 @@ class StoredRunLog:
         """The events that are not committed."""
         return [whole(seq, event) for seq, event in enumerate(self._events[:], self._committed_seq + 1)]
 
+    def queued_contents(self) -> list[KeptContent]:
+        """The contents that are not committed."""
+        return self._kept[:]
+
     def prepare(self) -> None:
         """Encode what the next transaction takes along; nothing if the last one is to be tried again."""
         if self._batch is None and self._events:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from notebook_flows.engine.crash import crash_point
+from notebook_flows.engine.ports import KeptContent
 from notebook_flows.store.encoding import decode, encode_body
 from notebook_flows.store.filesystem import PRIVATE_FOLDER, open_private, sync_folder
 
@@ -20,18 +22,26 @@ if TYPE_CHECKING:
     from notebook_flows.core.events import Event
 
 
+_KEPT = "kept"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spooled:
-    """What a spool file says."""
+    """What a spool file says.
+
+    Attributes:
+        contents: to which the events refer, as far as it was to lie in the history.
+    """
 
     file: Path
     run_id: str
     owner_epoch: int
     events: Sequence[Event]
+    contents: Sequence[KeptContent] = ()
 
 
 class Spool:
-    """The file of one run: a line that says whose it is, then one line per event."""
+    """The file of one run: a line that says whose it is, then one line for each content, and for each event."""
 
     def __init__(self, store: Path, run_id: str, owner_epoch: int) -> None:
         self.file: Path | None = None
@@ -39,28 +49,31 @@ class Spool:
         self._run_id = run_id
         self._owner_epoch = owner_epoch
         self._last_seq = 0
+        self._kept: set[tuple[str, str | None]] = set()
 
-    def keep(self, events: Sequence[Event]) -> None:
-        """Have these events in the file, durably; those that are there already are not written again.
+    def keep(self, events: Sequence[Event], contents: Sequence[KeptContent] = ()) -> None:
+        """Have these events and contents in the file, durably; those that are there already are not written again.
 
         Raises:
             OSError: neither the store's folder nor the temporary one takes them.
         """
         new = [event for event in events if event.seq > self._last_seq]
-        if not new:
+        more = [one for one in contents if (one.sha256, one.key) not in self._kept]
+        if not new and not more:
             return
         try:
             if self.file is not None:
-                _write(self.file, _lines(new), os.O_APPEND)
+                _write(self.file, _contents(more) + _lines(new), os.O_APPEND)
             else:
-                self.file = self._begin(events)
+                self.file = self._begin(events, contents)
         except OSError:
             if self.file is None:
                 raise
-            elsewhere = self._begin(events)
+            elsewhere = self._begin(events, contents)
             self.drop()
             self.file = elsewhere
-        self._last_seq = new[-1].seq
+        self._last_seq = new[-1].seq if new else self._last_seq
+        self._kept.update((one.sha256, one.key) for one in contents)
         crash_point("store.spooled")
 
     def drop(self) -> None:
@@ -70,8 +83,9 @@ class Spool:
                 self.file.unlink(missing_ok=True)
         self.file = None
         self._last_seq = 0
+        self._kept.clear()
 
-    def _begin(self, events: Sequence[Event]) -> Path:
+    def _begin(self, events: Sequence[Event], contents: Sequence[KeptContent]) -> Path:
         refused: OSError | None = None
         for folder in spool_folders(self._store):
             file = folder / f"{self._run_id}.jsonl"
@@ -80,7 +94,7 @@ class Spool:
             try:
                 _make_own_folder(folder)
                 head = json.dumps({"run_id": self._run_id, "owner_epoch": self._owner_epoch, "store": str(self._store)})
-                _write(file, f"{head}\n{_lines(events)}", os.O_TRUNC)
+                _write(file, f"{head}\n{_contents(contents)}{_lines(events)}", os.O_TRUNC)
                 sync_folder(folder)
             except OSError as error:
                 refused = error
@@ -93,6 +107,19 @@ class Spool:
 
 def _lines(events: Sequence[Event]) -> str:
     return "".join([f"[{event.seq},{encode_body(event)}]\n" for event in events])
+
+
+def _contents(contents: Sequence[KeptContent]) -> str:
+    """A line for each: marked by its first value, where an event has its number."""
+    return "".join(
+        json.dumps([_KEPT, sha256, None if content is None else base64.b64encode(content).decode(), key, found]) + "\n"
+        for sha256, content, key, found in contents
+    )
+
+
+def _content_from(told: list[Any]) -> KeptContent:
+    _, sha256, content, key, found = told
+    return KeptContent(sha256, None if content is None else base64.b64decode(content), key, found)
 
 
 def _write(file: Path, text: str, flag: int) -> None:
@@ -146,6 +173,7 @@ def read_spools(store: Path) -> list[Spooled]:
 
 def _read(file: Path) -> Spooled | None:
     rows: list[tuple[int, str]] = []
+    contents: list[KeptContent] = []
     try:
         with file.open(encoding="ascii", errors="replace") as lines:
             head = json.loads(lines.readline())
@@ -153,9 +181,13 @@ def _read(file: Path) -> Spooled | None:
             for line in lines:
                 if not line.endswith("\n"):
                     break
-                seq, body = json.loads(line)
+                told = json.loads(line)
+                if told[0] == _KEPT:
+                    contents.append(_content_from(told))
+                    continue
+                seq, body = told
                 rows.append((seq, json.dumps(body)))
     except (OSError, ValueError, KeyError, TypeError):
         if not rows:
             return None
-    return Spooled(file=file, run_id=run_id, owner_epoch=owner_epoch, events=decode(rows))
+    return Spooled(file=file, run_id=run_id, owner_epoch=owner_epoch, events=decode(rows), contents=contents)

@@ -11,6 +11,7 @@ from notebook_flows.engine.crash import crash_point
 from notebook_flows.errors import StoreError
 from notebook_flows.store.checking import pieces
 from notebook_flows.store.encoding import encode
+from notebook_flows.store.kept import write_kept
 from notebook_flows.store.locks import lock_of_run, this_process
 from notebook_flows.store.rows import Owner
 from notebook_flows.store.spool import Spooled, read_spools
@@ -103,6 +104,8 @@ def _settle(connection: Connection, run: _Open, spooled: Spooled | None, clock: 
         return False
     epoch, last_seq = row
     if spooled is not None and spooled.owner_epoch == epoch:
+        if spooled.contents:
+            write_kept(connection, spooled.contents, clock.now_us())
         last_seq = _add_spooled(connection, run.run_no, epoch, last_seq, spooled)
     state, ended_us = connection.execute("SELECT state, ended_us FROM run WHERE run_no = ?", (run.run_no,)).fetchone()
     if ended_us is not None or state == S.PAUSED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from store_benches import SqliteBench, bench_of
 
 from notebook_flows.core.events import Event, Kind
 from notebook_flows.core.lifecycle import S
+from notebook_flows.engine.ports import KeptContent
 from notebook_flows.errors import StaleOwnerError, StoreCorrupt, StoreError, StoreUnavailable
 from notebook_flows.store import checkpoint, place, runlog
 from notebook_flows.store.sqlite import SqliteEventLog
@@ -134,6 +136,53 @@ def test_the_spool_is_read_before_anybody_is_told_crashed(bench: SqliteBench, fa
     assert dead == []
     assert bench.log.run(run_id).state is S.SUCCESS
     assert list((bench.path.parent / "spool").iterdir()) == []
+
+
+def test_what_events_refer_to_is_spooled_with_them(bench: SqliteBench, faults: Faults) -> None:
+    run_id, run_log = begun(bench)
+    names = [sha256(content).hexdigest() for content in (b"one", b"two", b"three")]
+    found = {
+        "run_id": run_id, "task": "clean-1", "index": -1, "took_us": 5, "created_us": 7,
+        "reference": {"format": "json", "size": 3, "sha256": names[1], "in": "history"},
+    }  # fmt: skip
+    faults.code = sqlite3.SQLITE_IOERR
+    run_log.keep([KeptContent(names[0], b"one"), KeptContent(names[1], b"two", "key", found)])
+    run_log.append([task_is(S.SUCCESS, 5, 1)])
+    faults.on_rest = lambda: run_log.keep([KeptContent(names[2], b"three")])  # again and again: one copy is enough
+    with pytest.raises(StoreUnavailable):
+        run_log.flush()
+    spool = next((bench.path.parent / "spool").glob("*.jsonl"))
+    lines = spool.read_text().splitlines()
+    faults.code = 0
+    bench.lose_owner(run_log)
+
+    SqliteEventLog(bench.path).sweep()
+
+    assert [line.startswith('["kept"') for line in lines[1:]].count(True) == 3
+    reader = bench.log.known_results()
+    assert [reader.content(name) for name in names] == [b"one", b"two", b"three"]
+    known = reader.find("key")
+    assert known is not None
+    assert (known.run_id, known.inline) == (run_id, b"two")
+    reader.close()
+    assert not spool.exists()
+    assert bench.log.check() == []
+
+
+def test_a_passing_outage_leaves_contents_in_the_history_and_no_spool(bench: SqliteBench, faults: Faults) -> None:
+    _, run_log = begun(bench)
+    name = sha256(b"one").hexdigest()
+    faults.code = sqlite3.SQLITE_IOERR
+    faults.on_rest = lambda: setattr(faults, "code", 0)
+    run_log.keep([KeptContent(name, b"one")])
+    run_log.append([task_is(S.SUCCESS, 5, 1)])
+
+    run_log.flush()
+
+    reader = bench.log.known_results()
+    assert reader.content(name) == b"one"
+    reader.close()
+    assert list((bench.path.parent / "spool").glob("*")) == []
 
 
 def test_a_spool_cut_off_in_the_middle_of_a_line_is_read_up_to_there(bench: SqliteBench, faults: Faults) -> None:
