@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,11 +34,12 @@ def test_what_other_threads_post_runs_on_the_main_thread_in_its_order() -> None:
     seen: list[tuple[int, bool]] = []
 
     async def do(lane: MainLane) -> None:
+        def look(number: int) -> None:
+            seen.append((number, threading.current_thread() is threading.main_thread()))
+
         def post() -> None:
             for number in range(3):
-                lane.post(
-                    lambda number=number: seen.append((number, threading.current_thread() is threading.main_thread()))
-                )  # type: ignore[misc]
+                lane.post(partial(look, number))
 
         await asyncio.to_thread(post)
 
