@@ -16,7 +16,7 @@ from notebook_flows.session.handback import NotInPlace, contents_of
 from notebook_flows.session.minishell import MiniShell
 from notebook_flows.session.namespace import difference
 from notebook_flows.session.parcels import Packing, Place, UnreadableValue, UnsendableValue, arriving, sent_classes
-from notebook_flows.session.remote import BACK, SentValues
+from notebook_flows.session.remote import BACK, SentValues, labels_of
 from notebook_flows.session.routing import install
 from notebook_flows.session.running import around_cell, await_steps, run_steps
 from notebook_flows.session.telling import TellingSink
@@ -92,10 +92,11 @@ def _as_main(module: ModuleType) -> Iterator[None]:
 def _tell_lines(errand: Errand, shell: Any) -> None:
     """Let tracebacks find the lines of this cell and of others."""
     label = errand.code.label.removeprefix("Cell In[").removesuffix("]")
-    shell.compile._filename_map[errand.code.filename] = label
+    labels = labels_of(shell)
+    labels[errand.code.filename] = label
     for filename, (text, other) in errand.lines.items():
         linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-        shell.compile._filename_map[filename] = other
+        labels[filename] = other
 
 
 @contextmanager

@@ -187,10 +187,16 @@ BACK = "<- "
 """Stands before the names of inputs that come back, so that they are no names of what was bound."""
 
 
+def labels_of(shell: Any) -> dict[str, Any]:
+    """What IPython calls its cells in tracebacks, by file name; IPython 7 calls them nothing."""
+    found: dict[str, Any] = getattr(getattr(shell, "compile", None), "_filename_map", {})
+    return found
+
+
 def _lines_of_other_cells(code: CellCode, shell: Any) -> dict[str, tuple[str, str]]:
     """The texts of the cells that were run here, as far as linecache has them: their functions may fail there."""
     found = {}
-    for filename, label in tuple(shell.compile._filename_map.items()) if shell is not None else ():
+    for filename, label in tuple(labels_of(shell).items()):
         entry = linecache.cache.get(filename)
         if entry is not None and len(entry) == 4 and filename != code.filename:
             found[filename] = ("".join(entry[2]), f"{label}")
