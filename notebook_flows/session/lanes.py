@@ -7,13 +7,14 @@ from contextlib import ExitStack
 from contextvars import copy_context
 from enum import StrEnum
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import perform, perform_async
 from notebook_flows.engine.open_calls import OpenCalls, ended_without, stopped
 from notebook_flows.executors import ProcessExecutor, ThreadExecutor
 from notebook_flows.session.nobodys import nobodys_text_logged
+from notebook_flows.session.toldfirst import ToldFirst
 from notebook_flows.session.turns import RunIsOver
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class LanesExecutor:
         self._open = OpenCalls()
         self._handing = threading.Lock()
         self._ending: set[str] = set()
-        self._inbox: _ToldFirst | None = None
+        self._inbox: ToldFirst | None = None
         self._facts: RunFacts | None = None
         self._was_interrupted = False
         self._while_it_runs = ExitStack()
@@ -93,7 +94,7 @@ class LanesExecutor:
 
     def start(self, inbox: Inbox, facts: RunFacts) -> None:
         """Be ready for calls."""
-        self._inbox, self._facts = _ToldFirst(inbox, self._on_end), facts
+        self._inbox, self._facts = ToldFirst(inbox, self._on_end), facts
         self._context = copy_context()
         self._while_it_runs.enter_context(nobodys_text_logged(facts.run_id))
         if self._was_interrupted:
@@ -266,37 +267,3 @@ class LanesExecutor:
 
 def _key_of(call: Call) -> str:
     return cast("KernelCellTask", call.task).key
-
-
-class _ToldFirst:
-    """An inbox that lets somebody see each outcome before the engine does; those that were given up never come here."""
-
-    def __init__(self, inbox: Inbox, on_end: Callable[[Task, Outcome], Outcome]) -> None:
-        self.tasks: dict[int, Task] = {}
-        self._inbox = inbox
-        self._on_end = on_end
-
-    def put(self, outcome: Outcome) -> None:
-        """Hand one outcome over."""
-        self._inbox.put(self._seen(outcome))
-
-    def put_many(self, outcomes: Sequence[Outcome]) -> None:
-        """Hand several over at once."""
-        self._inbox.put_many([self._seen(one) for one in outcomes])
-
-    def _seen(self, outcome: Outcome) -> Outcome:
-        try:
-            return self._on_end(self.tasks[outcome.ref], outcome)
-        except Exception as error:  # values that do not load here: the cell has failed, for nobody can have them
-            return outcome._replace(state=S.FAILED, value=error, message=f"Its values cannot be taken: {error}")
-
-    def wake(self) -> None:
-        """Wake the engine."""
-        self._inbox.wake()
-
-    def interrupt(self) -> None:
-        """Stop the run."""
-        self._inbox.interrupt()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inbox, name)
