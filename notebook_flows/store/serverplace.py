@@ -25,6 +25,7 @@ from notebook_flows.errors import StoreError, StoreUnavailable
 from notebook_flows.store import schema
 from notebook_flows.store.locks import this_process
 from notebook_flows.store.outage import PATIENCE_S
+from notebook_flows.store.patience import PatientConnection
 from notebook_flows.store.phrases import PostgresConnection
 from notebook_flows.store.servererrors import LOCK_TIMEOUT_S, as_server_error
 
@@ -94,6 +95,7 @@ class PostgresPlace:
                 **{key: value for key, value in address.url.query.items() if key in _OURS},
             },
         )
+        event.listen(self._engine, "do_connect", _patient)
         event.listen(self._engine, "connect", _preparing(self.schema))
         weakref.finalize(self, self._engine.dispose)  # at the end of the process at the latest
         _places.add(self)
@@ -305,6 +307,11 @@ class PostgresPlace:
 _OURS = ("connect_timeout", "application_name", "keepalives_idle", "keepalives_interval", "keepalives_count",
          "tcp_user_timeout")  # fmt: skip
 _places: weakref.WeakSet[PostgresPlace] = weakref.WeakSet()
+
+
+def _patient(dialect: object, record: object, positional: Any, named: Any) -> PatientConnection:
+    """The sessions of the engine are ours: psycopg's own would wait for ever for a server that hangs."""
+    return PatientConnection.connect(*positional, **named)
 
 
 def _preparing(schema_name: str) -> Callable[[Any, Any], None]:

@@ -128,6 +128,22 @@ class Server:
         while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < deadline_s:
             time.sleep(0.01)
 
+    def pause(self) -> None:
+        """The server, with all its sessions, hangs: its sockets stay open, and it says nothing."""
+        self._signal_all(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """It goes on where it was."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: int) -> None:
+        assert self._process is not None
+        for pid in (self._process.pid, *_children(self._process.pid)):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+
     def remove(self) -> None:
         """End it, and all that it has left."""
         if self._process is not None and self._process.poll() is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -14,7 +15,7 @@ from store_processes import heard, outcome, start
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.errors import StaleOwnerError, StoreCorrupt, StoreError, StoreUnavailable, StoreVersionError
-from notebook_flows.store import serverplace
+from notebook_flows.store import patience, serverplace
 from notebook_flows.store.postgres import PostgresEventLog
 
 if TYPE_CHECKING:
@@ -229,6 +230,101 @@ def test_a_server_that_stays_away_is_given_up_after_a_minute_and_the_spool_is_re
     assert [event.state for event in again.read(run_id)][4:] == [S.SUCCESS, S.NOT_RUN, S.CRASHED]
     assert list(again.path.parent.glob("spool/*")) == []
     again.close()
+
+
+@pytest.fixture
+def hung(server: Server) -> Iterator[Server]:
+    """A server that may be paused; it goes on after the test in any case."""
+    yield server
+    server.resume()
+
+
+def test_a_server_that_hangs_is_an_outage_that_passes(
+    hung: Server, bench: PostgresBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, run_log = begun(bench)
+    monkeypatch.setattr(patience, "SILENCE_S", 0.3)
+    bench.log.place._engine.dispose()
+    rests: list[bool] = []
+
+    def rest(seconds: float) -> None:
+        bench.clock.turn(seconds)
+        rests.append(run_log.may_start())
+        hung.resume()
+
+    bench.log._writer._rest = rest
+    hung.pause()
+    run_log.append([task_is(S.SUCCESS, 5, 1)])
+
+    run_log.flush()
+
+    assert rests[0] is False
+    assert run_log.may_start()
+    assert bench.seen_by_others(run_id) == [*BEGUN, task_is(S.SUCCESS, 5, 1)]
+    assert list(bench.log.path.parent.glob("spool/*")) == []
+
+
+def test_who_looks_at_a_server_that_hangs_is_told_so(
+    hung: Server, bench: PostgresBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, _ = begun(bench)
+    looking = PostgresEventLog(f"{bench.url}&connect_timeout=2", bench.folder / "here")
+    looking.run(run_id)  # by a session that stays open
+    monkeypatch.setattr(patience, "SILENCE_S", 0.3)
+    hung.pause()
+
+    with pytest.raises(StoreUnavailable, match=r"The server of .* cannot be reached: "):
+        looking.run(run_id)
+
+    hung.resume()
+    assert looking.run(run_id).run_id == run_id
+    looking.close()
+
+
+def test_a_server_that_hangs_from_the_beginning_is_told_in_time(hung: Server, tmp_path: Path) -> None:
+    log = PostgresEventLog(f"{hung.fresh_url()}&connect_timeout=2", tmp_path)
+    hung.pause()
+
+    with pytest.raises(StoreUnavailable, match=r"The server of .* cannot be reached: "):
+        log.begin(info())
+    hung.resume()
+    log.close()
+
+
+def take_all_sessions(server: Server, taken: list[Any]) -> None:
+    """Until the server has none left."""
+    with suppress(psycopg.OperationalError):
+        while len(taken) < 200:
+            taken.append(psycopg.connect(server.url()))
+
+
+def test_a_server_without_a_free_session_is_told_and_a_run_under_way_goes_on(
+    server: Server, bench: PostgresBench, tmp_path: Path
+) -> None:
+    run_id, run_log = begun(bench)
+    taken: list[Any] = []
+    newcomer = PostgresEventLog(server.fresh_url(), tmp_path / "newcomer")
+    try:
+        take_all_sessions(server, taken)
+
+        with pytest.raises(StoreUnavailable, match="has no connection left: .* Raise its max_connections"):
+            newcomer.begin(info())
+        run_log.append([task_is(S.SUCCESS, 5, 1)])
+        run_log.flush()
+    finally:
+        for one in taken:
+            one.close()
+
+    assert bench.seen_by_others(run_id) == [*BEGUN, task_is(S.SUCCESS, 5, 1)]
+    deadline_s = time.monotonic() + 30
+    while True:  # the server takes a moment to let sessions go
+        try:
+            newcomer.begin(info()).close()
+        except StoreUnavailable:
+            assert time.monotonic() < deadline_s
+        else:
+            break
+    newcomer.close()
 
 
 def test_after_a_restart_the_server_knows_again_who_lives(server: Server, far: FarPostgresBench) -> None:
