@@ -16,9 +16,9 @@ function channelOf(model: Model): Channel {
     send: (message) => model.send(message),
     listen: (hear) => {
       model.on("msg:custom", hear);
-      // what ipywidgets tells when the kernel is restarted, and when the widget is closed
-      const gone = { type: "bye", reason: "The kernel was restarted: this is how things stood. Run the cell again." };
-      for (const name of ["comm_live_update", "comm:close"]) model.on(name, () => hear(gone));
+      const gone = (name: string, reason: string): void => model.on(name, () => hear({ type: "bye", reason }));
+      gone("comm_live_update", "The kernel was restarted: this is how things stood. Run the cell again.");
+      gone("comm:close", "This picture is not live any more: there are newer ones.");
     },
   };
 }

@@ -266,3 +266,18 @@ def test_a_picture_that_was_made_while_it_was_hidden_fits_when_it_is_shown(page:
     frame = page.locator(".nbflow-frame").bounding_box()
     assert frame is not None
     assert frame["height"] < 300  # not as high as it would be at its natural width
+
+
+def test_what_was_fitted_fits_again_when_a_task_is_told_of_beside_it(page: Page) -> None:
+    shown = WidgetPage(page)
+    names = [f"a rather long name of a task {number}" for number in range(6)]
+    shown.tell(flow_message(flow_of({name: [] for name in names})), snapshot(pending(len(names))))
+
+    shown.node(names[-1]).click()
+
+    page.wait_for_function(
+        """() => { const frame = document.querySelector('.nbflow-frame').getBoundingClientRect();
+            return [...document.querySelectorAll('g.node')].every(
+                node => node.getBoundingClientRect().right <= frame.right); }"""
+    )
+    assert shown.drawer().is_visible()

@@ -99,6 +99,7 @@ export class PanZoom {
 
   /** Move as little as is needed for these bounds, in units of the picture's own coordinates on the screen, to be seen. */
   reveal(bounds: Bounds): void {
+    if (this.#isFitted) return; // all of it is seen
     const { width, height } = this.#frameSize;
     const dx = missing(bounds.left, bounds.right, width);
     const dy = missing(bounds.top, bounds.bottom, height);
