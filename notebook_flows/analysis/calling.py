@@ -315,7 +315,12 @@ class Calling(Libraries):
             return NOTHING
         found = self.heap.inside(value)
         for number in value:
-            if attribute is not None and self.heap.things[number].kind == INSTANCE:
+            thing = self.heap.things[number]
+            if attribute is not None and thing.kind == PLAIN:
+                found |= {number}  # `put = rows.append`
+            elif attribute is None and thing.dotted in known.FILLED_BY_LOOKING:
+                self.write(frozenset({number}))
+            elif attribute is not None and thing.kind == INSTANCE:
                 methods = self.method(number, attribute)
                 for function in methods & self.heap.properties:
                     found |= self.call_each(frozenset({function}), number, attribute)

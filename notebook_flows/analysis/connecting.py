@@ -364,6 +364,10 @@ class _Wiring:
                 self.versions[name] = _Version((*old.definers, key), old.value | value)
         if seen.walk.unseen or seen.walk.star:
             self._blind.append(key)
+            if seen.cell.facts.opaque != ("syntax",):  # it may bind any of the names anew
+                for name, version in self.versions.items():
+                    if name not in seen.binds:
+                        self.versions[name] = version._replace(definers=(*version.definers, key))
             self._texts.clear()
         self._texts.update(texts)
 

@@ -246,8 +246,9 @@ class Expressions:
         self.steps = above
         # What it reads, it reads now: not as a function inside would.
         self.names.loads |= names.free
-        value = p.Build(self.site(), tuple(p.Held(slot) for slot in kept))
         is_lazy = isinstance(node, ast.GeneratorExp)
+        parts = tuple(p.Held(slot) for slot in kept)
+        value = p.Build(self.site(), (*parts, items) if is_lazy and items is not CONST else parts)
         return p.Scope(self.site(), frozenset(names.bound), steps, value, is_lazy)
 
     def _generators(

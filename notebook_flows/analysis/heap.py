@@ -52,7 +52,8 @@ class Thing:
     Attributes:
         dotted: of a library's thing, where it is; of a builtin, its name.
         code, frame, held: of a function, its body and the frame around it; of a class, the frame of its body.
-        related: the bases of a class, the classes of an instance.
+        related: the bases of a class, the classes of an instance, the dict of a view, the functions that an iterator
+            calls.
         maker: the cell that makes it; of what comes from elsewhere, nothing.
         wakes: what runs whenever a generator is used.
         is_figure: it can be drawn on.
@@ -113,6 +114,8 @@ class Heap:
                 found.add(number)
             else:
                 found |= self.contents[number]
+                if kind == PLAIN and self.things[number].related:
+                    found |= self.inside(self.things[number].related)
         return frozenset(found | self.closure(deep))
 
     def closure(self, values: Iterable[int]) -> set[int]:

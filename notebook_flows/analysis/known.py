@@ -14,8 +14,7 @@ def _words(text: str) -> frozenset[str]:
 # Python's own functions, by what comes out of them.
 LOOKS = _words(  # something immutable
     "all any ascii bin bool bytes callable chr complex delattr dir float format hasattr hash help hex id input"
-    " int isinstance issubclass len oct ord print range repr slice str type display BaseException Exception"
-    " ValueError TypeError RuntimeError KeyError IndexError AssertionError AttributeError NotImplementedError OSError"
+    " int isinstance issubclass len oct ord print range repr slice str type display"
     " object exit quit breakpoint"
 )
 JOINS = _words("abs divmod pow round")  # of numbers a number, of arrays an array
@@ -76,7 +75,12 @@ PARTIALS = _words("functools.partial")
 # Of gentle modules, functions that call back or make what changes its arguments later: judged as unknown ones.
 ROUGH = _words("functools.reduce contextlib.closing concurrent.futures threading.Thread")
 # What opens something that moves on as it is read.
-READERS = _words("open io.open gzip.open csv.reader csv.DictReader os.scandir glob.iglob os.walk")
+READERS = _words(
+    "open io.open io.StringIO io.BytesIO io.TextIOWrapper tempfile.TemporaryFile tempfile.NamedTemporaryFile gzip.open bz2.open"
+    " lzma.open codecs.open csv.reader csv.DictReader os.scandir glob.iglob os.walk"
+)
+FILLED_BY_LOOKING = _words("collections.defaultdict")  # what is not there is made as it is looked for
+PIECEWISE = _words("chunksize iterator")  # with these, a table is read piece by piece
 READER_MODULES = frozenset({"itertools"})
 
 # Methods that change their object.
@@ -111,7 +115,7 @@ FRESH_METHODS = _words(
     " predict predict_proba split rsplit splitlines partition rpartition to_dict to_list tolist"
     " to_frame to_string to_html to_markdown dot matmul with_columns lazy sem skew"
     " kurt mode duplicated combine_first compare eq ne lt le gt ge add_prefix add_suffix select_dtypes tz_localize"
-    " tz_convert to_period to_timestamp dayofyear strptime findall finditer json cut qcut get_dummies"
+    " tz_convert to_period to_timestamp dayofyear strptime findall json cut qcut get_dummies"
     " asfreq asof at_time between_time case_when combine convert_dtypes corrwith div divide divmod droplevel infer_objects"
     " kurtosis autocorr first_valid_index last_valid_index memory_usage floordiv mod mul multiply pow truediv sub radd rsub"
     " rmul rdiv rmod rpow rfloordiv rtruediv reindex reindex_like rename_axis reorder_levels swaplevel set_axis set_flags"
@@ -119,16 +123,22 @@ FRESH_METHODS = _words(
     " isdecimal isascii istitle ceil floor day_name month_name isocalendar normalize add_categories remove_categories"
     " remove_unused_categories rename_categories reorder_categories set_categories argpartition byteswap conj conjugate"
     " nonzero tobytes repeat take trace summary conf_int"
-    " inverse_transform decision_function kneighbors glob rglob iterdir cumcount ngroup crosstab"
+    " inverse_transform decision_function kneighbors cumcount ngroup crosstab"
 )
 # Methods that give a new holder of the same things, or a view.
 SHARING_METHODS = _words(
     "first last nth filter select collect sample min max"
-    " sum apply applymap map agg aggregate transform replace count index join copy keys values items get union intersection difference symmetric_difference most_common elements reshape ravel"
-    " flatten transpose squeeze swapaxes view to_numpy get_group iterrows itertuples iteritems xs iter_rows"
+    " sum apply applymap map agg aggregate transform replace count index join copy get union intersection difference symmetric_difference most_common elements reshape ravel"
+    " flatten transpose squeeze swapaxes view to_numpy get_group iteritems xs"
     " align diagonal pipe get_params detach cpu numpy to __iter__ __getitem__ nodes edges neighbors degree subgraph children"
 )
 GENTLE_PREFIXES = ("is_", "has_", "to_", "as_")
+
+# Methods that give a view of their dict, and such that give what moves on as it is read.
+VIEWS = _words("keys values items")
+ITERATING_METHODS = _words(
+    "glob rglob iterdir finditer iterrows itertuples iter_rows iter_lines iter_content iter_batches imap imap_unordered"
+)
 
 # Attributes that are the object itself under another name, and ones that are immutable.
 SAME_ATTRIBUTES = _words("loc iloc at iat str dt cat flat")

@@ -11,6 +11,7 @@ from notebook_flows.analysis.heap import BUILTIN, DEEP, FUNCTION, LIBRARY, NOTHI
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
+_EXCEPTIONS = ("Error", "Exception", "ExceptionGroup", "Warning", "StopIteration", "KeyboardInterrupt", "SystemExit")
 SHELL = "get_ipython()"
 
 
@@ -26,6 +27,7 @@ class Libraries:
         self.calls: list[str] = []
         self.touched: dict[int, str] = {}
         self.written: set[int] = set()
+        self.raised: Value = NOTHING
         self.hidden: set[str] = set()
         self.effects: dict[str, None] = {}
         self.files: dict[FileUse, None] = {}
@@ -98,6 +100,14 @@ class Libraries:
         self.heap.things[number].maker = self.key
         self.heap.put((number,), values)
         return frozenset({number})
+
+    def reader(self, site: Hashable, values: Value, back: Value, functions: Value = NOTHING) -> Value:
+        """Something that moves on as it is read, and calls these functions, and those among the values."""
+        found = self.made(site, READER, self.heap.inside(values) | values | back)
+        for number in found:
+            self.heap.things[number].related |= frozenset(n for n in values if self.heap.things[n].kind == FUNCTION)
+            self.heap.things[number].related |= functions
+        return found
 
     def note_unseen(self, reason: str) -> None:
         """The cell cannot be seen through."""
@@ -175,9 +185,13 @@ class Libraries:
         if name in known.BUILDS:
             return self.made(expr.site, PLAIN, heap.inside(every) | every | back)
         if name in known.ITERATORS:
-            return self.made(expr.site, READER, heap.inside(every) | every | back)
+            called = args[0] if args and name in {"map", "filter"} else NOTHING
+            methods = frozenset(number for number in called if heap.things[number].kind == PLAIN)  # `rows.append`
+            return self.reader(expr.site, every, back, methods)
+        if name.endswith(_EXCEPTIONS):
+            return self.made(expr.site, PLAIN, every)
         if name[:1].isupper() or name.startswith("__"):
-            return NOTHING  # exceptions and what the kernel keeps
+            return NOTHING  # what the kernel keeps
         return self.unknown_call(expr.site, every)
 
     def _call_arguments_back(self, expr: p.Call, every: Value, given: Value = NOTHING) -> Value:
@@ -234,8 +248,9 @@ class Libraries:
         self._change_arguments(expr, dotted, args, keywords, every)
         if dotted in known.ROUGH and not (dotted == "functools.reduce" and args and self._is_understood(args[0])):
             return self.unknown_call(expr.site, every)
-        if dotted in known.READERS or module in known.READER_MODULES:
-            return self.made(expr.site, READER, every | heap.inside(every) | back)
+        is_piecewise = bool(expr.flags & known.PIECEWISE) and name.startswith("read_")
+        if is_piecewise or dotted in known.READERS or module in known.READER_MODULES:
+            return self.reader(expr.site, every, back)
         if dotted in known.IMMUTABLE_RESULT or (
             module in known.IMMUTABLE_RESULT_MODULES and module in known.GENTLE_MODULES
         ):
@@ -255,6 +270,7 @@ class Libraries:
             return self.unknown_call(expr.site, every)
         found = self.made(expr.site, DEEP, every | back)
         (number,) = found
+        heap.things[number].dotted = dotted if dotted in known.FILLED_BY_LOOKING else ""
         heap.things[number].is_figure |= dotted.startswith(known.FIGURE_MAKERS)
         heap.things[number].is_in_place |= name[:1].isupper() and bool(_copies_not(expr))
         if dotted.startswith(known.FIGURE_MAKERS):  # what is drawn on comes back, never what is drawn
@@ -355,6 +371,13 @@ class Libraries:
             self.write(target | (keywords.get("ax", NOTHING)))
             heap.put(self.changeable(target), every | heap.inside(every) | back)
             return target | heap.inside(target) | every | self.made(expr.site, DEEP, every)
+        if name in known.VIEWS:
+            found = self.made(expr.site, PLAIN, heap.inside(target))
+            for number in found:
+                heap.things[number].related |= target
+            return found
+        if name in known.ITERATING_METHODS:
+            return self.reader(expr.site, target | every, back)
         if name in known.LOOKING_METHODS or name in known.FRESH_METHODS or name in known.WRITING_METHODS:
             return self.made(expr.site, DEEP, back)
         if name in known.SHARING_METHODS:

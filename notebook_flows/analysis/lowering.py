@@ -93,8 +93,9 @@ class Lowering(Expressions):
             self.names.bind(node.target.id)
             self.steps.append(p.Augment(self.site(), node.target.id, value, self.line(node)))
         else:
-            self.steps.append(p.Do(p.Look((self.value(node.target),))))
-            self.store(node.target, value)
+            held = self.hold(value)
+            self.steps.append(p.Store(self.value(node.target), None, held, self.line(node)))  # a list grows in place
+            self.store(node.target, held)
 
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:
@@ -139,7 +140,7 @@ class Lowering(Expressions):
         if node.name is None:
             return (*steps, *self.block(node.body))
         self.names.bind(node.name)
-        steps.append(p.Bind(node.name, p.Build(self.site(), ()), self.line(node)))
+        steps.append(p.Bind(node.name, p.Caught(self.site()), self.line(node)))
         return (*steps, *self.block(node.body), p.Delete(node.name, self.line(node)))
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
@@ -249,7 +250,7 @@ class Lowering(Expressions):
 
     def _raise(self, node: ast.Raise) -> None:
         parts = tuple(self.value(part) for part in (node.exc, node.cause) if part is not None)
-        self.steps.append(p.Leave(p.Look(parts), False))
+        self.steps.append(p.Leave(p.OneOf(parts), False))
 
     def _jump(self, node: ast.Break | ast.Continue) -> None:
         self.steps.append(p.Leave(CONST, False))

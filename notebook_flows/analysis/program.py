@@ -136,6 +136,12 @@ class Await(NamedTuple):
     value: Expr
 
 
+class Caught(NamedTuple):
+    """The exception that a handler has caught."""
+
+    site: int
+
+
 class Imported(NamedTuple):
     """A module, or something in it."""
 
@@ -144,7 +150,7 @@ class Imported(NamedTuple):
 
 Expr: TypeAlias = (
     "Const | Load | Held | Build | Join | Look | OneOf | Part | Fresh | Call | Function | Class | Scope | Run | Walrus"
-    " | Await | Imported"
+    " | Await | Caught | Imported"
 )
 
 

@@ -278,6 +278,8 @@ class Walk(Calling):
         value = self.value(step.value)
         if step.is_return:
             self.give_back(value)
+        else:
+            self.raised |= value
         self._is_dead = True
 
     def _yield(self, step: p.Yield) -> None:
@@ -437,6 +439,9 @@ class Walk(Calling):
         value = self.value(expr.value)
         return value | self.heap.inside(value)
 
+    def _caught(self, expr: p.Caught) -> Value:
+        return self.made(expr.site, DEEP, self.raised)
+
     def _imported(self, expr: p.Imported) -> Value:
         return self.heap.library(expr.dotted)
 
@@ -455,9 +460,21 @@ class Walk(Calling):
                 self.write(frozenset({number}))
                 for steps, frame in thing.wakes:
                     self.woken(number, steps, frame)
+                self._call_as_used(number)
+            elif thing.kind == PLAIN:
+                todo.extend(thing.related)  # a view looks at its dict
             elif thing.kind == INSTANCE:
                 self._wake(number)
             todo.extend(self.heap.contents[number].difference(self.touched))
+
+    def _call_as_used(self, number: int) -> None:
+        """The functions that `map` and the like call as they are used."""
+        inside, things = frozenset(self.heap.contents[number]), self.heap.things
+        functions = things[number].related
+        if methods := frozenset(n for n in functions if things[n].kind != FUNCTION):
+            self.unknown_call(("used", number), methods | inside)
+        if functions - methods:
+            self.call_back(functions - methods, inside, ("used", number))
 
     def _wake(self, number: int) -> None:
         """Operators and builtin functions call methods that nobody writes down, as `__add__` and `__str__`."""
@@ -528,5 +545,6 @@ _EXPRESSIONS: dict[type, Callable[[Walk, Any], Value]] = {
     p.Run: Walk._run,
     p.Walrus: Walk._walrus,
     p.Await: Walk._await,
+    p.Caught: Walk._caught,
     p.Imported: Walk._imported,
 }

@@ -7,7 +7,7 @@ after the tasks that they need.
 
 from __future__ import annotations
 
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.analysis import Cell, Connections, analyse, connect
@@ -127,7 +127,7 @@ def shape_of(names: dict[str, Any], *, with_functions: bool = True) -> list[Any]
     inside: set[int] = set()
 
     def told(value: Any) -> Any:
-        if isinstance(value, (int, str, bool, type(None))):
+        if isinstance(value, (int, float, str, bool, type(None))):
             return value
         if not with_functions and isinstance(value, FunctionType):
             return of_function(value)
@@ -138,10 +138,10 @@ def shape_of(names: dict[str, Any], *, with_functions: bool = True) -> list[Any]
             return (type(value).__name__, *(told(item) for item in value))
         if isinstance(value, dict):
             return ("dict", *((key, told(item)) for key, item in value.items()))
-        if hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
-            return (type(value).__name__, told(vars(value)))
-        if hasattr(value, "__closure__"):
+        if isinstance(value, FunctionType):
             return of_function(value)
+        if isinstance(getattr(value, "__dict__", None), dict) and not isinstance(value, (type, ModuleType)):
+            return (type(value).__name__, told(vars(value)))
         return type(value).__name__
 
     def of_function(value: Any) -> Any:
