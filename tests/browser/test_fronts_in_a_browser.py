@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from browsing import ROOT
+from browsing import ROOT, Gate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,23 +17,6 @@ if TYPE_CHECKING:
 def front(request: pytest.FixtureRequest) -> Lab:
     """The one, then the other."""
     return request.getfixturevalue(request.param)
-
-
-@dataclass
-class Gate:
-    """Holds a task back when it runs for the second time."""
-
-    passed: Path
-    opened: Path
-
-    @property
-    def code(self) -> str:
-        return (
-            "import pathlib, time\n"
-            f"passed, opened = pathlib.Path({str(self.passed)!r}), pathlib.Path({str(self.opened)!r})\n"
-            "while passed.exists() and not opened.exists():\n    time.sleep(0.02)\n"
-            "passed.touch()\n"
-        )
 
 
 @pytest.fixture
