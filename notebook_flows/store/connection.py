@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 from notebook_flows.engine.crash import crash_point
 from notebook_flows.errors import StoreCorrupt, StoreError, StoreUnavailable
 from notebook_flows.store import schema
-from notebook_flows.store.filesystem import make_private_folder, network_filesystem, open_private, sync_folder
+from notebook_flows.store.filesystem import (
+    NO_LOCKS,
+    has_locks,
+    make_private_folder,
+    network_filesystem,
+    open_private,
+    sync_folder,
+)
 from notebook_flows.store.locks import held
 
 if TYPE_CHECKING:
@@ -331,6 +338,12 @@ def as_store_error(error: BaseException, path: Path, *, doing: str) -> StoreErro
     is_full = code == sqlite3.SQLITE_IOERR and _is_there(path) and not can_be_shared(path) and is_writable(path)
     if is_full or code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in _NO_SPACE:
         return StoreUnavailable(f"The disk with the history {path} is full: free some space and try again.")
+    is_about_locks = code in _LOCKING or getattr(error, "errno", None) in NO_LOCKS
+    if is_about_locks and not has_locks(path.parent):
+        return StoreUnavailable(
+            f"The file system of {path.parent} has no locks that work, and no history can be kept without: name a place "
+            "on a disk of this machine by NOTEBOOK_FLOWS_STORE, or have the locks of that file system set up."
+        )
     if code == sqlite3.SQLITE_BUSY:
         return StoreUnavailable(f"The history {path} has been locked by another process for {BUSY_TIMEOUT_S:.0f} s.")
     if code == sqlite3.SQLITE_READONLY or (doing == "written" and _is_there(path) and not is_writable(path)):
@@ -345,4 +358,5 @@ def _is_there(path: Path) -> bool:
     return os.access(path, os.F_OK)  # which, unlike Path.exists, raises nothing whatever the path
 
 
+_LOCKING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL)
 _NO_SPACE = (28, 122)  # ENOSPC, EDQUOT

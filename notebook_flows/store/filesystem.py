@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import stat
 from pathlib import Path
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What the system says where a file system has no locks."""
 RESERVE_BYTES = 1 << 20
 
 _NETWORK = ("nfs", "cifs", "smb", "9p", "fuse", "lustre", "afs", "ceph", "gluster", "beegfs", "gpfs", "ncp", "coda")
@@ -31,6 +35,22 @@ def open_private(path: Path, flags: int) -> int:
     if os.fstat(descriptor).st_uid == os.getuid():
         os.fchmod(descriptor, PRIVATE_FILE)
     return descriptor
+
+
+def has_locks(folder: Path) -> bool:
+    """Whether the folder's file system locks files; NFS without its lock daemon does not, and SQLite calls that busy.
+
+    Tried on a file of its own: whoever closes a file that SQLite has open lets SQLite's locks on it go.
+    """
+    import tempfile
+
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".locks-") as probe:
+            fcntl.lockf(probe.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(probe.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in NO_LOCKS
+    return True
 
 
 def sync_folder(folder: Path) -> None:

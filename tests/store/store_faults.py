@@ -10,12 +10,13 @@ import json
 import sqlite3
 import sys
 import uuid
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from notebook_flows.core.events import Event, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S
-from notebook_flows.engine.ports import RunInfo
+from notebook_flows.engine.ports import KeptContent, RunInfo
 from notebook_flows.errors import StoreError
 from notebook_flows.store import checkpoint, connection as connections
 from notebook_flows.store.sqlite import SqliteEventLog
@@ -161,14 +162,20 @@ def story(path: Path) -> tuple[str, int, bool]:
         run_log.append([Event(1, 1, Kind.RUN, -1, -1, 0, 1, S.RUNNING, {"graph": "x" * 5000})])
         for node in range(TASKS):
             states = (S.RUNNING, S.SUCCESS)
-            run_log.append(
-                [Event(2 + 2 * node + n, 1, Kind.TASK, node, -1, 1, 1, s, None) for n, s in enumerate(states)]
-            )
+            content = b"content of %d" % node
+            attached = {"kind": "markdown", "key": "text", "content": reference_to(content)}
+            seq = 2 + 3 * node
+            run_log.keep([KeptContent(attached["content"]["sha256"], content)])
+            run_log.append([
+                Event(seq, 1, Kind.TASK, node, -1, 1, 1, states[0], None),
+                Event(seq + 1, 1, Kind.ARTIFACT, node, -1, 1, 1, states[0], attached),
+                Event(seq + 2, 1, Kind.TASK, node, -1, 1, 1, states[1], None),
+            ])  # fmt: skip
             run_log.flush()
-            acknowledged = 3 + 2 * node
-        run_log.append([Event(2 + 2 * TASKS, 1, Kind.RUN, -1, -1, 0, 1, S.SUCCESS, None)])
+            acknowledged = seq + 2
+        run_log.append([Event(2 + 3 * TASKS, 1, Kind.RUN, -1, -1, 0, 1, S.SUCCESS, None)])
         run_log.close()
-        acknowledged = 2 + 2 * TASKS
+        acknowledged = 2 + 3 * TASKS
     except StoreError:
         return run_id, acknowledged, True
     finally:
@@ -191,9 +198,26 @@ def verify(path: Path, run_id: str, acknowledged: int, point: str) -> None:
         events = log.read(run_id)
         assert len(events) >= acknowledged, (point, len(events), acknowledged)
         assert all(event.state != S.CRASHED for event in events[:acknowledged]), point
+        verify_attached(log, run_id, events, point)
     facts = RunInfo(run_id=uuid.uuid4().hex, flow_name="f", run_name="r", slugs=[], executor="none")
     log.begin(facts).close()
     log.close()
+
+
+def reference_to(content: bytes) -> dict[str, Any]:
+    return {"size": len(content), "sha256": sha256(content).hexdigest(), "in": "history"}
+
+
+def verify_attached(log: SqliteEventLog, run_id: str, events: list[Event], point: str) -> None:
+    """Every event that tells of an artifact has its content, and is found by its index."""
+    told = [event.node for event in events if event.kind is Kind.ARTIFACT]
+    rows = log.artifacts(run_id)
+    assert [row.node for row in rows] == told, point
+    reader = log.known_results()
+    for row in rows:
+        assert row.content is not None
+        assert reader.content(row.content["sha256"]) == b"content of %d" % row.node, point
+    reader.close()
 
 
 if __name__ == "__main__":
