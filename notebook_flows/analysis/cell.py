@@ -9,8 +9,9 @@ from notebook_flows.analysis import magics
 from notebook_flows.analysis.facts import CellFacts
 from notebook_flows.analysis.heap import Heap, Value
 from notebook_flows.analysis.lowering import lowered
+from notebook_flows.analysis.naming import BUILTIN_NAMES, is_history
 from notebook_flows.analysis.source import names_in
-from notebook_flows.analysis.walking import BUILTIN_NAMES, TooIntricateError, Walk, is_history
+from notebook_flows.analysis.walking import TooIntricateError, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
