@@ -34,6 +34,7 @@ _CLOCKS = {
     "arrow": frozenset({"now", "utcnow"}),
     "pendulum": frozenset({"now", "today"}),
 }
+_ENVIRONMENT = frozenset({"environ", "environb", "getenv", "getcwd", "cpu_count", "getpid"})
 _CHANCE = {
     "uuid": frozenset({"uuid1", "uuid4"}),
     "os": frozenset({"urandom", "getrandom"}),
@@ -94,6 +95,8 @@ def _used(dotted: str) -> str:
     words = frozenset(rest.split("."))
     if words & _CLOCKS.get(root, frozenset()):
         return f"the clock ({dotted})"
+    if root == "os" and words & _ENVIRONMENT:
+        return f"the environment ({dotted})"
     if words & _CHANCE.get(root, frozenset()):
         return f"chance ({dotted})"
     return ""

@@ -1,0 +1,158 @@
+"""The table "What changes the key of a task cell" of docs/caching.md: each of its rows is a case here, and no others are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from cells_seen import key_after, reason_after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = Path(__file__).parents[2] / "docs" / "caching.md"
+
+SETUP = """
+import json
+import own_rates
+LIMIT = 3
+UNUSED = 1
+def helper(x):
+    return x + LIMIT
+class Model:
+    rate = 0.5
+    def fit(self, x):
+        return helper(x) * self.rate
+"""
+VALUES = "rows = [1, 2, 3]\nother = 'of another'"
+TASK = """%%task sums --retries 1
+# the sums
+from own_rates import rate
+total = helper(sum(rows)) + Model().fit(1)  # a comment
+text = open("input.txt").read()
+total"""
+
+EDITS: dict[str, tuple[int, str, str, bool]] = {
+    # row of the table: which cell, what is replaced, by what, whether the key changes
+    "the code of the cell": (2, "helper(sum(rows))", "helper(max(rows))", True),
+    "a function of the notebook that it calls": (0, "return x + LIMIT", "return x * LIMIT", True),
+    "a global that such a function reads": (0, "LIMIT = 3", "LIMIT = 4", True),
+    "a class of the notebook that it uses": (0, "rate = 0.5", "rate = 0.25", True),
+    "a value that flows in": (1, "[1, 2, 3]", "[1, 2, 4]", True),
+    "whether its last value is shown (a semicolon)": (2, "\ntotal", "\ntotal;", True),
+    "a comment": (2, "  # a comment", "  # another", False),
+    "layout: blank lines, line breaks, spaces, quotes": (2, '"input.txt"', "\n    'input.txt'\n", False),
+    "its name and the options of its line": (2, "sums --retries 1", "totals --timeout 5", False),
+    "a function of the notebook that it does not use": (0, "UNUSED = 1", "def UNUSED(): return 1", False),
+    "a name that it does not read": (1, "'of another'", "'of yet another'", False),
+    "the text of the cell that made a value, if the value is the same": (1, "[1, 2, 3]", "[1, 2] + [3]", False),
+}
+FILES = {
+    'a file that its text names (`open("in.csv")`, `pd.read_csv(...)`)': ("input.txt", "another text", True),
+    "a module of your own that it imports": ("own_rates.py", "rate = 2\n", True),
+}
+DECLARED = "a file of `--reads`"
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "input.txt").write_text("a text")
+    (tmp_path / "own_rates.py").write_text("rate = 1\n")
+    yield tmp_path
+    import sys
+
+    sys.modules.pop("own_rates", None)
+
+
+@pytest.mark.parametrize("row", EDITS)
+def test_an_edit_changes_the_key_as_the_page_says(row: str) -> None:
+    place, old, new, changes = EDITS[row]
+    cells = [SETUP, VALUES, TASK]
+    edited = [cell.replace(old, new) if number == place else cell for number, cell in enumerate(cells)]
+    assert edited != cells
+
+    before, after = key_after(*cells), key_after(*edited)
+
+    assert (before != after) is changes
+
+
+@pytest.mark.parametrize("row", FILES)
+def test_a_file_changes_the_key_as_the_page_says(row: str, files: Path) -> None:
+    import sys
+
+    name, content, changes = FILES[row]
+    before = key_after(SETUP, VALUES, TASK)
+    sys.modules.pop("own_rates")  # another kernel will load it anew
+    (files / name).write_text(content)
+
+    after = key_after(SETUP, VALUES, TASK)
+
+    assert (before != after) is changes
+
+
+def test_a_declared_file_changes_the_key(files: Path) -> None:
+    task = "%%task look --reads rows,input.txt\nfound = look_up(rows)"
+    cells = ("def look_up(rows): return open('input' + '.txt').read()", VALUES, task)
+    before = key_after(*cells)
+
+    (files / "input.txt").write_text("another text")
+
+    assert key_after(*cells) != before
+
+
+def test_each_row_of_the_page_is_tested_here() -> None:
+    tested = {row: changes for row, (_, _, _, changes) in EDITS.items()}
+    tested |= {row: changes for row, (_, _, changes) in FILES.items()} | {DECLARED: True}
+    page = PAGE.read_text().partition("## The key of a task cell")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in page.splitlines()]
+
+    written = {
+        re.sub(r"\\(.)", r"\1", row[0]): row[1] == "yes" for row in rows if len(row) == 2 and row[1] in {"yes", "no"}
+    }
+
+    assert written == tested
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("!touch here", "the world outside"),
+        ("open('out.txt', 'w').write('x')", "the world outside"),
+        ("import requests\nrows2 = requests.get('http://x').json()", "the network (requests"),
+        ("from urllib.request import urlopen\nx = urlopen('http://x').read()", "the network (urllib.request"),
+        ("import time\nx = time.time()", "the clock (time.time)"),
+        ("from datetime import datetime\nx = datetime.now()", "the clock (datetime.datetime.now)"),
+        ("import random\nx = random.random()", "what nobody can see through (it uses the random state)"),
+        ("import uuid\nx = uuid.uuid4()", "chance (uuid.uuid4)"),
+        ("import os\nx = os.environ['HOME']", "the environment (os.environ)"),
+        ("exec('x = 1')", "what nobody can see through (exec())"),
+        ("x = open(str(rows[0])).read()", "files that its text does not name"),
+        ("%matplotlib inline\nx = 1", "magics (%matplotlib)"),
+        ("x = stamped()", "the clock (time.time)"),
+    ],
+)
+def test_what_has_to_do_with_the_world_outside_is_not_cached_unless_it_asks(cell: str, said: str) -> None:
+    setup = "import time\ndef stamped():\n    return time.time()"
+
+    reason = reason_after(setup, VALUES, f"%%task\n{cell}")
+
+    assert said in reason
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "x = sum(rows)",
+        "x = open('input.txt').read()",
+        "import numpy as np\nx = np.random.default_rng(1).random()",
+        "import datetime\nx = datetime.timedelta(days=1)",
+        "print(rows)",
+        "rows.append(1)",
+    ],
+)
+def test_what_only_computes_may_be_cached(cell: str) -> None:
+    assert reason_after(VALUES, f"%%task\n{cell}") == ""
