@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from notebook_flows.analysis.connections import Cell, Connections, Edge, Links, Reason, Unresolved
 from notebook_flows.analysis.fileorder import FileOrder
 from notebook_flows.analysis.heap import BUILTIN, DEEP, FUNCTION, LIBRARY, NOTHING, Heap, Value
+from notebook_flows.analysis.magicslips import sure_slip
 from notebook_flows.analysis.program import Program
 from notebook_flows.analysis.walking import TooIntricateError, Walk
 
@@ -364,7 +365,7 @@ class _Wiring:
                 self.versions[name] = _Version((*old.definers, key), old.value | value)
         if seen.walk.unseen or seen.walk.star:
             self._blind.append(key)
-            if seen.cell.facts.opaque != ("syntax",):  # it may bind any of the names anew
+            if seen.walk.star or not all(map(_stops_there, seen.walk.unseen)):  # it may bind any of the names anew
                 for name, version in self.versions.items():
                     if name not in seen.binds:
                         self.versions[name] = version._replace(definers=(*version.definers, key))
@@ -409,6 +410,11 @@ class _Wiring:
     def _shareable(self, value: Value) -> frozenset[int]:
         things = self.heap.things
         return frozenset(n for n in self.heap.closure(value) if things[n].kind not in {BUILTIN, LIBRARY, FUNCTION})
+
+
+def _stops_there(reason: str) -> bool:
+    """Whether what is not seen is a mistake that ends the cell, and binds nothing."""
+    return reason == "syntax" or sure_slip(reason) is not None
 
 
 def _reasons_to_be_alone(seen: _Seen) -> Iterable[tuple[str, Reason]]:

@@ -376,3 +376,21 @@ def test_only_those_need_a_cell_that_is_no_python_who_read_what_it_seems_to_bind
     above = feeders(found)
     assert {key: above[key] for key in "cde"} == {"c": ["a"], "d": ["b"], "e": ["b"]}
     assert {edge.upstream_key for edge in found.order if edge.downstream_key == "c"} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("source", "definers"),
+    [
+        ("exec(text)", ("c0", "c1")),
+        ("%run other.py", ("c0", "c1")),
+        ("from m import *", ("c0", "c1")),
+        ("y = (", ("c0",)),
+        ("y = 1\n%%task load", ("c0",)),
+    ],
+)
+def test_who_cannot_be_seen_through_may_bind_any_name_anew_unless_it_is_a_mistake(
+    source: str, definers: tuple[str, ...]
+) -> None:
+    found = connected("x = text = 1", source, "print(x)")
+
+    assert found.cells["c2"].inputs == {"x": definers}
