@@ -39,6 +39,8 @@ export class Flow {
   /** {task: why it is stale}. */
   readonly stale = new Map<number, string>();
   readonly estimate: Readonly<Record<string, Estimate>>;
+  /** The name of the picture that stands below for those who cannot see this one. */
+  readonly still: string | null;
   readonly #told: FlowMessage;
 
   constructor(told: FlowMessage) {
@@ -47,6 +49,7 @@ export class Flow {
     this.svg = told.svg ?? null;
     this.pictureMessage = told.picture_message ?? null;
     this.estimate = told.estimate ?? {};
+    this.still = told.still && /^[\w-]+$/.test(told.still) ? told.still : null;
     for (const node of told.nodes) {
       if (node.id) this.drawn.set(node.id, node);
       if (!this.tasks.has(node.task)) this.tasks.set(node.task, factsOf(node));

@@ -57,6 +57,8 @@ export interface FlowMessage {
   readonly stale?: readonly (number | Stale)[];
   readonly can?: Can;
   readonly hint?: string | null;
+  /** The name of the picture that stands below for those who cannot see this one. */
+  readonly still?: string | null;
 }
 
 export interface RunFacts {

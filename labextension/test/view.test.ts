@@ -403,3 +403,23 @@ test("what a task has attached is counted on it, and shown as text, tables and s
     assert.match(drawer.textContent ?? "", /7 more rows/);
   });
 });
+
+test("the still picture below is hidden by its name while the live one is there", () => {
+  const still = document.createElement("div");
+  still.className = "nbflow-still";
+  still.dataset.nbflow = "abc-1";
+  document.body.append(still);
+
+  tell(chain(NAMES, { still: "abc-1" }), snapshot(PENDING));
+  const hidden = window.getComputedStyle(still).display;
+  view.dispose();
+
+  assert.equal(hidden, "none");
+  assert.notEqual(window.getComputedStyle(still).display, "none");
+});
+
+test("a name that is no name hides nothing", () => {
+  tell(chain(NAMES, { still: 'x"] , * { display: none } a["' }), snapshot(PENDING));
+
+  assert.equal(page.querySelector("style")?.textContent, "");
+});

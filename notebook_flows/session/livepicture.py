@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import logging
 import threading
 import uuid
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FINAL, S
-from notebook_flows.session.page import Page, has_page
+from notebook_flows.session.page import Page, beside_page, has_page
 from notebook_flows.views.diagram import diagram_of
 from notebook_flows.views.layout import PictureError
 from notebook_flows.views.picture import Picture
@@ -67,8 +68,9 @@ class LivePicture:
         self._run: Run | None = None
         self._timer: threading.Timer | None = None
         self._page: Page | None = Page(sink, self._hear, self._retired) if has_page(sink) else None  # type: ignore[arg-type] # then it is a CellSink
+        self._had_page = self._page is not None
         self._draws = self._page is None
-        self._is_shown = False
+        self._goes_on = False
         self._laid_out = threading.Event()
 
     def begin(self) -> None:
@@ -78,10 +80,11 @@ class LivePicture:
             return
         facts = {"id": self._run_id, "flow": self._flow.name}
         self._page.teller.begin(len(self._picture.diagram.names), facts, before=self._introduce)
-        self._allow(is_running=True)
+        self._goes_on = True
+        self._allow()
         self._laid_out.wait(LAYOUT_S)
-        bundle = self._bundle() if self._laid_out.is_set() else {"text/plain": self._picture.text()}
-        self._sink.display({**self._page.bundle, **bundle}, {}, {"display_id": self._display_id})
+        self._sink.display(self._page.bundle, {}, {})
+        self._sink.display(self._still_bundle(), {}, {"display_id": self._display_id})
         self._see_whether_it_is_heard(UNHEARD_S)
 
     def _introduce(self) -> None:
@@ -96,7 +99,8 @@ class LivePicture:
             from notebook_flows.session.picturesource import surroundings_of
 
             known = surroundings_of(self._source, self._flow)
-            self._page.teller.show(flow_message(self._picture.diagram, svg, known, picture_message=reason))
+            told = flow_message(self._picture.diagram, svg, known, picture_message=reason)
+            self._page.teller.show({**told, "still": self._display_id})
 
     def __call__(self, run: Run, events: Sequence[Event]) -> None:
         """These events have happened: they are told, or drawn, soon, by another thread."""
@@ -119,11 +123,12 @@ class LivePicture:
 
     def finish(self, state: State | None) -> None:
         """Show how it ended; None: it was stopped, and what was told last is how it ended."""
+        self._goes_on = False
         if self._page is not None:
             if self._source is not None:
                 self._source.ended(state)
             self._page.teller.finish()
-            self._allow(is_running=False)
+            self._allow()
         with self._drawing:
             self._run = None
             if self._timer is not None:
@@ -148,13 +153,20 @@ class LivePicture:
     def _draw(self, standings: Any) -> None:
         try:
             self._picture = self._picture.with_standings(standings)
-            shown = self._page.bundle if self._page is not None else {}
-            self._sink.update({**shown, **self._bundle()}, {}, {"display_id": self._display_id})
+            self._sink.update(self._bundle(), {}, {"display_id": self._display_id})
         except Exception:  # the run is what counts; its picture is not worth its failure
             logging.getLogger(__name__).warning("The picture of the run could not be drawn.", exc_info=True)
 
     def _bundle(self) -> dict[str, Any]:
-        return dict(self._picture._repr_mimebundle_())
+        bundle = dict(self._picture._repr_mimebundle_())
+        return {**bundle, "text/html": beside_page(bundle["text/html"], self._display_id)} if self._had_page else bundle
+
+    def _still_bundle(self) -> dict[str, Any]:
+        """What stands below the page: as it is, if that is known by now."""
+        if self._laid_out.is_set():
+            return self._bundle()
+        text = self._picture.text()
+        return {"text/html": beside_page(f"<pre>{html.escape(text)}</pre>", self._display_id), "text/plain": text}
 
     # -- its page ------------------------------------------------------------------------------------------------------
 
@@ -167,7 +179,7 @@ class LivePicture:
 
         def look(*, for_good: bool = False) -> None:
             page = self._page
-            if page is None or page.was_heard or self._run is None:
+            if page is None or page.was_heard or not self._goes_on:
                 return
             if not for_good:  # the loop was busy until now: what a page has sent meanwhile comes first
                 loop.call_later(1.0, lambda: look(for_good=True))
@@ -186,19 +198,19 @@ class LivePicture:
         if self._last is not None:
             self._draw(self._last)
 
-    def _allow(self, *, is_running: bool) -> None:
+    def _allow(self) -> None:
         if self._page is not None:
             can, hint = (
                 ({}, None)
                 if self._source is None
-                else self._source.can(is_running=is_running, is_heard=self._page.was_heard)
+                else self._source.can(is_running=self._goes_on, is_heard=self._page.was_heard)
             )
             self._page.teller.allow(can, hint)
 
     def _hear(self, page: Page, message: dict[str, Any]) -> None:
         """A page asks; in whichever thread the kernel has for it."""
         if message.get("type") == "ready":
-            self._allow(is_running=self._run is not None)
+            self._allow()
             return
         request = message.get("request")
         if message.get("type") == "detail":

@@ -34,6 +34,19 @@ def has_page(sink: Sink) -> bool:
     return is_built()
 
 
+_NO_ERROR = (
+    "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .nbflow-still):not(:has(.nbflow-view))"
+    "{display:none}</style>"
+)
+"""JupyterLab never falls back to another form of an output whose widget is gone with its kernel: it says that there is
+no such widget. That is hidden, so that what stands below is seen alone."""
+
+
+def beside_page(picture: str, name: str) -> str:
+    """A picture for the output below that of a page: seen wherever the page is not. The page hides it by its name."""
+    return f'<div class="nbflow-still" data-nbflow="{name}">{_NO_ERROR}{picture}</div>'
+
+
 class Page:
     """One widget.
 

@@ -4,7 +4,7 @@ import type { Change, LiveFlow } from "../live";
 import { Pace } from "../pace";
 import type { Action } from "../wire";
 import type { Chosen, Context, Memory, Pane, Tab } from "./context";
-import { h } from "./dom";
+import { h, setText } from "./dom";
 import { Drawer } from "./drawer";
 import { GraphPane } from "./graphpane";
 import { StatusBar } from "./statusbar";
@@ -26,6 +26,8 @@ export class FlowView {
   readonly #drawer: Drawer;
   readonly #graph: GraphPane;
   readonly #panes: Readonly<Record<Tab, Pane>>;
+  /** While this view is there, the still picture below is not shown; afterwards it is. */
+  readonly #hidesStill = h("style", {});
   readonly #answer = h("p", { class: "nbflow-answer", role: "status", hidden: true });
   readonly #pace: Pace;
   readonly #unsubscribe: () => void;
@@ -57,7 +59,15 @@ export class FlowView {
       return h("div", { class: "nbflow-pane", ...labelled, "data-tab": tab }, pane.element);
     });
     const main = h("div", { class: "nbflow-main" }, ...panels, this.#drawer.element);
-    this.#root = h("div", { class: "nbflow-view" }, this.#status.element, this.#toolbar.element, this.#answer, main);
+    this.#root = h(
+      "div",
+      { class: "nbflow-view" },
+      this.#hidesStill,
+      this.#status.element,
+      this.#toolbar.element,
+      this.#answer,
+      main,
+    );
     this.#root.addEventListener("keydown", this.#key);
     window.addEventListener("keydown", this.#keepFromPage, true);
     el.replaceChildren(this.#root);
@@ -139,6 +149,7 @@ export class FlowView {
     const { flow } = this.live;
     if (!flow) return;
     this.#hasNewFlow = false;
+    setText(this.#hidesStill, flow.still ? `.nbflow-still[data-nbflow="${flow.still}"] { display: none }` : "");
     if (!this.memory.hasChosenGrouping) this.memory.grouping = flow.firstGrouping();
     if (this.memory.grouping && !flow.groupings().includes(this.memory.grouping)) this.memory.grouping = null;
     if (this.memory.chosen && !flow.tasks.has(this.memory.chosen.task)) this.memory.chosen = null;
