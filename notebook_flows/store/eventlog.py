@@ -89,10 +89,11 @@ class StoredEventLog:
             reader=self.new_reader(),
             clock=self._clock,
         )
+        now_us = self._clock.now_us()
+        log.insert = lambda connection: insert_run(connection, info, this_process(), now_us)
         writer.adopt(log)
         try:
             self.place.check_before_begin()
-            now_us = self._clock.now_us()
             log.run_no = writer.call(
                 lambda connection: self._insert(connection, info, now_us),
                 is_durable=False,  # nothing has run yet, and the first commit of events takes it along

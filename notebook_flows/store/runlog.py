@@ -34,6 +34,10 @@ class StoredRunLog:
     """Fits `engine.ports.RunLog`. The writer's thread takes from the two queues, everybody else only adds.
 
     Lists grow and shrink under the interpreter's lock in one step each, so the queues need none of their own.
+
+    Attributes:
+        run_no: the history's own number of the run.
+        insert: writes the run's row, and returns that number.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class StoredRunLog:
     ) -> None:
         self.run_id = run_id
         self.run_no = 0
+        self.insert: Callable[[Connection], int] | None = None
         self.owner_epoch = owner_epoch
         self.spool = Spool(writer.path, run_id, owner_epoch)
         self._lock = lock
@@ -243,6 +248,8 @@ class StoredRunLog:
             write_kept(connection, self._kept[: self._kept_batch], self._clock.now_us())
         if self._batch is not None:
             try:
+                if self._batch.first_seq == 1:
+                    self._see_to_row(connection)
                 write_batch(connection, self.run_no, self.owner_epoch, self._batch)
             except AlreadyTold:
                 pass
@@ -251,6 +258,17 @@ class StoredRunLog:
                 return
         if self._line_batch:
             write_lines(connection, self.run_no, self._lines_committed + 1, self._line_batch)
+
+    def _see_to_row(self, connection: Connection) -> None:
+        """Write the run's row again if it is gone: a server that was killed may have forgotten it, and its number.
+
+        It was committed without waiting for the disk, for the first events do that.
+        """
+        row = connection.execute("SELECT run_no FROM run WHERE run_id = ?", (self.run_id,)).fetchone()
+        if row is not None:
+            self.run_no = int(row[0])
+        elif self.insert is not None:
+            self.run_no = self.insert(connection)
 
     def acknowledge(self) -> None:
         """What was written is committed."""

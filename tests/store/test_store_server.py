@@ -232,6 +232,26 @@ def test_a_server_that_stays_away_is_given_up_after_a_minute_and_the_spool_is_re
     again.close()
 
 
+def test_a_run_whose_row_a_killed_server_has_forgotten_is_recorded_whole(server: Server, bench: PostgresBench) -> None:
+    """Its row is committed without waiting for the server's disk, its number with it."""
+    facts = info()
+    run_log = bench.log.begin(facts)
+    statement(bench, "DELETE FROM run")
+    statement(bench, "DELETE FROM slugs")
+    statement(bench, "ALTER TABLE run ALTER COLUMN run_no RESTART WITH 1")
+    other = info()
+    bench.another("there").begin(other)  # gets the same number
+
+    run_log.append([*BEGUN])
+    run_log.add_log_lines([line("told")])
+    run_log.flush()
+
+    assert bench.log.read(facts.run_id) == BEGUN
+    assert [row.message for row in bench.log.log_lines(facts.run_id)] == ["told"]
+    assert bench.log.read(other.run_id) == []
+    assert bench.log.check() == []
+
+
 @pytest.fixture
 def hung(server: Server) -> Iterator[Server]:
     """A server that may be paused; it goes on after the test in any case."""
