@@ -42,8 +42,8 @@ def test_a_run_shows_each_output_below_its_own_cell_and_the_picture_follows_it(f
     gated(front, gate, "outputs")
 
     front.run_cell(3, wait=False)
-    front.wait_for_text(3, "1 running, 1 pending")
     front.wait_for_printed(1, "waits\n")
+    front.cell(3).get_by_text("running").first.wait_for(state="attached")
     gate.opened.touch()
     front.wait_for_text(3, "2 cells in")
 
@@ -51,15 +51,16 @@ def test_a_run_shows_each_output_below_its_own_cell_and_the_picture_follows_it(f
     assert front.text(2) == "the second says 2\n"
     assert "2 tasks, 2 success" in front.text(3)
     front.scroll_to(3)
-    picture = front.cell(3).locator(".jp-OutputArea-output:has(svg), .jp-OutputArea-output:has(img)").first
-    assert picture.bounding_box()["height"] > 50
+    pictures = front.cell(3).locator("svg, img[src^='data:image/svg']")
+    boxes = [one.bounding_box() for one in pictures.all()]
+    assert max(box["height"] for box in boxes if box is not None) > 50
     assert front.errors() == []
 
 
 def test_a_run_goes_on_when_the_page_is_reloaded_and_flow_tells_what_came_meanwhile(front: Lab, gate: Gate) -> None:
     gated(front, gate, "reload")
     front.run_cell(3, wait=False)
-    front.wait_for_text(3, "1 running, 1 pending")
+    front.wait_for_printed(1, "waits\n")
     front.save()
 
     front.reload()
@@ -75,12 +76,12 @@ def test_a_run_goes_on_when_the_page_is_reloaded_and_flow_tells_what_came_meanwh
 def test_the_stop_button_ends_a_run_and_the_kernel_answers_again(front: Lab, gate: Gate) -> None:
     gated(front, gate, "stop")
     front.run_cell(3, wait=False)
-    front.wait_for_text(3, "1 running, 1 pending")
+    front.wait_for_printed(1, "waits\n")
 
     front.command("notebook:interrupt-kernel")
+    front.wait_for_text(3, "cancelled")
     front.wait_idle()
 
-    assert "cancelled" in front.text(3)
     gate.opened.touch()  # Python cannot stop a thread
     assert front.text(front.append("40 + 2")) == "42"
 
