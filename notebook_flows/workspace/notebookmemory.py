@@ -232,10 +232,10 @@ class NotebookMemory:
 
     def ordinary(self, task: CellTask, outputs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         """An ordinary cell has run well: what stands below it is kept."""
-        if not self._keeps:
-            return {}
-        text = json.dumps(outputs)
         told: dict[str, Any] = {"made": self._making.of(task.key), "is_ordinary": True}
+        if not self._keeps:
+            return {"kept": {**told, "why": ""}}
+        text = json.dumps(outputs)
         if len(text) > MOST_OUTPUT:
             return {"kept": {**told, "why": "What stands below it is too large."}}
         try:
