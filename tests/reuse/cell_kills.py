@@ -40,7 +40,7 @@ CELLS = [
     "%%task right --executor processes\ncount('right')\nright = middle + 2",
     "%%task last\ncount('last')\nlast = left + right\nprint('last', last)",
 ]
-EXPECTED = "last 160055\n"
+EXPECTED = "last 160049\n"
 NAMES = ("start", "large", "array", "box", "grow", "middle", "left", "right", "last")
 RUN = """
 import sys
