@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import StoreError, StoreUnavailable
@@ -22,6 +23,8 @@ from notebook_flows.store.blobs import BlobInfo, NoSuchBlob, checked_name, is_na
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+FRESH_S = 43_200
+"""So long no cleaning can take a blob, and some hours more: see `cleaning.GRACE_US`."""
 _THERE = frozenset({"PreconditionFailed", "412"})
 _RACE = frozenset({"ConditionalRequestConflict", "409"})
 
@@ -90,12 +93,22 @@ class BlobBucket:
             except Exception as error:
                 code = code_of(error)
                 if code in _THERE:
+                    self._count_as_used(key, content)
                     return False
                 if code in _RACE:  # another writer of the same content; ask again how that has ended
                     continue
                 raise self._told(error, "written") from error
             return True
         raise StoreUnavailable(f"Results in {self.location} cannot be written: others write the same one all the time.")
+
+    def _count_as_used(self, key: str, content: bytes) -> None:
+        """A blob that is there already and old is written once more: else a cleaning may take it before a run names it."""
+        try:
+            written = self._client.head_object(Bucket=self.bucket, Key=key)["LastModified"]
+            if time.time() - written.timestamp() >= FRESH_S:
+                self._client.put_object(Bucket=self.bucket, Key=key, Body=content)
+        except Exception as error:
+            raise self._told(error, "written") from error
 
     def size_of(self, name: str) -> int | None:
         """How many bytes it has."""

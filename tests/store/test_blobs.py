@@ -17,6 +17,7 @@ import pytest
 from blob_places import BROKEN, BlobBucket, BlobFolder, name_of
 
 from notebook_flows.errors import StoreError, StoreUnavailable
+from notebook_flows.store import blob_bucket
 from notebook_flows.store.blobs import Blobs, NoSuchBlob
 from notebook_flows.store.keeping import blobs_at
 
@@ -306,6 +307,28 @@ def test_a_bucket_that_does_not_answer_is_one_sentence(answers: Any, aws: str) -
 def test_a_bucket_that_is_not_there_is_named(aws: str) -> None:
     with pytest.raises(StoreError, match="there is no bucket 'nowhere-at-all'"):
         BlobBucket("s3://nowhere-at-all").put(name_of(b"1"), b"1")
+
+
+@pytest.mark.parametrize(("fresh_s", "conditions"), [(43_200, ["*"]), (0, ["*", None])], ids=["young", "old"])
+def test_what_is_in_a_bucket_for_long_is_written_again_so_that_no_cleaning_takes_it(
+    fresh_s: int, conditions: list[str | None], aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import boto3
+
+    boto3.client("s3").create_bucket(Bucket="long-lived")
+    blobs = BlobBucket("s3://long-lived")
+    name = name_of(f"{fresh_s}".encode())
+    blobs.put(name, b"content")
+    asked: list[str | None] = []
+    blobs._client.meta.events.register(
+        "before-parameter-build.s3.PutObject", lambda params, **_: asked.append(params.get("IfNoneMatch"))
+    )
+    monkeypatch.setattr(blob_bucket, "FRESH_S", fresh_s)
+
+    assert blobs.put(name, b"content") is False
+
+    assert asked == conditions
+    assert blobs.get(name) == b"content"
 
 
 def test_an_address_that_is_none_is_refused() -> None:
