@@ -106,6 +106,8 @@ export class LiveFlow {
       case "events":
         this.#hears();
         return this.#takeEvents(message);
+      case "ping":
+        return this.channel.send({ type: "pong" });
       case "can":
         this.can = message.can ?? {};
         this.hint = message.hint ?? null;

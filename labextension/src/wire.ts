@@ -196,6 +196,11 @@ export interface StaleMessage {
   readonly stale?: readonly (number | Stale)[];
 }
 
+/** The kernel asks whether anybody is there, and can be heard: not every kernel hears a page while a cell runs. */
+export interface Ping {
+  readonly type: "ping";
+}
+
 export interface Bye {
   readonly type: "bye";
   readonly reason?: string;
@@ -209,10 +214,12 @@ export type FromKernel =
   | Done
   | CanMessage
   | StaleMessage
+  | Ping
   | Bye;
 
 export type ToKernel =
   | { type: "ready" }
+  | { type: "pong" }
   | { type: "resync"; have: number }
   | { type: "detail"; request: number; node: number; index: number }
   | { type: "action"; request: number; action: Action; node?: number };

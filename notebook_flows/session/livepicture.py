@@ -209,7 +209,7 @@ class LivePicture:
 
     def _hear(self, page: Page, message: dict[str, Any]) -> None:
         """A page asks; in whichever thread the kernel has for it."""
-        if message.get("type") == "ready":
+        if message.get("type") in {"ready", "pong"}:  # it is heard: now it can be asked for something
             self._allow()
             return
         request = message.get("request")

@@ -92,11 +92,13 @@ class Page:
             widget.close()
 
     def _heard(self, message: dict[str, Any]) -> None:
-        self.was_heard = True
+        self.was_heard = self.teller.is_heard = True
         match message.get("type"):
             case "ready":
                 self._hear(self, message)
                 self.teller.tell_all()
+            case "pong":
+                self._hear(self, message)
             case "resync":
                 self.teller.resync()
             case _:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from notebook_flows.core.events import Event
     from notebook_flows.core.run import Run
 
+PING_S = 1.0
+"""How soon a page is asked whether it is there, if it has said nothing; then ever more seldom."""
 PATIENCE_S = 5.0
 """How long the end of a run waits for the thread, which may be in the midst of a batch."""
 
@@ -31,6 +33,9 @@ class Teller:
 
     Args:
         send: sends one message, as JSON, to all pages; any thread may call it.
+
+    Attributes:
+        is_heard: some page has answered; until then it is asked whether it is there, again and again.
     """
 
     def __init__(self, send: Callable[[bytes], None]) -> None:
@@ -45,6 +50,7 @@ class Teller:
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._before: Callable[[], None] | None = None
+        self.is_heard = False
 
     @property
     def board(self) -> Board | None:
@@ -124,12 +130,16 @@ class Teller:
         before, self._before = self._before, None
         if before is not None:
             before()
+        asked_s, patience_s = time.monotonic(), PING_S
         while not self._closing.is_set():
-            self._bell.wait()
+            self._bell.wait(None if self.is_heard else PING_S)
             feed = self._feed
             if feed is None or self._closing.wait(max(0.0, feed.due_s() - time.monotonic())):
                 return
             self.flush()
+            if not self.is_heard and time.monotonic() - asked_s >= patience_s:
+                asked_s, patience_s = time.monotonic(), min(2 * patience_s, 30 * PING_S)
+                self.answer({"type": "ping"})
 
     def flush(self) -> None:
         """Tell now what has not been told."""
