@@ -311,6 +311,32 @@ def test_a_server_that_hangs_from_the_beginning_is_told_in_time(hung: Server, tm
     log.close()
 
 
+def test_a_standby_can_be_looked_at_and_runs_are_refused(server: Server, bench: PostgresBench, tmp_path: Path) -> None:
+    run_id, run_log = begun(bench)
+    run_log.append([run_is(S.SUCCESS, 5)])
+    run_log.close()
+    bench.log.close()
+    server.kill()
+    signal_file = server.data / "standby.signal"
+    signal_file.touch()
+    try:
+        server.start()
+        looking = bench.another("standby")
+
+        assert looking.run(run_id).state is S.SUCCESS
+        with pytest.raises(StoreUnavailable, match="is read-only here: it can be looked at, but nothing can run"):
+            looking.begin(info())
+        with pytest.raises(StoreUnavailable, match="is read-only here"):
+            looking.request(run_id, "cancel")
+        looking.close()
+    finally:
+        server.kill()
+        signal_file.unlink()
+        server.start()
+
+    assert bench.another("after").run(run_id).state is S.SUCCESS
+
+
 def take_all_sessions(server: Server, taken: list[Any]) -> None:
     """Until the server has none left."""
     with suppress(psycopg.OperationalError):
