@@ -50,6 +50,8 @@ def writer_for(kind: type) -> Any:
             return writer
     if issubclass(kind, collections.abc.Iterator):
         return _refusal("an iterator: what it will still give cannot be seen; give a list")
+    if any(one.__module__.startswith("matplotlib.") and one.__name__ == "Artist" for one in kind.__mro__):
+        return _refusal("a drawing, which holds all that is drawn on it: give what it shows, or the picture as a file")
     special = _of_ours(kind)
     return special if special is not None else _instance
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.fingerprints.errors import Unhashable
+from notebook_flows.fingerprints.errors import Entangled, Unhashable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SIZE = 16
 """Bytes of a fingerprint."""
+MOST_REPEATS = 30_000
+"""How often something may be written that has been written before; where all refer to all, that would never end."""
 
 
 class Walk:
@@ -43,6 +45,8 @@ class Walk:
         self.seen: dict[int, int] = {} if seen is None else seen
         self.alive: list[Any] = []
         self._open: set[int] = set() if within is None else within
+        self._met: dict[int, Any] = {}
+        self._repeats = 0
         self.globals_of = globals_of or _own_globals
         self._globals_of = globals_of
 
@@ -95,6 +99,14 @@ class Walk:
             self.put("itself")
             return False
         self._open.add(id(value))
+        if id(value) in self._met:
+            self._repeats += 1
+            if self._repeats > MOST_REPEATS:
+                raise Entangled(
+                    f"{named(value)} and what is in it refer to one another in too many ways to follow them all"
+                )
+        else:
+            self._met[id(value)] = value  # alive, so that its id stays its own
         return True
 
     def leave(self, value: Any) -> None:

@@ -323,3 +323,43 @@ def test_plain_values_have_one_fingerprint_if_and_only_if_they_are_written_alike
 
     if not any("{" in told(value) for value in (one, other)) or is_same:
         assert (fingerprint(one) == fingerprint(other)) is is_same
+
+
+class Friend:
+    def __init__(self) -> None:
+        self.friends: list[Friend] = []
+
+
+def test_objects_that_all_refer_to_one_another_are_refused_and_not_followed_for_ever() -> None:
+    crowd = [Friend() for _ in range(30)]
+    for one in crowd:
+        one.friends = list(crowd)
+
+    with pytest.raises(Unhashable, match=r"^a '\S+' and what is in it refer to one another in too many ways"):
+        fingerprint(crowd)
+
+
+def test_lists_of_the_same_lists_are_refused_where_they_would_never_end() -> None:
+    tower: list[Any] = []
+    for _ in range(60):
+        tower = [tower, tower]
+
+    with pytest.raises(Unhashable, match="in too many ways"):
+        fingerprint(tower)
+
+
+def test_one_object_in_many_places_is_no_tangle() -> None:
+    alone = Friend()
+
+    assert fingerprint([alone] * 20_000) == fingerprint([Friend() for _ in range(20_000)])
+
+
+def test_a_drawing_is_refused_at_once() -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    axes = figure.subplots()
+
+    for drawing in (figure, axes, axes.plot([1, 2])):
+        with pytest.raises(Unhashable, match="a drawing, which holds all that is drawn on it"):
+            fingerprint(drawing)
