@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.engine.ports import KnownResult
@@ -66,6 +67,14 @@ _FIND = """
 SELECT run_id, task, map_index, took_us, created_us, result, content.content
 FROM cached LEFT JOIN content ON content.sha256 = cached.sha256 WHERE cached.key = ?
 """
+_AHEAD = """
+SELECT key, run_id, task, map_index, took_us, created_us, result, content.content
+FROM cached JOIN content ON content.sha256 = cached.sha256 WHERE run_id = ? AND size <= ? LIMIT ?
+"""
+HITS_BEFORE_AHEAD = 32
+"""After so many results of one run the next ones will be its own, too: all its small ones are read at once."""
+SMALL = 512
+MOST_AHEAD = 50_000
 _ALL = "SELECT key, run_id, task, map_index, took_us, created_us, result, NULL FROM cached ORDER BY created_us DESC"
 
 
@@ -108,6 +117,8 @@ class KeptReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._hits: Counter[str] = Counter()
+        self._ahead: dict[str, tuple[Any, ...]] = {}
 
     def _rows(self, statement: str, *values: Any) -> list[Any]:
         if self._connection is None:
@@ -132,11 +143,20 @@ class KeptReader:
 
     def find(self, key: str) -> KnownResult | None:
         """The result under this key."""
-        try:
-            rows = self._rows(_FIND, key)
-        except StoreError:
-            return None
-        return _known(key, *rows[0]) if rows else None
+        row = self._ahead.pop(key, None)
+        if row is None:
+            try:
+                rows = self._rows(_FIND, key)
+                if not rows:
+                    return None
+                row = rows[0]
+                self._hits[row[0]] += 1
+                if self._hits[row[0]] == HITS_BEFORE_AHEAD:
+                    ahead = self._rows(_AHEAD, row[0], SMALL, MOST_AHEAD)
+                    self._ahead.update((one[0], one[1:]) for one in ahead)
+            except StoreError:
+                return None
+        return _known(key, *row)
 
     def content(self, sha256: str) -> bytes | None:
         """Content that lies in the history."""
@@ -157,6 +177,7 @@ class KeptReader:
     def close(self) -> None:
         """Close the connection; a later question opens another."""
         connection, self._connection = self._connection, None
+        self._ahead.clear()
         if connection is not None:
             connection.close()
 

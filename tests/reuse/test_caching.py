@@ -16,6 +16,7 @@ from notebook_flows import Flow, Parameter, task
 from notebook_flows.core.context import context
 from notebook_flows.core.secret import Secret
 from notebook_flows.store.keeping import MOST_INLINE
+from notebook_flows.store.kept import KeptReader
 from notebook_flows.workspace import event_log
 
 if TYPE_CHECKING:
@@ -344,3 +345,30 @@ def test_without_a_history_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
     assert counted() == {"load": 2}
     assert not (tmp_path / "store").exists()
+
+
+def test_many_results_of_one_run_are_read_at_once(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    del disk
+
+    @task(cache=True)
+    def number(n: int) -> int:
+        return n
+
+    def run() -> list[object]:
+        with Flow("many") as flow:
+            calls = [number(n) for n in range(200)]
+        state = flow.run()
+        assert all(type(state.result[call]).__name__ == kind for call in calls)
+        return [state.result[call].result for call in calls]
+
+    kind = "Success"
+    run()
+    asked = []
+    rows = KeptReader._rows
+    monkeypatch.setattr(KeptReader, "_rows", lambda self, *told: asked.append(told) or rows(self, *told))
+    kind = "Cached"
+
+    found = run()
+
+    assert found == list(range(200))
+    assert len(asked) < 50

@@ -213,3 +213,46 @@ def test_gc_says_what_it_has_done(cli: Callable[..., Result]) -> None:
 
     assert "1 results are forgotten, 0 contents removed: 0 B are free." in done.stderr
     assert cli("cache", "gc", "--older-than", "soon").exit_code == 2
+
+
+def test_a_run_of_a_notebook_is_gone_on_with(cli: Callable[..., Result]) -> None:
+    import nbformat
+
+    cells = [
+        "from counted import count\nfrom pathlib import Path",
+        "%%task load\ncount('load')\nrows = [1, 2]",
+        "%%task gate\ncount('gate')\nassert Path('gate').exists()\nn = len(rows)",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, "work.ipynb")
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # where the kernel finds what counts
+    try:
+        failed = cli("run", "work.ipynb")
+        Path("gate").touch()
+        resumed = cli("resume")
+    finally:
+        del os.environ["PYTHONPATH"]
+
+    assert failed.exit_code == 1
+    assert "notebook-flows resume" in failed.stderr
+    assert resumed.exit_code == 0, resumed.stderr
+    assert counted() == {"load": 1, "gate": 2}
+    assert "1 cached" in resumed.stderr or "cached" in resumed.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "etl.py", "--cache"), "--cache is for the task cells of notebooks; in etl.py, @task(cache=True) asks"),
+        (("run", "etl.py", "--no-cache", "--refresh-cache"), "--no-cache and --refresh-cache are two ways"),
+        (("run", "etl.py", "--resume", "--only", "load"), "leave out --from and --only"),
+    ],
+)
+def test_options_that_do_not_go_together_are_told(
+    cli: Callable[..., Result], words: tuple[str, ...], said: str
+) -> None:
+    done = cli(*words)
+
+    assert done.exit_code == 2
+    assert said in " ".join(done.stderr.split())
