@@ -366,7 +366,9 @@ def _table(ends: Sequence[End], watch: Watch, encoding: str) -> Any:
             screen.word(end.state, encoding),
             "" if seconds is None else told_duration(seconds),
             end.run_id[:8],
-            screen.carried(address_of(end.job.output) or shown(end.job.output.absolute()), encoding) if end.run_id else "",
+            screen.carried(address_of(end.job.output) or shown(end.job.output.absolute()), encoding)
+            if end.run_id
+            else "",
         ]
         cells += [screen.carried(printable(end.reason), encoding)] if with_reason else []
         table.add_row(*cells)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SIZE = 16
 """Bytes of a fingerprint."""
-MOST_REPEATS = 30_000
+MOST_REPEATS = 50_000
 """How often something may be written that has been written before; where all refer to all, that would never end."""
 
 
