@@ -351,7 +351,7 @@ def test_lists_of_the_same_lists_are_refused_where_they_would_never_end() -> Non
 def test_one_object_in_many_places_is_no_tangle() -> None:
     alone = Friend()
 
-    assert fingerprint([alone] * 20_000) == fingerprint([Friend() for _ in range(20_000)])
+    assert fingerprint([alone] * 10_000) == fingerprint([Friend() for _ in range(10_000)])
 
 
 def test_a_drawing_is_refused_at_once() -> None:
