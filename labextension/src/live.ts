@@ -1,7 +1,7 @@
 // The kernel's run as the browser knows it: listens, asks again where something was lost, and tells views what changed.
 
 import { Flow } from "./flow";
-import { isOver, OutOfOrderError, Run } from "./run";
+import { isFailed, isFinal, isOver, OutOfOrderError, Run } from "./run";
 import type { Action, Can, Detail, Done, EventsMessage, FromKernel, SnapshotMessage, ToKernel } from "./wire";
 
 /** The way to the kernel and back. */
@@ -20,6 +20,10 @@ export interface Change {
 }
 
 export type Connection = "waiting" | "live" | "gone";
+
+function wentWell(state: number | undefined): boolean {
+  return state !== undefined && isFinal(state) && !isFailed(state);
+}
 
 /** How long nothing may be heard after something was asked for, before that is told. */
 const PATIENCE_MS = 10_000;
@@ -141,8 +145,10 @@ export class LiveFlow {
     this.#batch = message.batch;
     this.#askedMs = 0;
     this.#setClock(message.now_us);
+    const before = this.run?.facts.id === message.run.id ? this.#staleOnes() : [];
     const listed = message.columns.node.reduce((most, node) => Math.max(most, node + 1), 0);
     this.run = Run.fromSnapshot(message, Math.max(listed, this.flow?.size ?? 0));
+    this.#freshen(before);
     this.#tell({ run: true });
   }
 
@@ -151,6 +157,7 @@ export class LiveFlow {
     if (this.#askedMs) return this.#resync(); // the snapshot that was asked for will have it
     if (!this.run || message.batch !== this.#batch + 1) return this.#resync();
     this.#setClock(message.now_us);
+    const before = this.#staleOnes();
     try {
       this.run.applyAll(message);
     } catch (error) {
@@ -158,7 +165,18 @@ export class LiveFlow {
       return this.#resync();
     }
     this.#batch = message.batch;
+    this.#freshen(before);
     this.#tell({ taskRuns: this.run.takeChanged() });
+  }
+
+  /** Stale tasks that have not run well yet. */
+  #staleOnes(): number[] {
+    return [...(this.flow?.stale.keys() ?? [])].filter((task) => !wentWell(this.run?.state[task]));
+  }
+
+  /** What was stale and has run well since then is so no more. */
+  #freshen(before: readonly number[]): void {
+    for (const task of before) if (wentWell(this.run?.state[task])) this.flow?.stale.delete(task);
   }
 
   #resync(): void {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type Change, LiveFlow } from "../src/live";
 import { S } from "../src/theme/states.generated";
 import type { EventsMessage, SnapshotMessage } from "../src/wire";
-import { chain, FakeChannel, events as happened, snapshot as told } from "./fake";
+import { chain, FakeChannel, events as happened, type Row, snapshot as told } from "./fake";
 
 const FLOW = chain(["load", "clean"]);
 
@@ -106,4 +106,17 @@ test("when the kernel is gone, the clock stands still and nothing runs any more"
 
   assert.equal(live.nowUs, then);
   assert.equal(live.isRunning, false);
+});
+
+test("what was stale and runs well is stale no more; what failed, or had run before, still is", () => {
+  const channel = new FakeChannel();
+  const live = new LiveFlow(channel);
+  const stale = [0, 1, 2].map((task) => ({ task }));
+  const rows = (states: number[]): Row[] => states.map((state, task) => [task, -1, state]);
+  channel.tell(chain(["a", "b", "c"], { stale }), told(rows([S.PENDING, S.PENDING, S.SUCCESS])));
+
+  channel.tell(events(2, 2, 0, S.RUNNING), events(3, 3, 0, S.SUCCESS), events(4, 4, 1, S.RUNNING));
+  channel.tell(told(rows([S.SUCCESS, S.FAILED, S.SUCCESS]), { batch: 5, seq: 9 }));
+
+  assert.deepEqual([...(live.flow?.stale.keys() ?? [])], [1, 2]);
 });

@@ -352,9 +352,9 @@ class NotebookFlow:
                 has_succeeded = report.states[key] in _WENT_WELL
                 self._ran(order.records[key], has_succeeded=has_succeeded)
                 self._take_result(order.remembering, key, has_succeeded=has_succeeded)
-        if run.picture is not None:
-            run.picture.finish(report.state)
         self.last = PastRun(run_id=report.run_id, states=report.states, cached=_taken_from(report))
+        if run.picture is not None:
+            run.picture.finish(report.state)  # which tells whether anything has failed that could be tried again
         if self.background is not None and self.background.run is run:
             self.background = None
         return report
