@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.artifacts.kernel import DRIVEN
 from notebook_flows.core import state as api
 from notebook_flows.core.events import Kind
 from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S
@@ -425,7 +426,11 @@ def _prologue(
     from notebook_flows.notebook.secrets import prologue_for
     from notebook_flows.notebook.strictshell import PROLOGUE
 
-    found = [f'__import__("os").environ[{PARENT_RUN!r}] = {run_id!r}'] if run_id else []
+    found = []
+    if run_id:
+        found = [
+            f"""(lambda os: os.environ.update({{{PARENT_RUN!r}: {run_id!r}, {DRIVEN!r}: str(os.getpid())}}))(__import__("os"))"""
+        ]
     found += [prologue_for(secrets)] if secrets else []
     found += [loading] if loading else []
     return [*found, PROLOGUE] if strict_shell else found

@@ -30,7 +30,7 @@ KEEP_CHOICES = ("auto", "on", "off")
 PICTURE_CHOICES = ("on", "static", "off")
 _URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 _SERVERS = ("postgresql", "postgres", "postgresql+psycopg")
-_NOT_SETTINGS = frozenset({"CRASH_AT", "PARENT_RUN", "EXAMPLES", "COMPLETE"})
+_NOT_SETTINGS = frozenset({"CRASH_AT", "PARENT_RUN", "DRIVEN_KERNEL", "EXAMPLES", "COMPLETE"})
 """Variables of ours that set nothing."""
 
 

@@ -13,17 +13,20 @@ import tempfile
 import time
 from typing import Any
 
+from notebook_flows.core.context import current_attempt
+
 MEDIA_TYPE = "application/vnd.notebook_flows.attached+json"
 """Of the display that carries an artifact: ``told``; ``inline``, Base64, or ``file``, a path; and ``at_us``."""
-DRIVEN = "NOTEBOOK_FLOWS_PARENT_RUN"
-"""The variable that a runner sets in its kernel."""
+DRIVEN = "NOTEBOOK_FLOWS_DRIVEN_KERNEL"
+"""The variable that a runner sets in its kernel, to the kernel's process; what its cells start inherits it."""
 MOST_INLINE = 64 * 1024
 
 
 def to_runner(told: dict[str, Any], content: bytes | None) -> bool:
     """Hand an artifact over to the runner of this kernel; False: there is none."""
-    if not os.environ.get(DRIVEN):
-        return False
+    driven = os.environ.get(DRIVEN)
+    if not driven or (driven != str(os.getpid()) and current_attempt() is None):
+        return False  # a kernel that a cell has started, say: nobody listens there; our workers run attempts
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     publisher = getattr(shell, "display_pub", None)

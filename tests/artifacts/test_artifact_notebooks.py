@@ -115,6 +115,27 @@ def test_without_a_history_nothing_is_kept_nor_left_behind(disk: Any, here: Path
     assert disk.runs() == []
 
 
+def test_a_kernel_that_a_cell_starts_is_nobodys_and_shows_nothing(disk: Any, here: Path) -> None:
+    inner = new_notebook(cells=[new_code_cell("from notebook_flows import artifact\nartifact('x')\nprint('inner')")])
+    inner.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(inner, here / "inner.ipynb")
+    path = written(
+        here,
+        "import nbformat, nbclient\n"
+        "inner = nbformat.read('inner.ipynb', 4)\n"
+        "nbclient.NotebookClient(inner).execute()\n"
+        "print(inner.cells[0].outputs)",
+    )
+
+    done = run_notebook(path)
+
+    assert done.state is S.SUCCESS, done.error
+    (output,) = nbformat.read(done.output_path, 4).cells[0].outputs
+    assert "inner" in output.text
+    assert "vnd.notebook_flows" not in output.text
+    assert disk.artifacts(done.run_id) == []
+
+
 # -- by hand -----------------------------------------------------------------------------------------------------------
 
 
