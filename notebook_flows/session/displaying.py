@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from notebook_flows.engine.wording import said
 from notebook_flows.session.routes import current_route
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _show_traceback(before: Callable[..., Any], etype: Any, evalue: Any, stb: An
         before(etype, evalue, stb)
         return
     route.catch_up()
-    route.sink.error(str(etype.__name__), str(evalue), list(stb))
+    route.sink.error(str(etype.__name__), said(evalue), list(stb))
 
 
 def _get_parent(before: Callable[..., Any], *args: Any, **more: Any) -> Any:
