@@ -48,8 +48,8 @@ class Settings:
         results: the folder for the files of tasks with a ``target``.
         blobs: where results of more than 64 KiB are kept: a folder, beside the history unless set, or
             ``s3://BUCKET/PREFIX``.
-        cache: ``on``; ``off``: tasks with ``cache=True`` run as others do; ``refresh``: they run, and their results are
-            kept anew.
+        cache: ``on``; ``all``: task cells that only compute are cached, too; ``off``: what asks to be cached runs as
+            others do; ``refresh``: it runs, and its results are kept anew.
         keep_results: whether runs keep the results of all their tasks, so that they can be resumed: ``on``, ``off``, or
             ``auto``: those of the command line do.
         live_picture: whether ``flow.run()`` in a notebook shows the flow below its cell, and pictures are live: ``on``;

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import S
-from notebook_flows.engine.call import Stored
+from notebook_flows.engine.call import LogLine, Stored
 from notebook_flows.engine.ports import KeptContent, KnownResult, Taken
 from notebook_flows.engine.wording import short
 from notebook_flows.fingerprints import Unhashable
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from notebook_flows.workspace.resuming import Resumed
 
 _LOGGER = logging.getLogger("notebook_flows.cache")
+SHORT_US = 100_000
+"""What has saved less is not worth a word."""
 
 
 class Reusing:
@@ -75,6 +77,7 @@ class Reusing:
         self._used: list[str] = []
         self._keys: dict[int, str] = {}
         self._told: set[int] = set()
+        self._saved_us = 0
 
     def find(self, number: int, node: int, index: int) -> Taken | None:
         """A result that makes it needless to run this task run."""
@@ -91,6 +94,7 @@ class Reusing:
             return None
         self._used.append(key)
         self._remember(number, found.reference)
+        self._saved_us += found.took_us
         data = {"result": {"cached": key}}
         value = Stored(found.reference, found.inline, self._store)
         return Taken(S.CACHED, value, said_of(found.run_id, found.took_us), data)
@@ -102,7 +106,7 @@ class Reusing:
             if node in self._cached and node not in self._told:
                 self._told.add(node)
                 said = str(error) if isinstance(error, Unhashable) else short(error)
-                _LOGGER.warning("Task %r runs, and is not cached: %s.", self._tasks[node].name, said)
+                self._warn(node, f"Task {self._tasks[node].name!r} runs, and is not cached: {said}.")
             return None
         return key
 
@@ -126,7 +130,7 @@ class Reusing:
         if "why" in kept:
             if node in self._cached and node not in self._told:
                 self._told.add(node)
-                _LOGGER.warning("Task %r is not cached: %s", self._tasks[node].name, kept["why"])
+                self._warn(node, f"Task {self._tasks[node].name!r} is not cached: {kept['why']}")
             return {"why": kept["why"]}
         inline = kept["inline"]
         reference: dict[str, Any] = kept["result"]
@@ -150,4 +154,15 @@ class Reusing:
         """The run has ended."""
         self._known.close()
         if self._used:
+            tasks = "1 task was" if len(self._used) == 1 else f"{len(self._used)} tasks were"
+            saved = f", which saved {self._saved_us / 1e6:.1f} s" if self._saved_us >= SHORT_US else ""
+            self._say(logging.INFO, f"{tasks} taken from the cache{saved}.", -1, 0)
             self._tell_used(self._used)
+
+    def _warn(self, node: int, text: str) -> None:
+        _LOGGER.warning("%s", text)
+        self._say(logging.WARNING, text, node, 1)
+
+    def _say(self, level: int, text: str, node: int, attempt: int) -> None:
+        """Into the run's log: the engine's thread is no task, so what it logs is not caught for it."""
+        self._log.add_log_lines([LogLine(time.time_ns() // 1000, level, _LOGGER.name, text, node, -1, attempt)])

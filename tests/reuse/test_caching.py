@@ -372,3 +372,26 @@ def test_many_results_of_one_run_are_read_at_once(disk: Path, monkeypatch: pytes
 
     assert found == list(range(200))
     assert len(asked) < 50
+
+
+def test_the_log_of_a_run_says_how_many_were_taken_and_which_cannot_be() -> None:
+    with Flow("logged") as flow:
+        total(load(3))
+        of_a_generator(stream())
+    flow.run()
+
+    state = flow.run()
+
+    lines = [line.message for line in event_log().log_lines(state.context["flow_run_id"])]
+    assert "2 tasks were taken from the cache." in lines
+    assert any(line.startswith("Task 'of_a_generator' runs, and is not cached: the argument") for line in lines)
+
+
+@task
+def stream():
+    return (n for n in range(3))
+
+
+@task(cache=True)
+def of_a_generator(numbers):
+    return sum(numbers)
