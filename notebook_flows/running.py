@@ -161,7 +161,7 @@ def run_notebook(
     """
     from notebook_flows.notebook.kernel import chosen_kernel
 
-    path, output = _here(path), None if output is None else _here(output, is_output=True)
+    path, output = here(path), None if output is None else here(output, is_output=True)
     notebook = read_notebook(path)
     done = None if resume is None else _done_by(resume, Path(path).stem, history)
     given = dict(parameters or {})
@@ -244,7 +244,7 @@ def output_path_for(path: str | Path, output: str | Path | None = None) -> Path:
     return target
 
 
-def _here(path: str | Path, *, is_output: bool = False) -> str | Path:
+def here(path: str | Path, *, is_output: bool = False) -> str | Path:
     """The file of this machine that stands for a notebook: of an address, what was fetched from it, or is sent to it."""
     if "://" not in str(path):
         return path
@@ -385,14 +385,16 @@ def _memory_of(
     done: Done | None,
 ) -> NotebookMemory | None:
     """What the run may take from earlier ones; None: nothing, and nothing is kept."""
+    from notebook_flows.workspace.histories import event_log, log_for
+
     has_tasks = any(getattr(task, "is_task", False) for task in flow._into)
     if not has_tasks and done is not None:
         raise ResumeError(
             f"The notebook {flow.name!r} has no task cells, and the values of ordinary cells are not kept: "
             "there is nothing to go on with. Run it again, or a part of it: --from CELL."
         )
-    if not has_tasks or not _is_recorded(history):
-        return None
+    if not has_tasks or not _is_recorded(history) or log_for(history) is not event_log():
+        return None  # the kernel could not find a history that only this process knows
     from notebook_flows.workspace.notebookmemory import NotebookMemory
 
     settings = settings_from()

@@ -76,14 +76,21 @@ def file_print(path: str, folder: Path) -> str:
     place = folder / Path(path).expanduser()
     try:
         if place.is_dir():
-            facts = [f"{one.name} {one.stat().st_size} {one.stat().st_mtime_ns}" for one in sorted(place.iterdir())]
-            return _digest("directory", "\n".join(facts))
-        hashing = blake2b(digest_size=SIZE)
-        with place.open("rb") as file:
-            while piece := file.read(PIECE):
-                hashing.update(piece)
+            inside = [f"{one.name} {one.stat().st_size} {one.stat().st_mtime_ns}" for one in sorted(place.iterdir())]
+            return _digest("directory", "\n".join(inside))
+        facts = place.stat()
+        return _file_content(str(place), facts.st_ino, facts.st_mtime_ns, facts.st_size)
     except OSError as error:
         return _digest("no file", type(error).__name__)
+
+
+@lru_cache(maxsize=1024)
+def _file_content(path: str, _inode: int, _changed_ns: int, _size: int) -> str:
+    """Of a file that is asked for again and again while cells end, and is read once unless it changes."""
+    hashing = blake2b(digest_size=SIZE)
+    with Path(path).open("rb") as file:
+        while piece := file.read(PIECE):
+            hashing.update(piece)
     return hashing.hexdigest()
 
 
