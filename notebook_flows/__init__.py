@@ -6,6 +6,7 @@ Everything here is loaded when it is first asked for, so that ``import notebook_
 from __future__ import annotations
 
 import sys
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows._version import __version__
@@ -154,7 +155,13 @@ def _run_flow(flow: Any, **options: Any) -> Any:
 def _draw_flow(flow: Any, **options: Any) -> Any:
     from notebook_flows.workspace import draw_flow
 
-    return draw_flow(flow, **options)
+    picture = draw_flow(flow, **options)
+    if "ipykernel" in sys.modules:
+        from notebook_flows.session.shownpicture import show_flow_picture
+
+        known = weakref.ref(flow)  # pictures outlive flows, and flows may hold large values
+        picture.shown_by = lambda: (its := known()) is not None and show_flow_picture(picture, its)
+    return picture
 
 
 def _diagnose(flow: Any, **options: Any) -> Any:

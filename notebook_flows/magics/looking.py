@@ -162,7 +162,26 @@ def _picture(here: Here, name: str | None, *, all_cells: bool) -> Any:
             return flows[0].visualize()
         raise SaidPlainly("No cell is a task yet: put `%%task` above one, and execute it. `--cells` draws all cells.")
     flow, tasks = picture_flow(here.session.saved.name, records, outlook.connections)
-    return flow.visualize(_states(here, outlook, tasks))
+    picture = flow.visualize(_states(here, outlook, tasks))
+    picture.shown_by = lambda: _show_live(here, picture, flow, records, outlook)
+    return picture
+
+
+def _show_live(here: Here, picture: Any, flow: Flow, records: Mapping[str, CellRecord], outlook: Outlook) -> bool:
+    """Show the notebook's picture with what is known of its cells, if somebody looks; runs that follow are seen on it."""
+    from notebook_flows.session.notebooksource import NotebookSource
+    from notebook_flows.session.outputs import CellSink
+    from notebook_flows.session.shownflow import sink_below_cell
+    from notebook_flows.session.shownpicture import ShownPicture
+
+    sink = sink_below_cell()
+    if not isinstance(sink, CellSink):
+        return False
+    source = NotebookSource(here.session, records, outlook.connections, flow, sink, stale=outlook.stale)
+    shown = ShownPicture(picture, sink, source, list(records))
+    shown.show()
+    here.flow.shown = [*(one for one in here.flow.shown if one.is_open), shown]
+    return True
 
 
 def _states(here: Here, outlook: Outlook, tasks: Mapping[str, Task]) -> api.State:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from notebook_flows.session.outputs import RecordingSink
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.runvalues import Version
+    from notebook_flows.session.shownpicture import Following
     from notebook_flows.session.values import CellValues
 
 STOPPING_S = 2.0
@@ -124,6 +125,7 @@ class KernelRun:
 
     Attributes:
         picture: what shows it while it goes on.
+        followers: show it on pictures that stand already.
         run_id: of the history.
         was_ended: `end` has landed its values.
     """
@@ -157,6 +159,7 @@ class KernelRun:
         )
         self._memory = self._memory_of_cells()
         self.picture: LivePicture | None = None
+        self.followers: list[Following] = []
         self.run_id = uuid.uuid4().hex
         self._since: dict[str, Any] = {}
         self._state: api.State | None = None

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FINAL, S
-from notebook_flows.session.page import Page, beside_page, has_page
+from notebook_flows.session.page import Page, answer, beside_page, has_page
 from notebook_flows.views.diagram import diagram_of
 from notebook_flows.views.layout import PictureError
 from notebook_flows.views.picture import Picture
 from notebook_flows.views.standing import Standing, standings_of, standings_of_run
-from notebook_flows.widget.detail import answered, place_of, standing
-from notebook_flows.widget.flowmessage import flow_message
+from notebook_flows.widget.flowmessage import Surroundings, flow_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +55,7 @@ class LivePicture:
         self, flow: Flow, sink: Sink, *, source: PictureSource | None = None, run_id: str | None = None
     ) -> None:
         self._sink = sink
-        self._flow = flow
+        self._flow: Flow | None = flow
         self._source = source
         self._run_id = run_id or uuid.uuid4().hex
         self._display_id = uuid.uuid4().hex
@@ -78,7 +77,7 @@ class LivePicture:
         if self._page is None:
             self._sink.display(self._bundle(), {}, {"display_id": self._display_id})
             return
-        facts = {"id": self._run_id, "flow": self._flow.name}
+        facts = {"id": self._run_id, "flow": self._picture.diagram.name}
         self._page.teller.begin(len(self._picture.diagram.names), facts, before=self._introduce)
         self._goes_on = True
         self._allow()
@@ -98,7 +97,8 @@ class LivePicture:
         if self._page is not None:
             from notebook_flows.session.picturesource import surroundings_of
 
-            known = surroundings_of(self._source, self._flow)
+            flow = self._flow
+            known = surroundings_of(self._source, flow) if flow is not None else Surroundings()
             told = flow_message(self._picture.diagram, svg, known, picture_message=reason)
             self._page.teller.show({**told, "still": self._display_id})
 
@@ -134,8 +134,13 @@ class LivePicture:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            standings = standings_of(self._flow, state) if state is not None else self._last
+            flow, self._flow = (
+                self._flow,
+                None,
+            )  # the picture stays longer than the flow may, which may hold large values
+            standings = standings_of(flow, state) if state is not None and flow is not None else self._last
             if standings is not None:
+                self._last = standings
                 self._draw(standings)
 
     @property
@@ -212,19 +217,4 @@ class LivePicture:
         if message.get("type") in {"ready", "pong"}:  # it is heard: now it can be asked for something
             self._allow()
             return
-        request = message.get("request")
-        if message.get("type") == "detail":
-            place = place_of(message)
-            board = page.teller.board
-            told: dict[str, Any] = {}
-            if place is not None:
-                told = standing(board, *place) if board is not None else {}
-                told |= self._source.detail(*place) if self._source is not None else {}
-            node, index = place or (None, None)
-            page.teller.answer(answered(request, node, index, told))
-        elif message.get("type") == "action":
-            place = place_of(message)
-            is_ok, said = (False, "Nothing can be done with this picture.")
-            if self._source is not None:
-                is_ok, said = self._source.act(str(message.get("action")), place[0] if place is not None else None)
-            page.teller.answer({"type": "done", "request": request, "ok": is_ok, "message": said})
+        answer(page, message, self._source)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from notebook_flows.session.runvalues import Version
     from notebook_flows.session.selection import Selection, Wish
     from notebook_flows.session.session import Session
+    from notebook_flows.session.shownpicture import ShownPicture
 
 
 class NothingToRun(FlowError):  # noqa: N818 - the sentence that people read
@@ -146,6 +147,7 @@ class NotebookFlow:
         self.outputs: dict[str, RecordingSink] = {}
         self.last: PastRun | None = None
         self.background: Background | None = None
+        self.shown: list[ShownPicture] = []
         self._latest: KernelRun | None = None
         self._kept: dict[Version, Any] = {}
         self._results: dict[str, str] = {}
@@ -314,6 +316,11 @@ class NotebookFlow:
                 self._session, order.records, order.connections, run.flow, sink, run=run, stale=outlook.stale
             )
             run.picture = LivePicture(run.flow, sink, source=source, run_id=run.run_id)
+        for shown in self.shown:
+            follower = shown.follow(list(run.tasks), run.run_id)
+            if follower is not None:
+                run.followers.append(follower)
+        observers.extend(run.followers)
         if run.picture is not None:
             run.picture.begin()
             observers.append(run.picture)
@@ -355,6 +362,9 @@ class NotebookFlow:
         self.last = PastRun(run_id=report.run_id, states=report.states, cached=_taken_from(report))
         if run.picture is not None:
             run.picture.finish(report.state)  # which tells whether anything has failed that could be tried again
+        for follower in run.followers:
+            follower.finish()
+        run.followers.clear()
         if self.background is not None and self.background.run is run:
             self.background = None
         return report

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.session.outputs import CellSink
 from notebook_flows.session.publishing import SENDING
 from notebook_flows.settings import settings_from
+from notebook_flows.widget.detail import answered, place_of, standing
 from notebook_flows.widget.teller import Teller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from notebook_flows.session.outputs import Sink
+    from notebook_flows.session.picturesource import PictureSource
     from notebook_flows.widget.widget import FlowWidget
 
 MOST_PAGES = 20
@@ -119,3 +121,21 @@ class Page:
 
 
 _OPEN: list[Page] = []
+
+
+def answer(page: Page, message: Mapping[str, Any], source: PictureSource | None) -> None:
+    """Answer a page that wants to know more of a task run, or to have something done; any thread."""
+    request, place = message.get("request"), place_of(message)
+    if message.get("type") == "detail":
+        board = page.teller.board
+        told: dict[str, Any] = {}
+        if place is not None:
+            told = standing(board, *place) if board is not None else {}
+            told |= source.detail(*place) if source is not None else {}
+        node, index = place or (None, None)
+        page.teller.answer(answered(request, node, index, told))
+    elif message.get("type") == "action":
+        is_ok, said = (False, "Nothing can be done with this picture.")
+        if source is not None:
+            is_ok, said = source.act(str(message.get("action")), place[0] if place is not None else None)
+        page.teller.answer({"type": "done", "request": request, "ok": is_ok, "message": said})

@@ -53,15 +53,19 @@ def run_shown(run: Callable[..., State], flow: Flow, options: dict[str, Any]) ->
         return run(flow, **options)
     from notebook_flows.session.livepicture import LivePicture
     from notebook_flows.session.picturesource import FlowSource
+    from notebook_flows.session.shownpicture import followers_of
 
     run_id = options.get("flow_run_id") or uuid.uuid4().hex
     picture = LivePicture(flow, sink, source=FlowSource(flow), run_id=run_id)
+    followers = followers_of(flow, run_id)
     picture.begin()
     state: State | None = None
     try:
-        observers = [*(options.get("observers") or ()), picture]
+        observers = [*(options.get("observers") or ()), picture, *followers]
         named = {"flow_run_id": run_id} if flow.schedule is None else {}
         state = run(flow, **{**options, **named, "observers": observers})
     finally:
         picture.finish(state)
+        for one in followers:
+            one.finish()
     return state

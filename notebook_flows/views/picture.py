@@ -22,7 +22,7 @@ from notebook_flows.views.text import counted, printable
 from notebook_flows.views.tree import task_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import graphviz
 
@@ -50,12 +50,14 @@ class Picture:
         diagram: what is drawn.
         standings: how its tasks stand; None: the picture has no states.
         format: what `save` writes unless told otherwise.
+        shown_by: shows it in a notebook that can do more than to display it; whether that could be.
     """
 
     def __init__(self, diagram: Diagram, standings: Standings | None = None, *, format: str | None = None) -> None:  # noqa: A002 - as in Prefect 1
         self.diagram = diagram
         self.standings = standings
         self.format = format
+        self.shown_by: Callable[[], bool] | None = None
         self._layout: str | None = None
         self._failure: str | None = None
 
@@ -185,6 +187,10 @@ class Picture:
         return f"<Picture of {self.title[0].lower()}{self.title[1:]}>"
 
     # -- in notebooks --------------------------------------------------------------------------------------------------
+
+    def _ipython_display_(self) -> None:
+        if self.shown_by is None or not self.shown_by():
+            raise NotImplementedError  # IPython goes on with the forms below
 
     def _repr_svg_(self) -> str | None:
         try:

@@ -137,7 +137,8 @@ class Board:
         if event.kind is Kind.RUN:
             self._take_of_run(event)
         elif event.kind is Kind.EXPANDED:
-            self._expand(event)
+            self.expand(event.node, int((event.data or {}).get("width", 0)))
+            self.started_us[event.node] = event.at_us
         elif event.kind is Kind.VERDICT:
             number = self.number_of(event.node, event.index)
             if number is not None and self.state[number] is S.PAUSED:
@@ -167,16 +168,15 @@ class Board:
                     self.ended_us[number] = event.at_us
                 self.state[number] = left_as(state, event.state)
 
-    def _expand(self, event: Event) -> None:
-        width = int((event.data or {}).get("width", 0))
-        self.children[event.node] = Children(len(self.state), width)
-        self.state[event.node] = S.EXPANDED
-        self.started_us[event.node] = event.at_us
+    def expand(self, node: int, width: int) -> None:
+        """A mapped task has so many children from now on, none of which has begun."""
+        self.children[node] = Children(len(self.state), width)
+        self.state[node] = S.EXPANDED
         self.state.extend([_PENDING] * width)
         self.attempt.extend([0] * width)
         self.started_us.extend([None] * width)
         self.ended_us.extend([None] * width)
-        self.origin.extend((event.node, index) for index in range(width))
+        self.origin.extend((node, index) for index in range(width))
 
     # -- as it is told -------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from notebook_flows.core.events import Event
+    from notebook_flows.core.lifecycle import S
     from notebook_flows.core.run import Run
 
 PING_S = 1.0
@@ -86,16 +87,33 @@ class Teller:
 
     # -- its runs ------------------------------------------------------------------------------------------------------
 
-    def begin(self, size: int, facts: Mapping[str, Any], *, before: Callable[[], None] | None = None) -> None:
+    def stand(self, board: Board, facts: Mapping[str, Any]) -> None:
+        """No run goes on: tell where the tasks stand."""
+        with self._lock:
+            self._feed = Feed(board, facts, batch=self._batch)
+            self.flush()
+
+    def begin(
+        self,
+        size: int,
+        facts: Mapping[str, Any],
+        *,
+        stands: Mapping[int, S] | None = None,
+        before: Callable[[], None] | None = None,
+    ) -> None:
         """A run begins: from now on it is told of.
 
         Args:
             size: how many tasks it has.
             facts: ``id``, ``name``, ``flow``... of the run.
+            stands: how tasks stand before it; pending unless given.
             before: called first, in the thread: what takes longer than who has started the run is to wait.
         """
         with self._lock:
-            self._feed = Feed(Board(size), facts, batch=self._batch)
+            board = Board(size)
+            for number, state in (stands or {}).items():
+                board.state[number] = state
+            self._feed = Feed(board, facts, batch=self._batch)
         self._before = before
         self._closing.clear()
         self._ring()

@@ -234,3 +234,57 @@ def test_nothing_of_a_run_is_in_the_state_that_notebooks_save(page: OpenPage) ->
         one for one in page.raw if one["msg_type"] == "comm_msg" and one["content"]["data"].get("method") == "update"
     ]
     assert updates == []
+
+
+def test_flow_show_tells_how_the_cells_stand_and_shows_the_runs_that_follow(page: OpenPage) -> None:
+    task_cells(page)
+    page.run("go", "%flow run --all")
+    page.run("clean-data", "%%task clean\nkept = rows[2:]\n")
+
+    page.run("look", "%flow show")
+    shown = page.widget
+    before = page.of("snapshot", shown)[-1]
+    page.run("again", "%flow run")
+
+    assert [one["task"] for one in page.of("flow", shown)[0]["stale"]] == [2]
+    assert dict(zip(before["columns"]["node"], states(before), strict=True)) == {0: S.SUCCESS, 1: S.SUCCESS}
+    after = page.of("snapshot", shown)[-1]
+    assert dict(zip(after["columns"]["node"], states(after), strict=True)) == dict.fromkeys(range(3), S.SUCCESS)
+    assert after["run"]["id"] == page.of("snapshot")[-1]["run"]["id"]
+    assert page.widget != shown
+    assert "2 success, 1 pending" in page.shown["look"][1]["data"]["text/plain"].replace(
+        "1 pending, 2 success", "2 success, 1 pending"
+    )
+
+
+def test_a_picture_of_a_flow_shows_the_runs_that_follow(page: OpenPage) -> None:
+    page.run(
+        "define",
+        "from notebook_flows import Flow, task\n@task\ndef one(): return 1\nwith Flow('seen') as flow: one()",
+    )
+
+    page.run("look", "flow.visualize()")
+    shown = page.widget
+    nothing_yet = page.of("snapshot", shown)
+    page.run("go", "flow.run()")
+
+    assert page.of("flow", shown)[0]["svg"].startswith("<svg")
+    assert nothing_yet == []
+    assert states(page.of("snapshot", shown)[-1]) == [S.SUCCESS]
+    assert "svg" in str(page.shown["look"][1]["data"].keys())
+
+
+def test_pictures_do_not_keep_flows(page: OpenPage) -> None:
+    page.run(
+        "define",
+        "from notebook_flows import Flow, task\nimport gc, weakref\n@task\ndef one(x): return x\n"
+        "with Flow('large') as flow: one(b'x' * 1_000_000)",
+    )
+    page.run(
+        "look",
+        "from IPython.display import display\ndisplay(flow.visualize())\nstate = flow.run()\nknown = weakref.ref(flow)",
+    )
+
+    page.run("drop", "del flow, state\ngc.collect()")
+
+    assert page.value("known() is None") == "True"

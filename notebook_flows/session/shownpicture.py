@@ -1,0 +1,197 @@
+"""A picture that was asked for, not made by a run: it stands below its cell, and runs that begin later are seen on it."""
+
+from __future__ import annotations
+
+import html
+import uuid
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.core.events import UNMAPPED, Event, Kind
+from notebook_flows.core.lifecycle import S
+from notebook_flows.session.page import Page, answer, beside_page
+from notebook_flows.session.picturesource import FlowSource
+from notebook_flows.views.layout import PictureError
+from notebook_flows.widget.board import Board
+from notebook_flows.widget.flowmessage import flow_message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from notebook_flows.core.flow import Flow
+    from notebook_flows.core.run import Run
+    from notebook_flows.session.outputs import CellSink
+    from notebook_flows.session.picturesource import PictureSource
+    from notebook_flows.views.picture import Picture
+    from notebook_flows.views.standing import Standings
+
+
+class ShownPicture:
+    """One picture, and the page that shows it.
+
+    Args:
+        picture: to be shown.
+        sink: below whose cell.
+        source: what is known of the flow besides, and what can be done with it.
+        keys: of the tasks, by which runs know them; the first is that of task 0. No tasks, which may hold values.
+    """
+
+    def __init__(self, picture: Picture, sink: CellSink, source: PictureSource, keys: Sequence[Any]) -> None:
+        self.keys = list(keys)
+        self._picture = picture
+        self._sink = sink
+        self._source = source
+        self._goes_on = False
+        self.is_open = True
+        self._page: Page | None = Page(sink, self._hear, self._retired)
+
+    def show(self) -> None:
+        """Display it."""
+        page = self._page
+        if page is None:
+            return
+        name = uuid.uuid4().hex
+        bundle = dict(self._picture._repr_mimebundle_())
+        bundle["text/html"] = beside_page(bundle.get("text/html", html.escape(self._picture.text())), name)
+        self._sink.display(page.bundle, {}, {})
+        self._sink.display(bundle, {}, {"display_id": name})
+        try:
+            svg, reason = self._picture.layout, None
+        except PictureError as error:
+            svg, reason = None, str(error)
+        told = flow_message(self._picture.diagram, svg, self._source.surroundings(), picture_message=reason)
+        page.teller.show({**told, "still": name})
+        if self._picture.standings is not None:
+            page.teller.stand(standing_board(len(self.keys), self._picture.standings), {"id": name, "name": ""})
+        self._allow()
+
+    def follow(self, keys: Sequence[Any], run_id: str) -> Following | None:
+        """A run of these tasks begins: what shows it here; None: it has none of ours, or this is not open any more."""
+        place = {key: number for number, key in enumerate(self.keys)}
+        numbers = {number: place[key] for number, key in enumerate(keys) if key in place}
+        if self._page is None or not numbers:
+            return None
+        return Following(self, numbers, run_id)
+
+    def _begin(self, run_id: str) -> None:
+        if self._page is not None:
+            board = self._page.teller.board
+            facts = {"id": run_id, "flow": self._picture.diagram.name}
+            stands = None if board is None else dict(enumerate(board.state[: board.size]))
+            self._page.teller.begin(len(self.keys), facts, stands=stands)
+            self._goes_on = True
+            self._allow()
+
+    def _tell(self, run: Run, events: Sequence[Event]) -> None:
+        if self._page is not None and events:
+            self._page.teller(run, events)
+
+    def _end(self) -> None:
+        self._goes_on = False
+        if self._page is not None:
+            self._page.teller.finish()
+            self._allow()
+
+    def _allow(self) -> None:
+        if self._page is not None:
+            self._page.teller.allow(*self._source.can(is_running=self._goes_on, is_heard=self._page.was_heard))
+
+    def _hear(self, page: Page, message: dict[str, Any]) -> None:
+        if message.get("type") in {"ready", "pong"}:
+            self._allow()
+        else:
+            answer(page, message, self._source)
+
+    def _retired(self) -> None:
+        """There are too many pages: what stands below is the picture from now on."""
+        self._page = None
+        self.is_open = False
+
+
+class Following:
+    """Shows on a picture how a run of some of its tasks goes; an observer.
+
+    Args:
+        shown: the picture.
+        numbers: {task's number in the run: its number in the picture}.
+        run_id: of the run.
+    """
+
+    def __init__(self, shown: ShownPicture, numbers: Mapping[int, int], run_id: str) -> None:
+        self._shown = shown
+        self._numbers = numbers
+        self._seq = 0
+        shown._begin(run_id)
+
+    def __call__(self, run: Run, events: Sequence[Event]) -> None:
+        """These events have happened; those of other tasks are passed over, and the rest is counted anew."""
+        told = []
+        for event in events:
+            node = event.node if event.kind is Kind.RUN else self._numbers.get(event.node)
+            if node is not None:
+                self._seq += 1
+                told.append(event._replace(seq=self._seq, node=node, data=self._data_of(event)))
+        self._shown._tell(run, told)
+
+    def _data_of(self, event: Event) -> Mapping[str, Any] | None:
+        if event.kind is not Kind.RUN or not event.data or "presets" not in event.data:
+            return event.data
+        presets = {
+            str(self._numbers[int(number)]): state
+            for number, state in event.data["presets"].items()
+            if int(number) in self._numbers
+        }
+        return {**event.data, "presets": presets}
+
+    def finish(self) -> None:
+        """The run has ended."""
+        self._shown._end()
+
+
+def standing_board(size: int, standings: Standings) -> Board:
+    """Where tasks stand of which no events are known."""
+    board = Board(size)
+    for (task, index), one in standings.items():
+        if index == UNMAPPED and task < size:
+            if one.children:
+                board.expand(task, sum(one.children.values()))
+                states = [state for state, count in one.children.items() for _ in range(count)]
+                board.state[-len(states) :] = states
+            board.state[task] = one.state if one.state is not None else S.PENDING
+            if one.message:
+                board.messages[task] = one.message
+    for (task, index), one in standings.items():
+        number = board.number_of(task, index)
+        if index != UNMAPPED and number is not None and one.state is not None:
+            board.state[number] = one.state
+    return board
+
+
+# -- pictures of flows -------------------------------------------------------------------------------------------------
+
+_OF_FLOWS: weakref.WeakKeyDictionary[Flow, list[ShownPicture]] = weakref.WeakKeyDictionary()
+
+
+def show_flow_picture(picture: Picture, flow: Flow) -> bool:
+    """Show what `flow.visualize()` has drawn, live if somebody looks; whether it was."""
+    from notebook_flows.session.outputs import CellSink
+    from notebook_flows.session.shownflow import sink_below_cell
+
+    sink = sink_below_cell()
+    if not isinstance(sink, CellSink):
+        return False
+    shown = ShownPicture(picture, sink, FlowSource(flow), list(flow.slugs.values()))
+    shown.show()
+    _OF_FLOWS.setdefault(flow, []).append(shown)
+    return True
+
+
+def followers_of(flow: Flow, run_id: str) -> list[Following]:
+    """What shows a run of this flow that begins, on pictures that stand already."""
+    shown = [one for one in _OF_FLOWS.get(flow, ()) if one.is_open]
+    if not shown:
+        return []
+    _OF_FLOWS[flow] = shown
+    keys = list(flow.slugs.values())
+    found = [one.follow(keys, run_id) for one in shown if one.keys == keys]
+    return [one for one in found if one is not None]
