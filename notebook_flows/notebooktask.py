@@ -171,19 +171,22 @@ class NotebookTask(Task):
         """
         from notebook_flows.notebook.parameters import defaults_of
         from notebook_flows.outputname import output_named
-        from notebook_flows.running import run_notebook
+        from notebook_flows.running import here, run_notebook
 
+        path = here(self.path)
         given = {**self.parameters, **parameters}
         run_id = uuid.uuid4().hex
         self.run_ids.append(run_id)
-        template = self.output or f"{OUTPUTS}/{_safe(self.name)}-{run_id[:8]}.ipynb"
-        target = output_named(template, self.path, {**defaults_of(self.path), **given}, run_id)
+        template = (
+            here(self.output, is_output=True) if self.output else f"{OUTPUTS}/{_safe(self.name)}-{run_id[:8]}.ipynb"
+        )
+        target = output_named(template, path, {**defaults_of(path), **given}, run_id)
         target.parent.mkdir(parents=True, exist_ok=True)
         stop = StopSignal()
         attempt = current_attempt()
         with _is_under_way(run_id), when_stopping(None if attempt is None else attempt.run_id, stop.ask):
             done = run_notebook(
-                self.path,
+                path,
                 parameters=given,
                 output=target,
                 kernel=self.kernel,

@@ -45,7 +45,7 @@ def is_file_name(text: str) -> bool:
     >>> is_file_name("etl.py:nightly"), is_file_name("3f2a")
     (True, False)
     """
-    return text.partition(":")[0].lower().endswith((".py", ".ipynb")) or Path(text).is_file()
+    return "://" in text or text.partition(":")[0].lower().endswith((".py", ".ipynb")) or Path(text).is_file()
 
 
 def target_of(text: str) -> Target:

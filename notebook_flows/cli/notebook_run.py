@@ -23,7 +23,7 @@ from notebook_flows.cli.stopping import Stops
 from notebook_flows.cli.summary import ending_of, tell_ending
 from notebook_flows.cli.watch import Watch
 from notebook_flows.errors import FlowError
-from notebook_flows.notebook.names import named
+from notebook_flows.notebook.names import address_of, named
 from notebook_flows.outputname import is_template, output_named
 
 if TYPE_CHECKING:
@@ -224,4 +224,4 @@ def told_notebook(path: Path) -> str:
         raise NotebookError(shown(path), f"has {counted(len(problems) + len(others), 'problem')}:\n{listed}")
     cells = len(_flow_of(path))
     named = f", parameters: {', '.join(parameters)}" if parameters else ""
-    return f"Notebook {shown(path)!r} is valid: {counted(cells, 'cell')} to run, kernel {kernel}{named}."
+    return f"Notebook {(address_of(path) or shown(path))!r} is valid: {counted(cells, 'cell')} to run, kernel {kernel}{named}."

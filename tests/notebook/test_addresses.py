@@ -146,6 +146,30 @@ def test_parameters_and_problems_are_told_of_an_address(s3: Any, put: Any) -> No
     assert f"Notebook '{source}' cannot run with these parameters" in said("run", source, "-p", "regoin=x", code=2)
 
 
+@pytest.mark.parametrize("command", ["validate", "show", "explain", "params"])
+def test_what_only_looks_takes_an_address_too(command: str, s3: Any, put: Any) -> None:
+    source = put(CELLS[0], "%%task total\ntotal = len(region)")
+
+    output = said(command, source)
+
+    assert "staging" not in output
+    assert "region" in output or "total" in output or "valid" in output
+
+
+def test_a_notebook_task_takes_addresses(s3: Any, put: Any) -> None:
+    from notebook_flows import Flow, notebook_task
+
+    source = put(CELLS[0], "from notebook_flows import return_value\nreturn_value(region.upper())")
+    with Flow("around") as flow:
+        upper = notebook_task(source, parameters={"region": "west"}, output="s3://books/task/{region}.ipynb")()
+
+    state = flow.run()
+
+    assert state.is_successful(), state.result[upper].message
+    assert state.result[upper].result.value == "WEST"
+    assert "task/west.ipynb" in keys(s3)
+
+
 def test_a_failing_cell_is_told_and_what_there_is_is_sent(s3: Any, put: Any) -> None:
     source = put("print('before')\n1 / 0")
 
