@@ -1,6 +1,7 @@
 // Buttons of a view: its tabs, searching, grouping, zooming, and what can be done with the run.
 
 import type { Grouping } from "../flow";
+import { isFailed } from "../run";
 import type { Action } from "../wire";
 import type { Context, Tab } from "./context";
 import { h, setText } from "./dom";
@@ -106,7 +107,8 @@ export class Toolbar {
     setEnabled(this.#cancel, isLive && live.can.cancel === true, live.isRunning ? why : "Nothing runs.");
     setEnabled(this.#retry, isLive && live.can.retry_failed === true, live.isRunning ? "The run goes on." : why);
     this.#cancel.hidden = !live.isRunning;
-    this.#retry.hidden = live.isRunning || !live.run || live.can.retry_failed === undefined;
+    const hasFailed = live.run?.counts.some((count, state) => count > 0 && isFailed(state)) ?? false;
+    this.#retry.hidden = live.isRunning || !hasFailed || live.can.retry_failed === undefined;
   }
 
   readonly #tabKey = (event: KeyboardEvent): void => {
