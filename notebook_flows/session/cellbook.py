@@ -36,7 +36,6 @@ class CellBook:
         self._document = document or _no_document
         self._on_rename = on_rename
         self._executed: dict[str, CellRecord] = {}
-        self._listed: tuple[str, ...] | None = None
         self._last: str | None = None
         self._numbers = 0
 
@@ -80,8 +79,6 @@ class CellBook:
             parent=parent,
         )
         self._executed[record.key] = record
-        if self._listed is not None and cell_id is not None and cell_id not in self._listed:
-            self._listed = _behind(self._listed, self._last, cell_id)
         self._last = record.key
         return record
 
@@ -94,18 +91,12 @@ class CellBook:
         """Somebody has deleted these cells."""
         for key in keys:
             self._executed.pop(key, None)
-        if self._listed is not None:
-            self._listed = tuple(key for key in self._listed if key not in keys)
-
-    def order_from_front_end(self, ids: Sequence[str] | None) -> None:
-        """The ids of all code cells of the notebook, in order; None: the front end tells nothing any more."""
-        self._listed = None if ids is None else tuple(ids)
 
     # -- what is known -----------------------------------------------------------------------------------------------
 
     def arrangement(self) -> Arrangement:
         """All cells as of now. Cells that are gone are forgotten."""
-        found = arranged(tuple(self._executed.values()), self._document(), self._listed)
+        found = arranged(tuple(self._executed.values()), self._document())
         for key in found.gone:
             del self._executed[key]
         return found
@@ -212,9 +203,3 @@ def _no_document() -> None:
 def _below_task_line(source: str) -> str:
     text = without_task_line(source)
     return "\n".join(line for line in text.split("\n") if not line.lstrip("# ").startswith("%%task")).strip()
-
-
-def _behind(listed: tuple[str, ...], last: str | None, new: str) -> tuple[str, ...]:
-    """A cell that is newer than the front end's list stands behind the one that was executed before it."""
-    place = listed.index(last) + 1 if last in listed else len(listed)
-    return (*listed[:place], new, *listed[place:])

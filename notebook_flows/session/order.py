@@ -1,4 +1,7 @@
-"""In which order the cells stand: as the front end says, else the saved file, else as they were executed first."""
+"""In which order the cells stand: as in the saved file, else as they were executed first.
+
+No front end tells the kernel where its cells stand: JupyterLab's requests name the cell, and cells that were deleted.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
 
 ALIKE = 0.6
 """From which likeness on, 0 to 1, a text that was edited is still the same cell, where no id tells."""
-FRONT_END = "the front end"
 FIRST_EXECUTION = "the first execution"
 
 
@@ -34,21 +36,16 @@ class Arrangement:
     gone: frozenset[str] = frozenset()
 
 
-def arranged(
-    executed: Sequence[CellRecord], document: Document | None = None, listed: Sequence[str] | None = None
-) -> Arrangement:
+def arranged(executed: Sequence[CellRecord], document: Document | None = None) -> Arrangement:
     """The cells in the order of the document.
 
     Args:
         executed: in the order of first execution.
         document: the code cells, as they were saved last.
-        listed: the ids of all code cells, in the order that the front end shows.
     """
     matched = _matched(executed, document) if document is not None else {}
     cells = _of_the_notebook(executed, matched)
-    if listed is not None:
-        found = _as_listed(cells, document, matched, listed)
-    elif document is None or (cells and not matched and not document.is_whole):  # the file of another notebook
+    if document is None or (cells and not matched and not document.is_whole):  # the file of another notebook
         found = _as_executed(cells)
     else:
         found = _as_saved(cells, document, matched)
@@ -82,25 +79,6 @@ def _as_saved(executed: Sequence[CellRecord], document: Document, matched: dict[
     newer = [] if document.is_whole else [one for one in executed if one.executed_us > written_us]
     unplaced = [one for one in newer if one.key not in matched]
     return Arrangement(records=_numbered(_inserted(found, unplaced)), source=document.origin)
-
-
-def _as_listed(
-    executed: Sequence[CellRecord], document: Document | None, matched: dict[str, int], listed: Sequence[str]
-) -> Arrangement:
-    by_id = {one.cell_id: one for one in executed if one.cell_id}
-    saved = {cell.cell_id: cell for cell in document.cells if cell.cell_id} if document is not None else {}
-    cells = document.cells if document is not None else ()
-    written_us = document.written_us if document is not None else 0
-    found = []
-    for place, identity in enumerate(listed):
-        record = by_id.get(identity)
-        cell = saved.get(identity)
-        if record is not None:
-            here = cell or (cells[matched[record.key]] if record.key in matched else None)
-            found.append(_with_saved(record, here, written_us) if here is not None else record)
-        elif cell is not None:
-            found.append(_never_executed(cell, place))
-    return Arrangement(records=_numbered(found), source=FRONT_END)
 
 
 def _with_saved(record: CellRecord, cell: DocumentCell, written_us: int) -> CellRecord:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from notebook_flows.session.session import session_of
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -57,24 +55,6 @@ def test_the_saved_file_tells_that_cells_were_moved(say: Callable[[str], str], s
     assert seen.startswith("Order of the cells: the saved file.\n")
     assert "reads     x (from make)" in seen
     assert "Order of the cells" not in say("%flow status")
-
-
-def test_the_front_end_tells_more_than_the_file(
-    say: Callable[[str], str], save: Callable[..., None], shell: Any
-) -> None:
-    for source in (MAKE, OTHER, USE):
-        say(source)
-    save(OTHER, MAKE, USE)
-    book = session_of(shell).book
-    for identity, source in (("1", MAKE), ("2", OTHER), ("3", USE)):
-        book.register(source, cell_id=identity)
-        book.ended(identity, has_succeeded=True)
-    book.order_from_front_end(["1", "2", "3"])
-
-    seen = say("%flow explain use")
-
-    assert seen.startswith("Order of the cells: the front end.\n")
-    assert "reads     x (from other)" in seen
 
 
 def test_an_edited_cell_is_told_and_its_executed_text_runs(

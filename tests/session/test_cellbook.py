@@ -144,27 +144,6 @@ def test_the_saved_file_tells_the_order_by_texts_where_there_are_no_ids(notebook
     assert notebook.sources == ["a = 1", "b = a"]
 
 
-def test_the_front_end_tells_the_order_and_the_file_what_was_not_executed(notebook: Notebook) -> None:
-    notebook.run("b = a", "2")
-    notebook.run("a = 1", "1")
-    notebook.save(("1", "a = 1"), ("2", "b = a"), ("3", "c = b"))
-
-    notebook.book.order_from_front_end(["3", "1", "2"])
-
-    assert notebook.keys == ["3", "1", "2"]
-    assert [record.times for record in notebook.book.records()] == [0, 1, 1]
-    assert notebook.book.order_source == "the front end"
-
-
-def test_a_cell_that_is_newer_than_the_list_stands_behind_the_one_executed_before_it(notebook: Notebook) -> None:
-    notebook.run("a = 1", "1")
-    notebook.book.order_from_front_end(["1", "2"])
-
-    notebook.run("new = 1", "n")
-
-    assert notebook.keys == ["1", "n"]
-
-
 def test_a_cell_that_is_not_saved_yet_stands_behind_the_one_executed_before_it(notebook: Notebook) -> None:
     notebook.run("a = 1", "1")
     notebook.save(("1", "a = 1"), ("2", "b = a"))
