@@ -83,22 +83,38 @@ def test_colours_change_while_the_cell_blocks(front: Lab, gate: Gate) -> None:
     assert front.errors() == []
 
 
-def test_a_click_tells_code_and_logs_of_a_task_cell_and_what_comes_of_it(front: Lab, gate: Gate) -> None:
-    waiting_cells(front, gate, "click")
-    front.run_cell(3, wait=False)
-    front.scroll_to(3)
-    node(front, "first", "running").wait_for()
+def test_a_click_tells_code_and_logs_of_a_task_cell_and_what_comes_of_it(lab: Lab, gate: Gate) -> None:
+    waiting_cells(lab, gate, "click")
+    lab.run_cell(3, wait=False)
+    lab.scroll_to(3)
+    node(lab, "first", "running").wait_for()
     gate.opened.touch()
-    node(front, "second", "success").wait_for()
-    front.wait_idle()
+    node(lab, "second", "success").wait_for()
+    lab.wait_idle()
 
-    node(front, "second").click()
+    node(lab, "second").click()
 
-    drawer = front.page.locator(".nbflow-drawer")
+    drawer = lab.page.locator(".nbflow-drawer")
     drawer.get_by_text("the second says 2").first.wait_for()
     drawer.get_by_text("Code", exact=True).click()
     assert "print('the second says', x + 1)" in drawer.inner_text()
-    assert front.errors() == []
+    assert lab.errors() == []
+
+
+def test_cancel_stops_the_run_and_retry_runs_again_what_did_not_end_well(lab: Lab, gate: Gate) -> None:
+    waiting_cells(lab, gate, "clicks")
+    lab.run_cell(3, wait=False)
+    lab.scroll_to(3)
+    node(lab, "first", "running").wait_for()
+
+    lab.page.get_by_role("button", name="Cancel").click()
+    node(lab, "second", "cancelled").or_(node(lab, "second", "not-run")).wait_for()
+    lab.wait_idle()
+    gate.opened.touch()
+    lab.page.get_by_role("button", name="Retry failed").click()
+
+    node(lab, "second", "success").wait_for()
+    assert lab.errors() == []
 
 
 def test_plain_keys_in_the_picture_leave_the_notebook_alone(lab: Lab, gate: Gate) -> None:
