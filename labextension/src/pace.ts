@@ -1,7 +1,14 @@
-// Draws at most once a frame, and less often where much is to be drawn.
+// Draws at most once a frame, and less often where much is to be drawn or the page is slow.
+
+/** A page at rest has so much between two frames. */
+const FRAME_MS = 17;
+/** Painting takes no more than one part in so many of the time. */
+const SHARE = 4;
+const LONGEST_REST_MS = 400;
 
 export class Pace {
   #last = Number.NEGATIVE_INFINITY;
+  #restMs = 0;
   #isAsked = false;
   #handle = 0;
 
@@ -29,12 +36,17 @@ export class Pace {
   }
 
   readonly #step = (nowMs: number): void => {
-    if (nowMs - this.#last < this.everyMs()) {
+    if (nowMs - this.#last < Math.max(this.everyMs(), this.#restMs)) {
       this.#handle = this.frame(this.#step);
       return;
     }
     this.#last = nowMs;
     this.#isAsked = false;
     this.draw();
+    // what was drawn is painted before the next frame: so long that takes
+    this.frame((next) => {
+      const paintMs = Math.max(0, next - nowMs - FRAME_MS);
+      this.#restMs = Math.min(LONGEST_REST_MS, paintMs * SHARE);
+    });
   };
 }
