@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.secret import Secret
+from notebook_flows.errors import StoreError
 from notebook_flows.notebook.attached import masked
 from notebook_flows.notebook.redaction import Redactor
 
@@ -43,16 +45,26 @@ class Attaching:
 
     def keep(self, content: bytes) -> tuple[dict[str, Any], bytes | None]:
         """Keep content, without the values of secrets."""
-        kept = _store(self.place, self.most_inline).keep_content(masked(content, self.redactor))
+        clean = masked(content, self.redactor)
+        try:
+            kept = _store(self.place, self.most_inline, _access()).keep_content(clean)
+        except StoreError:
+            _store.cache_clear()  # whoever mends a bucket's access while a kernel goes on is not to start it anew
+            raise
         return kept.reference, kept.inline
 
 
 @cache
-def _store(place: Path | str, most_inline: int) -> ResultStore:
-    """One for each place: a bucket's connection is worth keeping."""
+def _store(place: Path | str, most_inline: int, access: tuple[tuple[str, str], ...]) -> ResultStore:
+    """One for each place, and way into it: a bucket's connection is worth keeping."""
     from notebook_flows.store.keeping import ResultStore, blobs_at
 
     return ResultStore(blobs_at(place), most_inline=most_inline)
+
+
+def _access() -> tuple[tuple[str, str], ...]:
+    """The variables by which boto3 finds its server and its credentials."""
+    return tuple(sorted(pair for pair in os.environ.items() if pair[0].startswith(("AWS_", "BOTO3_"))))
 
 
 def attachments_for(history: Any, secrets: Iterable[Any]) -> Attaching | None:
