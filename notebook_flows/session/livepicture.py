@@ -15,7 +15,7 @@ from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.session.page import Page, answer, beside_page, has_page
 from notebook_flows.views.diagram import diagram_of
 from notebook_flows.views.layout import PictureError
-from notebook_flows.views.picture import Picture
+from notebook_flows.views.picture import MOST_NODES, Picture
 from notebook_flows.views.standing import Standing, standings_of, standings_of_run
 from notebook_flows.widget.flowmessage import Surroundings, flow_message
 
@@ -35,6 +35,8 @@ SOON_S = 0.05
 """How long after an event it is drawn at the earliest, so that what happens together is drawn together."""
 UNHEARD_S = 10.0
 """No page has answered for so long, though the kernel could have heard it: nothing here shows widgets."""
+QUICK_NODES = 150
+"""Larger flows are told before they are laid out: the table can be looked at meanwhile."""
 LAYOUT_S = 0.2
 """How long the beginning of a run waits for its layout; a larger one comes when it is there."""
 
@@ -78,27 +80,33 @@ class LivePicture:
             self._sink.display(self._bundle(), {}, {"display_id": self._display_id})
             return
         facts = {"id": self._run_id, "flow": self._picture.diagram.name}
-        self._page.teller.begin(len(self._picture.diagram.names), facts, before=self._introduce)
+        threading.Thread(target=self._introduce, name="notebook-flows-layout", daemon=True).start()
+        self._laid_out.wait(LAYOUT_S)
+        self._page.teller.begin(len(self._picture.diagram.names), facts)
         self._goes_on = True
         self._allow()
-        self._laid_out.wait(LAYOUT_S)
         self._sink.display(self._page.bundle, {}, {})
         self._sink.display(self._still_bundle(), {}, {"display_id": self._display_id})
         self._see_whether_it_is_heard(UNHEARD_S)
 
     def _introduce(self) -> None:
-        """Tell the page of the flow, in the teller's thread: Graphviz may take a while."""
-        svg, reason = None, None
+        """Tell the page of the flow; in a thread of its own, for Graphviz may take a while."""
+        from notebook_flows.session.picturesource import surroundings_of
+
+        flow = self._flow
+        known = surroundings_of(self._source, flow) if flow is not None else Surroundings()
+        if QUICK_NODES < len(self._picture.diagram.nodes) <= MOST_NODES:
+            self._tell_flow(None, known, "The picture is being laid out…")
         try:
             svg = self._picture.layout
         except PictureError as error:
-            reason = str(error)
+            self._tell_flow(None, known, str(error))
+        else:
+            self._tell_flow(svg, known, None)
         self._laid_out.set()
-        if self._page is not None:
-            from notebook_flows.session.picturesource import surroundings_of
 
-            flow = self._flow
-            known = surroundings_of(self._source, flow) if flow is not None else Surroundings()
+    def _tell_flow(self, svg: str | None, known: Surroundings, reason: str | None) -> None:
+        if self._page is not None:
             told = flow_message(self._picture.diagram, svg, known, picture_message=reason)
             self._page.teller.show({**told, "still": self._display_id})
 
@@ -107,7 +115,7 @@ class LivePicture:
         if self._page is not None:
             self._page.teller(run, events)
         if IS_FINAL[run.run_state]:
-            self._last = standings_of_run(run)
+            self._run = run
             return  # the end is drawn by `finish`
         self._run = run
         if self._draws:
@@ -130,7 +138,7 @@ class LivePicture:
             self._page.teller.finish()
             self._allow()
         with self._drawing:
-            self._run = None
+            run, self._run = self._run, None
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
@@ -138,7 +146,9 @@ class LivePicture:
                 self._flow,
                 None,
             )  # the picture stays longer than the flow may, which may hold large values
-            standings = standings_of(flow, state) if state is not None and flow is not None else self._last
+            standings = None if run is None else standings_of_run(run)
+            if state is not None and flow is not None:
+                standings = standings_of(flow, state)
             if standings is not None:
                 self._last = standings
                 self._draw(standings)

@@ -16,7 +16,7 @@ from notebook_flows.views import svg as svg_of
 from notebook_flows.views.diagram import Diagram, diagram_of
 from notebook_flows.views.dot import digraph
 from notebook_flows.views.layout import PictureError, laid_out, render
-from notebook_flows.views.standing import Standings, marks_of, standings_of, widths_of
+from notebook_flows.views.standing import Standings, marks_of, standings_of, state_of, widths_of
 from notebook_flows.views.table import counts_of, told_counts
 from notebook_flows.views.text import counted, printable
 from notebook_flows.views.tree import task_tree
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 MOST_NODES = 1_000
 """Larger flows are not laid out: it would take minutes, and no page shows so much."""
 MOST_ARROWS = 6_000
+MOST_LISTED = 500
+"""So many tasks are listed in a notebook where there is no picture of them."""
 LONGEST_SOURCE_SHOWN = 20_000
 _TEXTS = {"dot", "gv"}
 _OPAQUE = {"jpg", "jpeg", "gif"}
@@ -70,9 +72,10 @@ class Picture:
     @cached_property
     def _states(self) -> list[S | None]:
         """Of each task; a mapped one's is the gravest of its children's, one that is not drawn has none."""
+        known = self.standings or {}
         drawn: dict[int, list[S | None]] = {}
         for node in self.diagram.nodes:
-            drawn.setdefault(node.task, []).append(self._marks[node.id].state)
+            drawn.setdefault(node.task, []).append(state_of(known.get((node.task, node.child))))
         return [next(iter(counts_of(drawn.get(task, ()))), None) for task in range(len(self.diagram.names))]
 
     @cached_property
@@ -134,18 +137,28 @@ class Picture:
 
     # -- in words ------------------------------------------------------------------------------------------------------
 
-    def text(self, *, width: int = 100, encoding: str = "utf-8", durations: Mapping[int, float] | None = None) -> str:
+    def text(
+        self,
+        *,
+        width: int = 100,
+        encoding: str = "utf-8",
+        durations: Mapping[int, float] | None = None,
+        most: int | None = None,
+    ) -> str:
         """The flow as plain text: a tree of its tasks.
 
         Args:
             width: columns.
             encoding: of where it is written; what it cannot carry is written in ASCII.
             durations: {task's number: seconds}.
+            most: no more tasks than these; the rest is counted.
         """
         known = self.standings or {}
         children = {task: one.children for (task, index), one in known.items() if index == UNMAPPED and one.children}
         diagram = self.diagram
         shown = [task for task in range(len(diagram.names)) if task not in diagram.hidden]
+        left = 0 if most is None else max(0, len(shown) - most)
+        shown = shown[: len(shown) - left]
         place = {task: number for number, task in enumerate(shown)}
         states = self._states
         tree = task_tree(
@@ -157,9 +170,9 @@ class Picture:
             width=width,
             encoding=encoding,
         )
-        return (
-            f"{self.title}\n{tree}".rstrip() if encoding == "utf-8" else f"{_in(encoding, self.title)}\n{tree}".rstrip()
-        )
+        rest = f"\n... and {counted(left, 'more task')}" if left else ""
+        title = self.title if encoding == "utf-8" else _in(encoding, self.title)
+        return f"{title}\n{tree}".rstrip() + rest
 
     @property
     def title(self) -> str:
@@ -210,12 +223,15 @@ class Picture:
         return {"image/svg+xml": svg, "text/html": image, "text/plain": self.text()}
 
     def _told_bundle(self, reason: str) -> dict[str, str]:
-        source = self.source
-        shown = source if len(source) <= LONGEST_SOURCE_SHOWN else "The DOT source is long: see `.source`."
-        details = f"<details><summary>DOT source</summary><pre>{html.escape(shown)}</pre></details>"
+        is_long = len(self.diagram.nodes) > MOST_NODES  # then not even made, which takes a while
+        source = "" if is_long else self.source
+        if is_long or len(source) > LONGEST_SOURCE_SHOWN:
+            source = "The DOT source is long: see `.source`."
+        text = self.text(most=MOST_LISTED)
+        details = f"<details><summary>DOT source</summary><pre>{html.escape(source)}</pre></details>"
         return {
-            "text/html": f"<p>{html.escape(reason)}</p><pre>{html.escape(self.text())}</pre>{details}",
-            "text/plain": f"{self.text()}\n\n{reason}\n\n{shown}",
+            "text/html": f"<p>{html.escape(reason)}</p><pre>{html.escape(text)}</pre>{details}",
+            "text/plain": f"{text}\n\n{reason}\n\n{source}",
         }
 
     # -- in files ------------------------------------------------------------------------------------------------------

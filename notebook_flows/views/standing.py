@@ -72,9 +72,16 @@ def marks_of(diagram: Diagram, standings: Standings) -> dict[str, Mark]:
     return {node.id: _mark(node, standings.get((node.task, node.child), unknown)) for node in diagram.nodes}
 
 
+def state_of(standing: Standing | None) -> S | None:
+    """The one state by which a node is coloured; of a collapsed mapped task the gravest of its children's."""
+    if standing is None:
+        return None
+    return (gravest(standing.children) if standing.children else None) or standing.state
+
+
 def _mark(node: Node, standing: Standing) -> Mark:
     name = shortened(printable(node.name), LONGEST_MESSAGE)
-    state = gravest(standing.children) or standing.state
+    state = state_of(standing)
     attached, count = _told_attached(standing.attached), len(standing.attached)
     if state is None:
         return Mark(None, "", name, attached, count)
@@ -149,7 +156,8 @@ def _told(run: Run, messages: Mapping[int, str], theirs: Mapping[int, int]) -> S
         children = run.children.get(number)
         states = run.state[children.first : children.first + children.width] if children is not None else []
         attached = _attached(run, number)
-        told[task, UNMAPPED] = Standing(run.state[number], counts_of(states), messages.get(number), attached)
+        counts = counts_of(states) if states else _NO_COUNTS
+        told[task, UNMAPPED] = Standing(run.state[number], counts, messages.get(number), attached)
         if children is not None and children.width <= MOST_CHILDREN:
             for index, state in enumerate(states):
                 child = children.first + index

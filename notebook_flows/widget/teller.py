@@ -50,7 +50,6 @@ class Teller:
         self._is_rung = False
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._before: Callable[[], None] | None = None
         self.is_heard = False
 
     @property
@@ -99,7 +98,6 @@ class Teller:
         facts: Mapping[str, Any],
         *,
         stands: Mapping[int, S] | None = None,
-        before: Callable[[], None] | None = None,
     ) -> None:
         """A run begins: from now on it is told of.
 
@@ -107,14 +105,12 @@ class Teller:
             size: how many tasks it has.
             facts: ``id``, ``name``, ``flow``... of the run.
             stands: how tasks stand before it; pending unless given.
-            before: called first, in the thread: what takes longer than who has started the run is to wait.
         """
         with self._lock:
             board = Board(size)
             for number, state in (stands or {}).items():
                 board.state[number] = state
             self._feed = Feed(board, facts, batch=self._batch)
-        self._before = before
         self._closing.clear()
         self._ring()
         self._thread = threading.Thread(target=self._work, name="notebook-flows-picture", daemon=True)
@@ -145,9 +141,6 @@ class Teller:
         self._bell.set()
 
     def _work(self) -> None:
-        before, self._before = self._before, None
-        if before is not None:
-            before()
         asked_s, patience_s = time.monotonic(), PING_S
         while not self._closing.is_set():
             self._bell.wait(None if self.is_heard else PING_S)

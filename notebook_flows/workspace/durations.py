@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from notebook_flows.store.rows import TaskRunRow
 
-RUNS = 5
+RUNS = 3
 """So many of the latest runs are looked at."""
-MOST_TASKS = 2_000
+MOST_TASKS = 500
 """Larger flows are not looked up: nobody waits for that before a run, or pays for it."""
 
 
