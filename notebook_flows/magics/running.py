@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from notebook_flows.core.flow import Flow
     from notebook_flows.magics.here import Here
-    from notebook_flows.session.kernelrun import KernelRun, Report
+    from notebook_flows.session.kernelrun import KernelRun
     from notebook_flows.session.notebookflow import Outlook, RunOptions
     from notebook_flows.session.outputs import RecordingSink
+    from notebook_flows.session.runorder import Report
     from notebook_flows.session.selection import Selection, Wish
 
 _QUIET = frozenset({S.SUCCESS, S.CACHED, S.SKIPPED, S.MAPPED})

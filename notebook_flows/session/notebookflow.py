@@ -17,11 +17,12 @@ from notebook_flows.session import routing
 from notebook_flows.session.cellmemory import Remembering
 from notebook_flows.session.feeding import feeders
 from notebook_flows.session.freshness import Freshness
-from notebook_flows.session.kernelrun import KernelRun, Order
+from notebook_flows.session.kernelrun import KernelRun
 from notebook_flows.session.livepicture import LivePicture
 from notebook_flows.session.notebooksource import NotebookSource
 from notebook_flows.session.outputs import CellSink, RecordingSink
 from notebook_flows.session.remembered import making_of, recollected, remembered_in
+from notebook_flows.session.runorder import Order
 from notebook_flows.session.selection import Standing, select
 from notebook_flows.settings import settings_from
 
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from notebook_flows.analysis import Connections
     from notebook_flows.engine.ports import KnownResult
     from notebook_flows.fingerprints.made import Making
-    from notebook_flows.session.kernelrun import Report
     from notebook_flows.session.outputs import Sink
     from notebook_flows.session.record import CellRecord
+    from notebook_flows.session.runorder import Report
     from notebook_flows.session.runvalues import Version
     from notebook_flows.session.selection import Selection, Wish
     from notebook_flows.session.session import Session
