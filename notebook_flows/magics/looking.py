@@ -179,7 +179,8 @@ def _show_live(here: Here, picture: Any, flow: Flow, records: Mapping[str, CellR
         return False
     source = NotebookSource(here.session, records, outlook.connections, flow, sink, stale=outlook.stale)
     shown = ShownPicture(picture, sink, source, list(records))
-    shown.show()
+    if not shown.show():
+        return False
     here.flow.shown = [*(one for one in here.flow.shown if one.is_open), shown]
     return True
 

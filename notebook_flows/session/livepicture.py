@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FINAL, S
-from notebook_flows.session.page import Page, answer, beside_page, has_page
+from notebook_flows.session.page import Page, answer, beside_page, page_at
 from notebook_flows.views.diagram import diagram_of
 from notebook_flows.views.layout import PictureError
 from notebook_flows.views.picture import MOST_NODES, Picture
@@ -68,7 +68,7 @@ class LivePicture:
         self._drawing = threading.RLock()
         self._run: Run | None = None
         self._timer: threading.Timer | None = None
-        self._page: Page | None = Page(sink, self._hear, self._retired) if has_page(sink) else None  # type: ignore[arg-type] # then it is a CellSink
+        self._page: Page | None = page_at(sink, self._hear, self._retired)
         self._had_page = self._page is not None
         self._draws = self._page is None
         self._goes_on = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.session.outputs import CellSink
@@ -33,7 +35,7 @@ def has_page(sink: Sink) -> bool:
         return False
     from notebook_flows.widget import is_built
 
-    return is_built()
+    return is_built() and find_spec("anywidget") is not None
 
 
 _NO_ERROR = (
@@ -121,6 +123,18 @@ class Page:
 
 
 _OPEN: list[Page] = []
+
+
+def page_at(sink: Sink, hear: Callable[[Page, dict[str, Any]], None], retire: Callable[[], None]) -> Page | None:
+    """A page below a cell, if somebody looks there, and the kernel can have one; see `Page`."""
+    if not has_page(sink):
+        return None
+    assert isinstance(sink, CellSink)
+    try:
+        return Page(sink, hear, retire)
+    except Exception:  # a kernel with other libraries than we know: the run and its still picture are what counts
+        logging.getLogger(__name__).warning("The picture cannot be live here.", exc_info=True)
+        return None
 
 
 def answer(page: Page, message: Mapping[str, Any], source: PictureSource | None) -> None:

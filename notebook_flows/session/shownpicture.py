@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import S
-from notebook_flows.session.page import Page, answer, beside_page
+from notebook_flows.session.page import Page, answer, beside_page, page_at
 from notebook_flows.session.picturesource import FlowSource
 from notebook_flows.views.layout import PictureError
 from notebook_flows.widget.board import Board
@@ -43,13 +43,13 @@ class ShownPicture:
         self._source = source
         self._goes_on = False
         self.is_open = True
-        self._page: Page | None = Page(sink, self._hear, self._retired)
+        self._page: Page | None = page_at(sink, self._hear, self._retired)
 
-    def show(self) -> None:
-        """Display it."""
+    def show(self) -> bool:
+        """Display it; whether that could be."""
         page = self._page
         if page is None:
-            return
+            return False
         name = uuid.uuid4().hex
         bundle = dict(self._picture._repr_mimebundle_())
         bundle["text/html"] = beside_page(bundle.get("text/html", html.escape(self._picture.text())), name)
@@ -64,6 +64,7 @@ class ShownPicture:
         if self._picture.standings is not None:
             page.teller.stand(standing_board(len(self.keys), self._picture.standings), {"id": name, "name": ""})
         self._allow()
+        return True
 
     def follow(self, keys: Sequence[Any], run_id: str) -> Following | None:
         """A run of these tasks begins: what shows it here; None: it has none of ours, or this is not open any more."""
@@ -181,7 +182,8 @@ def show_flow_picture(picture: Picture, flow: Flow) -> bool:
     if not isinstance(sink, CellSink):
         return False
     shown = ShownPicture(picture, sink, FlowSource(flow), list(flow.slugs.values()))
-    shown.show()
+    if not shown.show():
+        return False
     _OF_FLOWS.setdefault(flow, []).append(shown)
     return True
 
