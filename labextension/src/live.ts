@@ -21,6 +21,11 @@ export interface Change {
 
 export type Connection = "waiting" | "live" | "gone";
 
+/** How many tasks there are at least. */
+function listed({ columns }: { readonly columns: { readonly node: readonly number[] } }): number {
+  return columns.node.reduce((most, node) => Math.max(most, node + 1), 0);
+}
+
 function wentWell(state: number | undefined): boolean {
   return state !== undefined && isFinal(state) && !isFailed(state);
 }
@@ -37,6 +42,9 @@ export class LiveFlow {
   /** Why there is nothing live: the kernel was restarted, say. */
   reason: string | null = null;
   #batch = 0;
+  /** What the run was made of: the last snapshot, and the batches after it. */
+  #snapshot: SnapshotMessage | null = null;
+  #since: EventsMessage[] = [];
   #skewMs = 0;
   #goneUs: number | null = null;
   /** When a snapshot was asked for that has not come; 0: none was. */
@@ -102,7 +110,7 @@ export class LiveFlow {
         this.flow = new Flow(message);
         this.can = message.can ?? {};
         this.hint = message.hint ?? null;
-        if (this.run && this.run.size < this.flow.size) this.run = null; // of another flow
+        if (this.run && this.run.size < this.flow.size) this.run = this.#replayed(this.flow.size);
         return this.#tell({ flow: true, run: true });
       case "snapshot":
         this.#hears();
@@ -146,10 +154,19 @@ export class LiveFlow {
     this.#askedMs = 0;
     this.#setClock(message.now_us);
     const before = this.run?.facts.id === message.run.id ? this.#staleOnes() : [];
-    const listed = message.columns.node.reduce((most, node) => Math.max(most, node + 1), 0);
-    this.run = Run.fromSnapshot(message, Math.max(listed, this.flow?.size ?? 0));
+    this.#snapshot = message;
+    this.#since = [];
+    this.run = this.#replayed(Math.max(listed(message), this.flow?.size ?? 0));
     this.#freshen(before);
     this.#tell({ run: true });
+  }
+
+  /** The run with room for so many tasks: a snapshot does not list those that are pending, and may come before the flow. */
+  #replayed(size: number): Run {
+    const run = this.#snapshot ? Run.fromSnapshot(this.#snapshot, size) : new Run(size);
+    for (const message of this.#since) run.applyAll(message);
+    run.takeChanged();
+    return run;
   }
 
   #takeEvents(message: EventsMessage): void {
@@ -159,12 +176,14 @@ export class LiveFlow {
     this.#setClock(message.now_us);
     const before = this.#staleOnes();
     try {
+      if (listed(message) > this.run.size) this.run = this.#replayed(listed(message));
       this.run.applyAll(message);
     } catch (error) {
       if (!(error instanceof OutOfOrderError)) throw error;
       return this.#resync();
     }
     this.#batch = message.batch;
+    this.#since.push(message);
     this.#freshen(before);
     this.#tell({ taskRuns: this.run.takeChanged() });
   }

@@ -120,3 +120,26 @@ test("what was stale and runs well is stale no more; what failed, or had run bef
 
   assert.deepEqual([...(live.flow?.stale.keys() ?? [])], [1, 2]);
 });
+
+test("a run that is told before its flow, and lists only what has begun, is whole when the flow comes", () => {
+  const channel = new FakeChannel();
+  const live = new LiveFlow(channel);
+
+  channel.tell(told([], { batch: 1, seq: 1 }), events(2, 2, 0, S.RUNNING), events(3, 3, 0, S.SUCCESS));
+  channel.tell(chain(["a", "b", "c"]), events(4, 4, 1, S.RUNNING));
+
+  assert.deepEqual(live.run?.state, [S.SUCCESS, S.RUNNING, S.PENDING]);
+  assert.deepEqual(channel.sent, []);
+});
+
+test("a run of a larger flow may be told before that flow", () => {
+  const channel = new FakeChannel();
+  const live = new LiveFlow(channel);
+  channel.tell(FLOW, snapshot(1, 1, [S.SUCCESS, S.SUCCESS]));
+
+  channel.tell(told([[3, -1, S.RUNNING, 0]], { batch: 2, seq: 5, run: { id: "another" } }), events(3, 6, 4, S.RUNNING));
+  channel.tell(chain(["a", "b", "c", "d", "e", "f"]));
+
+  assert.deepEqual(live.run?.state, [S.PENDING, S.PENDING, S.PENDING, S.RUNNING, S.RUNNING, S.PENDING]);
+  assert.deepEqual(channel.sent, []);
+});
