@@ -11,7 +11,8 @@ from notebook_flows.errors import FlowError
 from notebook_flows.magics.errors import FlowRunFailed, RunStopped
 from notebook_flows.magics.here import Here
 from notebook_flows.magics.running import tell_report, warn
-from notebook_flows.session.notebookflow import Background, RunOptions
+from notebook_flows.session.notebookflow import Background
+from notebook_flows.session.runorder import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,8 @@ from notebook_flows.magics.errors import SaidPlainly
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from notebook_flows.session.notebookflow import NotebookFlow, Outlook
+    from notebook_flows.session.notebookflow import NotebookFlow
+    from notebook_flows.session.outlook import Outlook
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.session import Session
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.magics.here import Here, only_asks
 from notebook_flows.magics.running import say, tell_report
-from notebook_flows.session.notebookflow import RunOptions, interactive_sink
+from notebook_flows.session.runorder import RunOptions
 from notebook_flows.session.selection import Wish
 from notebook_flows.session.session import Mode
+from notebook_flows.session.sinks import interactive_sink
 from notebook_flows.views.text import told_duration
 
 if TYPE_CHECKING:

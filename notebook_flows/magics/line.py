@@ -82,7 +82,7 @@ def run(
     that flow.
     """
     from notebook_flows.magics.running import run_flow_object, run_notebook_flow
-    from notebook_flows.session.notebookflow import RunOptions
+    from notebook_flows.session.runorder import RunOptions
     from notebook_flows.session.selection import Wish
 
     ways = {

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from notebook_flows.analysis import Connections
     from notebook_flows.magics.here import Here
-    from notebook_flows.session.notebookflow import Outlook
+    from notebook_flows.session.outlook import Outlook
     from notebook_flows.session.record import CellRecord
 
 UP_TO_DATE = "up to date"

@@ -8,8 +8,8 @@ from notebook_flows.core.lifecycle import IS_SUCCESSFUL
 from notebook_flows.errors import FlowError
 from notebook_flows.magics.errors import SaidPlainly
 from notebook_flows.magics.running import run_notebook_flow, run_selected
-from notebook_flows.session.notebookflow import RunOptions
 from notebook_flows.session.remembered import kept_results
+from notebook_flows.session.runorder import RunOptions
 from notebook_flows.session.selection import Wish
 from notebook_flows.workspace import event_log
 from notebook_flows.workspace.celldone import done_in, is_only_told

@@ -11,7 +11,8 @@ from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.engine.wording import said
 from notebook_flows.magics.errors import FlowRunFailed, RunStopped, SaidPlainly
 from notebook_flows.magics.parameters import values_for_notebook
-from notebook_flows.session.notebookflow import Background, interactive_sink
+from notebook_flows.session.notebookflow import Background
+from notebook_flows.session.sinks import interactive_sink
 from notebook_flows.views.table import counts_of, told_counts
 from notebook_flows.views.text import counted, printable, told_duration
 
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from notebook_flows.core.flow import Flow
     from notebook_flows.magics.here import Here
     from notebook_flows.session.kernelrun import KernelRun
-    from notebook_flows.session.notebookflow import Outlook, RunOptions
+    from notebook_flows.session.outlook import Outlook
     from notebook_flows.session.outputs import RecordingSink
-    from notebook_flows.session.runorder import Report
+    from notebook_flows.session.runorder import Report, RunOptions
     from notebook_flows.session.selection import Selection, Wish
 
 _QUIET = frozenset({S.SUCCESS, S.CACHED, S.SKIPPED, S.MAPPED})

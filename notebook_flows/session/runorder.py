@@ -1,4 +1,4 @@
-"""What a run of cells in this kernel is made of, and what is told when it has ended."""
+"""What a run of cells in this kernel is made of, and what is told and remembered when it has ended."""
 
 from __future__ import annotations
 
@@ -16,6 +16,28 @@ if TYPE_CHECKING:
     from notebook_flows.session.celltask import KernelCellTask
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.values import CellValues
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How cells are to be run.
+
+    Attributes:
+        executor: "threads", "processes" or "main"; None: threads.
+        workers: how many at once; None: as the executor chooses.
+        history: False: leave no trace.
+        strict_shell: a failing ``!command`` fails its cell.
+        cache: True: cells are cached that do not say it themselves, unless they act on the world outside; False: none
+            is, whatever it says; None: those that say it themselves.
+        refreshes_cache: what is cached runs, and is kept anew.
+    """
+
+    executor: str | None = None
+    workers: int | None = None
+    history: bool | None = None
+    strict_shell: bool = False
+    cache: bool | None = None
+    refreshes_cache: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,3 +105,18 @@ class Report:
     def run_id(self) -> str:
         """Of the history; empty if the run did not get as far."""
         return "" if self.state is None else str(self.state.context.get("flow_run_id", ""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastRun:
+    """What is remembered of a run; none of its values, which would live as long.
+
+    Attributes:
+        run_id: empty if it did not get as far.
+        states: key -> how the cell ended.
+        cached: key -> from which run the cell was taken, and what that has saved, in a sentence.
+    """
+
+    run_id: str
+    states: Mapping[str, S]
+    cached: Mapping[str, str] = field(default_factory=dict)

@@ -22,9 +22,9 @@ def sink_below_cell() -> Sink | None:
     shell = _kernel_shell()
     if shell is None or threading.current_thread() is not threading.main_thread() or current_attempt() is not None:
         return None
-    from notebook_flows.session.notebookflow import interactive_sink
     from notebook_flows.session.page import has_page
     from notebook_flows.session.session import session_of
+    from notebook_flows.session.sinks import interactive_sink
 
     sink = interactive_sink(session_of(shell))
     return sink if has_page(sink) else None

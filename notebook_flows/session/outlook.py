@@ -1,0 +1,167 @@
+"""How the notebook stands: what its cells are to each other, which are stale, and what earlier kernels have left of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.analysis import connect
+from notebook_flows.session.feeding import feeders
+from notebook_flows.session.freshness import Freshness
+from notebook_flows.session.remembered import making_of, recollected, remembered_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from notebook_flows.analysis import Connections
+    from notebook_flows.engine.ports import KnownResult
+    from notebook_flows.fingerprints.made import Making
+    from notebook_flows.session.cellmemory import Remembering
+    from notebook_flows.session.record import CellRecord
+    from notebook_flows.session.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """How the notebook stands now.
+
+    Attributes:
+        records: key -> cell, in the order of the document.
+        connections: of all cells.
+        stale: key -> why; of all cells.
+        making: what they are made of.
+        remembered: key -> what an earlier kernel has left of a task that has not run in this one, and is as it was then.
+    """
+
+    records: Mapping[str, CellRecord]
+    connections: Connections
+    stale: Mapping[str, str]
+    making: Making
+    remembered: Mapping[str, KnownResult] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> dict[str, CellRecord]:
+        """The task cells."""
+        return {key: record for key, record in self.records.items() if record.is_task}
+
+
+class Outlooks:
+    """What is remembered of the executions of cells, by which it is told how the notebook stands.
+
+    Args:
+        session: of the kernel.
+
+    Attributes:
+        freshness: which cells have run as they are now.
+        cleared: keys of tasks that are stale because somebody wants so, whatever is kept of them.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.freshness = Freshness()
+        self.cleared: set[str] = set()
+        self._results: dict[str, str] = {}
+        self._is_whole = False  # all cells of the saved notebook count, for an earlier kernel has run them
+
+    def now(
+        self,
+        parameters: Mapping[str, Any] | None = None,
+        find: Callable[[CellRecord, str], KnownResult | None] | None = None,
+    ) -> Outlook:
+        """How the notebook stands now; see `NotebookFlow.outlook`."""
+        every = {one.key: one for one in self._session.book.records()}
+        executed = {key: one for key, one in every.items() if one.times}
+        self._take_in_what_had_run(executed)
+        not_run = {key for key, one in every.items() if one.is_task and not self.freshness.knows(key)}
+        given = parameters or {}
+        if find is not None:
+            self._is_whole = True
+            return self._outlook_of(every, not_run, given, find)
+        not_run -= self.cleared
+        if not self._is_whole and not_run - executed.keys():
+            self._is_whole = bool(self._outlook_of(every, not_run, {}).remembered.keys() - executed.keys())
+        if self._is_whole:
+            return self._outlook_of(every, not_run, given)
+        return self._outlook_of(executed, not_run & executed.keys(), given)
+
+    def _outlook_of(
+        self,
+        records: Mapping[str, CellRecord],
+        not_run: set[str],
+        parameters: Mapping[str, Any],
+        find: Callable[[CellRecord, str], KnownResult | None] | None = None,
+    ) -> Outlook:
+        connections = connect([one.as_cell() for one in records.values()])
+        cell = self._session.book.parameters_cell
+        making = making_of(
+            self._session.saved.name,
+            records,
+            connections,
+            parameters_cell=cell.key if cell is not None else None,
+            parameters=parameters,
+            results=self._results,
+        )
+        if find is None:
+            remembered = recollected(making, connections, not_run)
+        else:
+            remembered = remembered_in(making, connections, not_run, lambda key, made: find(records[key], made))
+        stale = self.freshness.why_stale(
+            {key: one.source for key, one in records.items()},
+            feeders(connections),
+            {key: one.name for key, one in records.items()},
+            fresh=remembered.keys(),
+            not_seen={key for key, one in records.items() if not one.is_task and not one.times},
+        )
+        return Outlook(records=records, connections=connections, stale=stale, making=making, remembered=remembered)
+
+    def _take_in_what_had_run(self, records: Mapping[str, CellRecord]) -> None:
+        """Ordinary cells that ran before the extension was loaded, and the one that has loaded it, have run all the same."""
+        for key, record in records.items():
+            if not record.is_task and record.has_succeeded and not self.freshness.knows(key):
+                self.ran(record, has_succeeded=True, is_news=False)
+
+    def ran_by_hand(self, record: CellRecord, *, has_succeeded: bool) -> None:
+        """A cell was executed by hand; told after the book has heard of it."""
+        self._results.pop(record.key, None)  # nothing is kept of it
+        self.cleared.discard(record.key)
+        self.ran(record, has_succeeded=has_succeeded)
+
+    def ran(self, record: CellRecord, *, has_succeeded: bool, is_news: bool = True) -> None:
+        """A cell has run.
+
+        Args:
+            record: the cell.
+            has_succeeded: it ended well.
+            is_news: False: it had run before anybody looked.
+        """
+        names = self._session.shell.user_ns
+        used = {_module_of(names.get(name)) for name in record.facts.reads | record.facts.late}
+        self.freshness.ran(
+            record.key,
+            source=record.source,
+            has_succeeded=has_succeeded,
+            modules=(used | set(record.facts.imports.values())) - {"", "__main__"},
+            is_news=is_news,
+        )
+
+    def take_result(self, remembering: Remembering | None, key: str, *, has_succeeded: bool) -> None:
+        """What is known of the result that a cell has now."""
+        self.cleared.discard(key)
+        result = remembering.making.result(key) if remembering is not None and has_succeeded else None
+        if result is None:
+            self._results.pop(key, None)
+        else:
+            self._results[key] = result
+
+    def forget(self, key: str) -> None:
+        """Make a task stale."""
+        self.freshness.forget(key)
+        self._results.pop(key, None)
+        self.cleared.add(key)
+
+
+def _module_of(value: Any) -> str:
+    """The module that a value is, or comes from; or nothing."""
+    spec = getattr(value, "__spec__", None)
+    name = getattr(spec, "name", None) or getattr(value, "__module__", None)
+    return name if isinstance(name, str) else ""
