@@ -59,7 +59,13 @@ class Client:
         if task:
             order = {"task": self.id(cell), "attempt": attempt, "executor": executor, "timeout_s": None}
             metadata["notebook_flows"] = order
-        content = {"code": self.cells[cell], "silent": False, "store_history": True, "user_expressions": {}}
+        content = {
+            "code": self.cells[cell],
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "stop_on_error": False,  # as the runner sends task cells: what comes next is not aborted
+        }
         message = self.kernel.client.session.msg("execute_request", content, metadata=metadata)
         self.kernel.client.shell_channel.send(message)
         self.reply = self.kernel.client.get_shell_msg(timeout=PATIENCE_S)["content"]
