@@ -34,6 +34,9 @@ def flow_of_cells(name: str, tasks: Mapping[str, KernelCellTask], connections: C
             flow.add_edge(tasks[upper], tasks[key])
         if uppers:
             tasks[key].trigger = Needs([tasks[upper] for upper in uppers if upper in above[key]])
+    flow.set_reference_tasks(
+        [tasks[key] for key in waits_for]
+    )  # a failure counts, though a cell that only follows goes well
     return flow
 
 

@@ -243,6 +243,21 @@ def test_what_does_not_need_a_failed_task_goes_on(notebook: OpenNotebook) -> Non
     assert notebook.value("ratio, afterwards, other") == "(1.0, 2.0, 1)"
 
 
+def test_a_failed_task_fails_the_run_though_one_that_only_follows_it_goes_well(
+    notebook: OpenNotebook, folder: Path
+) -> None:
+    notebook.run("import", "import os")
+    notebook.run("read", "%%task read\nback = open(os.environ.get('NOT_THERE', 'no such file')).read()")
+    notebook.run("write", f"%%task write\nwith open({str(folder / 'out.txt')!r}, 'w') as out:\n    out.write('x')")
+
+    answer = notebook.run("run", "%flow run --all")
+
+    assert answer.ename == "FlowRunFailed"
+    assert "✗ 1 failed, 1 success in " in answer.said
+    assert "✗ read: failed: FileNotFoundError" in answer.said
+    assert (folder / "out.txt").read_text() == "x"
+
+
 def test_post_mortem_begins_in_the_task(notebook: OpenNotebook) -> None:
     notebook.run("n", "n = 0")
     notebook.run("bad", "%%task bad\nlocal = 5\nratio = 1 / n")
