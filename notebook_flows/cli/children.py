@@ -54,24 +54,24 @@ def told_children(log: AnyLog, row: RunRow, names: Sequence[str], *, width: int)
 
 def _inside(log: AnyLog, row: RunRow, names: Sequence[str]) -> Iterator[Inside]:
     """The runs inside of a run, each followed by those inside of it."""
-    waiting = [Inside([_task_of(child, names)], child) for child in _begun_by(log, row)][::-1]
+    waiting = [Inside([task_of(child, names)], child) for child in begun_by(log, row)][::-1]
     while waiting:
         one = waiting.pop()
         yield one
-        deeper = _begun_by(log, one.row)
+        deeper = begun_by(log, one.row)
         if deeper:
             known = folded(log, one.row.run_id).plan.names
-            waiting += [Inside([*one.where, _task_of(child, known)], child) for child in deeper][::-1]
+            waiting += [Inside([*one.where, task_of(child, known)], child) for child in deeper][::-1]
 
 
-def _begun_by(log: AnyLog, row: RunRow) -> list[RunRow]:
+def begun_by(log: AnyLog, row: RunRow) -> list[RunRow]:
     """The runs that a run's tasks have begun, in the order of these tasks, and then of time."""
-    return sorted(log.runs(parent=row.run_id, limit=None), key=lambda child: (*_place_of(child), child.created_us))
+    return sorted(log.runs(parent=row.run_id, limit=None), key=lambda child: (*place_of(child), child.created_us))
 
 
-def _task_of(child: RunRow, names: Sequence[str]) -> str:
+def task_of(child: RunRow, names: Sequence[str]) -> str:
     """The name of the task that has begun a run."""
-    node, index = _place_of(child)
+    node, index = place_of(child)
     name = names[node] if 0 <= node < len(names) else child.flow
     return f"{name}[{index}]" if index >= 0 else name
 
@@ -95,9 +95,9 @@ def with_cells(
     waiting = [(row, 0, len(names))]
     while waiting:
         around, offset, count = waiting.pop()
-        begun = _begun_by(log, around)
+        begun = begun_by(log, around)
         last = {
-            _place_of(child) if _place_of(child)[0] >= 0 else (-number, UNMAPPED): child
+            place_of(child) if place_of(child)[0] >= 0 else (-number, UNMAPPED): child
             for number, child in enumerate(begun, 1)
         }
         for (node, index), child in last.items():
@@ -120,7 +120,7 @@ def with_cells(
     return {**graph, "names": names, "slugs": names, "edges": columns}, known
 
 
-def _place_of(row: RunRow) -> tuple[int, int]:
+def place_of(row: RunRow) -> tuple[int, int]:
     """The task that has begun a run, and which of its children; -1 where nobody knows."""
     place = row.environment.get("parent_task") or {}
     return int(place.get("node", -1)), int(place.get("index", -1))

@@ -6,60 +6,29 @@ import json
 import logging
 import re
 import time
-from heapq import merge
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from notebook_flows.cli.guard import command
 from notebook_flows.cli.history import SHORT_ID, complete_run, graph_of, run_named, seconds_of
+from notebook_flows.cli.logreading import ERRORS, LogReading, Wanted
 from notebook_flows.cli.times import clock, iso
-from notebook_flows.core.events import Kind
 from notebook_flows.core.lifecycle import S
 from notebook_flows.errors import NoSuchRun, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from notebook_flows.cli.history import AnyLog
-    from notebook_flows.core.events import Event
-    from notebook_flows.store.rows import LogRow, RunRow
+    from notebook_flows.cli.logreading import Line
+    from notebook_flows.store.rows import RunRow
 
 LOOK_EVERY_S = 0.25
 SWEEP_EVERY = 20
-PIECE = 5_000
 _CHILD = re.compile(r"(?P<task>.+)\[(?P<index>\d+)\]")
-_ERRORS = frozenset({"error", "traceback"})
 _STREAMS = {"stdout": "out", "stderr": "err"}
 _LEVELS = ("debug", "info", "warning", "error", "critical")
-
-
-class Line(NamedTuple):
-    """One thing that was logged: a record, a printed line, or the traceback of a failure."""
-
-    at_us: int
-    level: int
-    logger: str
-    task: str | None
-    child: int
-    attempt: int
-    message: str
-
-
-class Wanted(NamedTuple):
-    """Which lines are wanted: of a task, of one child of a mapped task, from a level on."""
-
-    node: int | None
-    child: int | None
-    level: int
-
-    def __call__(self, line_node: int, line_index: int, level: int) -> bool:
-        """Whether a line is."""
-        return (
-            level >= self.level
-            and (self.node is None or line_node == self.node)
-            and (self.child is None or line_index == self.child)
-        )
 
 
 @command("logs")
@@ -72,7 +41,7 @@ def command_line(run: str, task: str | None, follow: bool, level: str, wants_jso
     """Print what a run, or one task of it, has logged and printed, and the tracebacks of what failed.
 
     RUN is a run's id, the beginning of one, or `latest`. TASK is a task's name or slug; `clean[3]` is one child of a
-    mapped task.
+    mapped task. What the runs inside of it have logged, as those of notebooks, follows the name of their task.
     """
     from notebook_flows.workspace import event_log
 
@@ -81,11 +50,15 @@ def command_line(run: str, task: str | None, follow: bool, level: str, wants_jso
     graph = graph_of(log, row.run_id)
     node, index = (None, None) if task is None else task_named(task, graph["names"], row)
     wanted = Wanted(node, index, getattr(logging, level.upper()))
-    reading = _Reading(log, row.run_id, graph["names"], wanted)
+    reading = LogReading(log, row, graph["names"], wanted)
     tell = _tell_json if wants_json else _teller()
     if follow:
-        reading.print_until_end(tell)
-    elif not reading.print_new(tell):
+        _tell_until_end(log, row.run_id, reading, tell)
+        return
+    lines = reading.new()
+    for line in lines:
+        tell(line)
+    if not lines:
         click.echo(_nothing(row, task), err=True)
 
 
@@ -119,76 +92,20 @@ def _readings(text: str) -> list[tuple[str, int | None]]:
     return [(text, None)] + ([(child["task"], int(child["index"]))] if child else [])
 
 
-class _Reading:
-    """Reads a run's lines and events from where it left off."""
-
-    def __init__(self, log: AnyLog, run_id: str, names: Sequence[str], wanted: Wanted) -> None:
-        self._log = log
-        self._run_id = run_id
-        self._names = names
-        self._wanted = wanted
-        self._line = 0
-        self._seq = 0
-        self._errors: set[tuple[str | None, int, int, str]] = set()
-
-    def print_new(self, tell: Callable[[Line], None]) -> bool:
-        """Print what is new; False where nothing is."""
-        rows = self._new_rows()
-        events = self._new_events()
-        is_any = False
-        for line in merge(rows, events, key=lambda line: line.at_us):
-            if line.logger in _ERRORS:  # a cell's error is in its output, and in its end
-                key = (line.task, line.child, line.attempt, line.message)
-                if key in self._errors:
-                    continue
-                self._errors.add(key)
+def _tell_until_end(log: AnyLog, run_id: str, reading: LogReading, tell: Callable[[Line], None]) -> None:
+    """Print what there is and what comes, until the run has ended."""
+    looks = 0
+    while True:
+        row = log.run(run_id)  # before reading: what comes in between is read
+        for line in reading.new():
             tell(line)
-            is_any = True
-        return is_any
-
-    def _new_rows(self) -> list[Line]:
-        found: list[Line] = []
-        while rows := self._log.log_lines(self._run_id, after=self._line, limit=PIECE):
-            self._line = rows[-1].number
-            found += [self._from_row(row) for row in rows if self._wanted(row.node, row.index, row.level)]
-        return found
-
-    def _from_row(self, row: LogRow) -> Line:
-        return Line(row.at_us, row.level, row.logger, self._name(row.node), row.index, row.attempt, row.message)
-
-    def _new_events(self) -> list[Line]:
-        found: list[Line] = []
-        while events := self._log.read(self._run_id, after=self._seq, limit=PIECE):
-            self._seq = events[-1].seq
-            found += self._tracebacks(events)
-        return found
-
-    def _tracebacks(self, events: Iterable[Event]) -> Iterable[Line]:
-        for event in events:
-            data: Mapping[str, Any] = event.data or {}
-            text = data.get("traceback")
-            if event.kind is Kind.TASK and text and self._wanted(event.node, event.index, logging.ERROR):
-                name = self._name(event.node)
-                yield Line(
-                    event.at_us, logging.ERROR, "traceback", name, event.index, event.attempt, str(text).rstrip()
-                )
-
-    def _name(self, node: int) -> str | None:
-        return self._names[node] if 0 <= node < len(self._names) else None
-
-    def print_until_end(self, tell: Callable[[Line], None]) -> None:
-        """Print what there is and what comes, until the run has ended."""
-        looks = 0
-        while True:
-            row = self._log.run(self._run_id)  # before reading: what comes in between is read
-            self.print_new(tell)
-            if row.ended_us is not None or row.state is S.PAUSED:
-                _tell_end(row)
-                return
-            time.sleep(LOOK_EVERY_S)
-            looks += 1
-            if looks % SWEEP_EVERY == 0:
-                self._log.sweep()  # it may have lost its process meanwhile
+        if row.ended_us is not None or row.state is S.PAUSED:
+            _tell_end(row)
+            return
+        time.sleep(LOOK_EVERY_S)
+        looks += 1
+        if looks % SWEEP_EVERY == 0:
+            log.sweep()  # it may have lost its process meanwhile
 
 
 def _tell_end(row: RunRow) -> None:
@@ -213,8 +130,16 @@ def _tell_json(line: Line) -> None:
         "index": line.child if line.child >= 0 else None,
         "attempt": line.attempt or None,
         "message": line.message,
+        "run_id": line.run_id,
+        "inside": list(line.where),
     }
     click.echo(json.dumps(known, ensure_ascii=False))
+
+
+def _called(line: Line) -> str:
+    """The task, which child of it, and which attempt."""
+    name = (line.task or "") + (f"[{line.child}]" if line.child >= 0 else "")
+    return f"{name} ({line.attempt})" if line.attempt > 1 else name
 
 
 def _level(line: Line) -> str:
@@ -226,20 +151,19 @@ def _teller() -> Callable[[Line], None]:
 
     from notebook_flows.cli import screen
     from notebook_flows.cli.tracebacks import error_lines
+    from notebook_flows.views.text import printable
 
     console = screen.stdout()
     styles = {"warning": "yellow", "error": "red", "critical": "bold red", "err": "yellow"}
 
     def tell(line: Line) -> None:
         kind = _STREAMS.get(line.logger) or _level(line)
-        name = (line.task or "") + (f"[{line.child}]" if line.child >= 0 else "")
-        if line.attempt > 1:
-            name += f" ({line.attempt})"
+        name = " > ".join(printable(part) for part in (*line.where, _called(line)) if part)
         text = Text(f"{clock(line.at_us)} ", style="dim")
         text.append(f"{kind:<8}", style=styles.get(kind, "default"))
         text.append(f"{name}  " if name else "", style="cyan")
         first, *more = line.message.splitlines() or [""]
-        if line.logger in _ERRORS:
+        if line.logger in ERRORS:
             error = error_lines(line.message)
             first, more = (error[0], [first, *more]) if error else (first, more)  # the error, then how it came to it
         text.append_text(Text.from_ansi(first, style="default"))

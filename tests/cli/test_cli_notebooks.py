@@ -132,6 +132,50 @@ assert flow.run().is_successful()
 """
 
 
+def test_the_logs_of_a_grid_are_those_of_its_notebooks(
+    nf: Command, start: Start, write_notebook: WriteNotebook
+) -> None:
+    notebook = write_notebook("report.ipynb", PARAMETERS, "print('sold in', region)", "1 / (year - 2024)")
+    assert start("run", notebook, "--grid", "region=north,south", "-p", "year=2024").end()[0] == Exit.FAILED
+
+    told = nf("logs", "latest").stdout
+    of_one = nf("logs", "latest", "report region=north").stdout
+    followed = nf("logs", "latest", "--follow", "--json").stdout.splitlines()
+
+    for region in ("north", "south"):
+        assert re.search(rf"out +report region={region} > 3 print\(.*  sold in {region}\n", told)
+        assert re.search(rf"error +report region={region} > 4 1 / .*ZeroDivisionError", told)
+    assert "sold in north" in of_one
+    assert "south" not in of_one
+    printed_lines = [one for one in map(json.loads, followed) if one["logger"] == "stdout"]
+    assert {(one["inside"][0], one["message"].strip()) for one in printed_lines} == {
+        (f"report region={region}", f"sold in {region}") for region in ("north", "south")
+    }
+
+
+def test_the_logs_of_notebooks_are_followed_while_they_run(
+    start: Start, write_notebook: WriteNotebook, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "go")
+    says = "import os\nprint('in', region)\nopen(os.environ['READY'], 'wb', buffering=0).write(b'!')"
+    notebook = write_notebook("waits.ipynb", PARAMETERS, says, "open('go').read()", "print('went on')")
+    run = start("run", notebook, "--grid", "region=north", "-q")
+    run.wait_until_begun()
+    follower = start("logs", "--follow", "latest", "--json")
+    assert follower.process.stdout is not None
+
+    first = json.loads(follower.process.stdout.readline())
+    (tmp_path / "go").write_text("!")
+    second = json.loads(follower.process.stdout.readline())
+    code, said = follower.end()
+
+    assert [first["message"].strip(), second["message"].strip()] == ["in north", "went on"]
+    assert first["inside"] == ["waits region=north"]
+    assert code == 0
+    assert "succeeded after" in said
+    assert run.end() == (0, "")
+
+
 def test_notebooks_of_notebooks_are_shown_to_the_innermost_cell(
     nf: Command, start: Start, write_notebook: WriteNotebook
 ) -> None:
