@@ -11,7 +11,7 @@ from notebook_flows.analysis import connect
 from notebook_flows.analysis.problems import may_raise, problems_of
 from notebook_flows.core import state as api
 from notebook_flows.core.flow import Flow
-from notebook_flows.core.lifecycle import IS_SUCCESSFUL, S, facts_of
+from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.core.task import Task
 from notebook_flows.errors import did_you_mean
 from notebook_flows.magics.attached import tell_attached
@@ -45,11 +45,9 @@ def tell_status(here: Here) -> None:
         return
     width = max((len(printable(one.name)) for one in outlook.tasks.values()), default=0)
     for key, record in outlook.tasks.items():
-        state = None if last is None else last.states.get(key)
         glyph = facts_of(S.PENDING if key in outlook.stale else S.SUCCESS).glyph
         why = f"stale: {outlook.stale[key]}" if key in outlook.stale else _fresh(outlook, key, cached.get(key, ""))
-        ended = f" ({facts_of(state).word})" if state is not None and not IS_SUCCESSFUL[state] else ""
-        click.echo(f"{glyph} {printable(record.name):<{width}}  {why}{ended}")
+        click.echo(f"{glyph} {printable(record.name):<{width}}  {why}")
     for line in _older_values(here, outlook):
         click.echo(f"  {line}")
     for name, flow in here.flows().items():

@@ -7,11 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from notebook_flows.core.lifecycle import IS_SUCCESSFUL, S
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
 FAILED = "failed last time"
 """Why a cell is stale that ran last, and not well."""
+_ENDED_BADLY = {
+    S.CANCELLED: "was cancelled last time",
+    S.TIMED_OUT: "timed out last time",
+    S.CRASHED: "crashed last time",
+}
 Stamp = tuple[int, int]
 """When a file was changed, in nanoseconds since 1970, and its size in bytes."""
 
@@ -22,13 +29,13 @@ class LastRun:
 
     Attributes:
         source: its text then.
-        has_succeeded: it gave what it was to give.
+        state: how it ended; a success: it gave what it was to give.
         seen: key of a cell above -> how often that had run.
         files: file of a module of the user's own -> how it was.
     """
 
     source: str
-    has_succeeded: bool
+    state: S
     seen: Mapping[str, int]
     files: Mapping[str, Stamp] = field(default_factory=dict)
 
@@ -53,7 +60,7 @@ class Freshness:
         key: str,
         *,
         source: str,
-        has_succeeded: bool,
+        state: S,
         modules: Iterable[str] = (),
         is_news: bool = True,
     ) -> None:
@@ -62,15 +69,15 @@ class Freshness:
         Args:
             key: of the cell.
             source: its text.
-            has_succeeded: it gave what it was to give.
+            state: how it ended; a success: it gave what it was to give.
             modules: names of the modules that it uses.
             is_news: False: it had run before anybody listened, so that what has used its values is not stale.
         """
-        if has_succeeded and is_news:
+        if IS_SUCCESSFUL[state] and is_news:
             self._times[key] = self.times(key) + 1
         self._last[key] = LastRun(
             source=source,
-            has_succeeded=has_succeeded,
+            state=state,
             seen=self._times.copy(),
             files=stamps(modules),
         )
@@ -122,8 +129,8 @@ class Freshness:
             return "has not run yet"
         if last.source != source:
             return "edited since it ran"
-        if not last.has_succeeded:
-            return FAILED
+        if not IS_SUCCESSFUL[last.state]:
+            return _ENDED_BADLY.get(last.state, FAILED)
         for file, stamp in last.files.items():
             if _stamp(file) != stamp:
                 return f"{Path(file).name} has changed"

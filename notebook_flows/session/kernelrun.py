@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from notebook_flows.core import state as api
+    from notebook_flows.core.events import Event
+    from notebook_flows.core.run import Run
     from notebook_flows.engine.ports import Observer
     from notebook_flows.session.livepicture import LivePicture
     from notebook_flows.session.outputs import RecordingSink
@@ -67,6 +69,7 @@ class KernelRun:
         self._shell = shell
         self._bound_by = bound_by
         self._observers = observers
+        self._recorded: Run | None = None
         self._cells = RunCells(order, shell=shell, sink=sink, kept=kept, bound_by=bound_by, main=self.main)
         self.tasks = self._cells.tasks
         self.flow = flow_of_cells(order.name, self.tasks, order.connections)
@@ -102,7 +105,7 @@ class KernelRun:
                 SystemClock(),
                 executor=self._cells.executor,
                 history=self.order.history,
-                observers=self._observers,
+                observers=[self._hear, *self._observers],
                 keep_results=False,
                 flow_run_id=self.run_id,
                 reuse_by=self._cells.memory.reuse if self._cells.memory is not None else None,
@@ -113,6 +116,11 @@ class KernelRun:
             self._cells.turns.close()
             self._has_ended.set()
             self.main.wake_up()
+
+    def _hear(self, run: Run, events: Sequence[Event]) -> None:
+        """The engine's first events: what it records from now on is seen here."""
+        del events
+        self._recorded = run
 
     @property
     def has_ended(self) -> bool:
@@ -177,7 +185,8 @@ class KernelRun:
         """Land what was made; on the main thread, between two cells."""
         self.was_ended = True
         self.main.close()
-        states = {key: self._cells.state_of(key, self._state) for key in self.tasks}
+        recorded = {} if self._recorded is None else dict(zip(self._keys(), self._recorded.state, strict=True))
+        states = {key: self._cells.state_of(key, self._state, recorded.get(key)) for key in self.tasks}
         done = {key: values for key, values in self._cells.values.done.items() if states[key] in _MADE}
         found = land_run(
             done,
@@ -187,6 +196,7 @@ class KernelRun:
             since=self._since if self.order.is_background else None,
         )
         report = Report(
+            run_id=self.run_id if self._recorded is not None else "",
             flow=self.flow,
             tasks=self.tasks,
             state=self._state,
@@ -200,9 +210,13 @@ class KernelRun:
             problem=self._problem,
         )
         self._cells.forget()
-        self._state = self._problem = None  # they hold values, and somebody may yet hold this run
+        self._state = self._problem = self._recorded = None  # they hold values, and somebody may yet hold this run
         self._since = {}
         return report
+
+    def _keys(self) -> list[str]:
+        """Of the cells, in the order of the flow's tasks."""
+        return [key for key in self.order.connections.cells if key in self.tasks]
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

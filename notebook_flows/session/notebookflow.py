@@ -200,7 +200,7 @@ class NotebookFlow:
         for key in order.connections.cells:
             if key in order.records and report.states[key] in _HAS_RUN:
                 has_succeeded = report.states[key] in _WENT_WELL
-                self._outlooks.ran(order.records[key], has_succeeded=has_succeeded)
+                self._outlooks.ran(order.records[key], report.states[key])
                 self._outlooks.take_result(order.remembering, key, has_succeeded=has_succeeded)
         self.last = PastRun(run_id=report.run_id, states=report.states, cached=_taken_from(report))
         if run.picture is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.analysis import connect
+from notebook_flows.core.lifecycle import S
 from notebook_flows.session.feeding import feeders
 from notebook_flows.session.freshness import Freshness
 from notebook_flows.session.remembered import making_of, recollected, remembered_in
@@ -118,20 +119,20 @@ class Outlooks:
         """Ordinary cells that ran before the extension was loaded, and the one that has loaded it, have run all the same."""
         for key, record in records.items():
             if not record.is_task and record.has_succeeded and not self.freshness.knows(key):
-                self.ran(record, has_succeeded=True, is_news=False)
+                self.ran(record, S.SUCCESS, is_news=False)
 
     def ran_by_hand(self, record: CellRecord, *, has_succeeded: bool) -> None:
         """A cell was executed by hand; told after the book has heard of it."""
         self._results.pop(record.key, None)  # nothing is kept of it
         self.cleared.discard(record.key)
-        self.ran(record, has_succeeded=has_succeeded)
+        self.ran(record, S.SUCCESS if has_succeeded else S.FAILED)
 
-    def ran(self, record: CellRecord, *, has_succeeded: bool, is_news: bool = True) -> None:
+    def ran(self, record: CellRecord, state: S, *, is_news: bool = True) -> None:
         """A cell has run.
 
         Args:
             record: the cell.
-            has_succeeded: it ended well.
+            state: how it ended.
             is_news: False: it had run before anybody looked.
         """
         names = self._session.shell.user_ns
@@ -139,7 +140,7 @@ class Outlooks:
         self.freshness.ran(
             record.key,
             source=record.source,
-            has_succeeded=has_succeeded,
+            state=state,
             modules=(used | set(record.facts.imports.values())) - {"", "__main__"},
             is_news=is_news,
         )

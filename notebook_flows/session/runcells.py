@@ -150,15 +150,18 @@ class RunCells:
             return values
         return replace(values, bound={**values.bound, **self._order.parameters})
 
-    def state_of(self, key: str, ended: api.State | None) -> S:
+    def state_of(self, key: str, ended: api.State | None, recorded: S | None) -> S:
         """How a cell has ended.
 
         Args:
             key: of the cell.
             ended: the state of the flow; None where the engine raised instead.
+            recorded: what the events say of the cell; None: there are none.
         """
         if ended is not None:
             return api.event_state_of(ended.result[self.tasks[key]])
+        if recorded is not None:  # what ended while the run was being stopped counts only if the engine heard of it
+            return recorded if IS_FINAL[recorded] else S.CANCELLED if key in self._ended_as else S.NOT_RUN
         if key in self.values.done:
             return S.CACHED if self._ended_as.get(key) is S.CACHED else S.SUCCESS
         return self._ended_as.get(key, S.NOT_RUN)

@@ -76,6 +76,7 @@ class Report:
     """How a run ended.
 
     Attributes:
+        run_id: of the history; empty if the run did not get as far.
         state: of the flow; None where the engine raised instead.
         flow: what ran.
         tasks: key -> the task of the flow.
@@ -89,6 +90,7 @@ class Report:
         problem: what the engine raised: KeyboardInterrupt, or an error of the history.
     """
 
+    run_id: str
     flow: Flow
     tasks: Mapping[str, KernelCellTask]
     state: api.State | None
@@ -100,11 +102,6 @@ class Report:
     still_running: tuple[str, ...] = ()
     was_stopped: bool = False
     problem: BaseException | None = None
-
-    @property
-    def run_id(self) -> str:
-        """Of the history; empty if the run did not get as far."""
-        return "" if self.state is None else str(self.state.context.get("flow_run_id", ""))
 
 
 @dataclass(frozen=True, kw_only=True)

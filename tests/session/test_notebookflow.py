@@ -465,8 +465,36 @@ def test_ctrl_c_gives_the_prompt_back_and_the_kernel_lives_on(
     assert answer.waited_s < PROMPT_S
     assert "slow     cancelled" in answer.picture
     assert notebook.run("alive", "print('alive')").said == "alive\n"
-    assert "slow   stale: failed last time (cancelled)" in notebook.run("status", "%flow status").said
+    assert "slow   stale: was cancelled last time\n" in notebook.run("status", "%flow status").said
     assert "cancelled" in notebook.run("status", "%flow runs --limit 1").said
+
+
+def test_a_task_that_ends_in_the_moment_of_the_stop_is_cancelled_for_all_who_look(notebook: OpenNotebook) -> None:
+    notebook.run("late", "%%task late\nmade = 'before'")
+    notebook.run(
+        "stop at the end",
+        "from notebook_flows.session.toldfirst import ToldFirst\n"
+        "from time import sleep\n"
+        "flow, usual = get_ipython()._notebook_flows_session.flow, ToldFirst.put\n"
+        "before = flow.last\n"
+        "def put(self, outcome):\n"
+        "    ToldFirst.put = usual\n"
+        "    seen = self._seen(outcome)\n"
+        "    self.interrupt()\n"
+        "    while flow.last is before:\n"
+        "        sleep(0.01)\n"
+        "    self._inbox.put(seen)\n"
+        "ToldFirst.put = put",
+    )
+    notebook.run("mine", "made = 'mine'")
+
+    answer = notebook.run("run", "%flow run --all")
+
+    assert answer.ename == "RunStopped"
+    assert "0 of 1 cell ended well" in answer.said
+    assert "late    cancelled" in answer.picture
+    assert notebook.value("made") == "'mine'"
+    assert "late  stale: was cancelled last time\n" in notebook.run("status", "%flow status").said
 
 
 # -- in the background -------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 
 from notebook_flows.analysis import Cell, analyse, connect
 from notebook_flows.analysis.taskcell import task_cell
+from notebook_flows.core.lifecycle import S
 from notebook_flows.session.feeding import feeders
 from notebook_flows.session.freshness import Freshness
 from notebook_flows.session.runvalues import RunValues, missing_versions
@@ -134,7 +135,7 @@ def test_a_cell_gets_the_version_above_it_from_the_run_or_from_what_was_kept() -
 
 def ran_all(freshness: Freshness, cells: Mapping[str, str] = PIPELINE) -> None:
     for key, source in cells.items():
-        freshness.ran(key, source=source, has_succeeded=True)
+        freshness.ran(key, source=source, state=S.SUCCESS)
 
 
 def stale(freshness: Freshness, cells: Mapping[str, str] = PIPELINE) -> dict[str, str]:
@@ -152,7 +153,7 @@ def test_what_is_below_a_cell_that_has_run_again_is_stale_and_says_why() -> None
     freshness = Freshness()
     ran_all(freshness)
 
-    freshness.ran("load", source=PIPELINE["load"], has_succeeded=True)
+    freshness.ran("load", source=PIPELINE["load"], state=S.SUCCESS)
 
     assert stale(freshness)["mid"] == "'load' has run again, which it needs"
     assert stale(freshness)["plot"] == "'clean' is stale, which it needs"
@@ -162,7 +163,7 @@ def test_what_is_below_a_cell_that_has_run_again_is_stale_and_says_why() -> None
 def test_an_edited_a_failed_and_a_forgotten_cell_are_stale() -> None:
     freshness = Freshness()
     ran_all(freshness)
-    freshness.ran("other", source=PIPELINE["other"], has_succeeded=False)
+    freshness.ran("other", source=PIPELINE["other"], state=S.FAILED)
     freshness.forget("plot")
 
     found = stale(freshness, {**PIPELINE, "clean": "%%task clean\ncleaned = rows"})
@@ -177,9 +178,9 @@ def test_an_edited_a_failed_and_a_forgotten_cell_are_stale() -> None:
 
 def test_what_ran_before_anybody_listened_makes_nothing_stale() -> None:
     freshness = Freshness()
-    freshness.ran("load", source=PIPELINE["load"], has_succeeded=True)
+    freshness.ran("load", source=PIPELINE["load"], state=S.SUCCESS)
 
-    freshness.ran("n", source=PIPELINE["n"], has_succeeded=True, is_news=False)
+    freshness.ran("n", source=PIPELINE["n"], state=S.SUCCESS, is_news=False)
 
     assert "load" not in stale(freshness)
 
@@ -190,7 +191,7 @@ def test_a_changed_module_of_ones_own_makes_its_users_stale(tmp_path: Path, monk
     monkeypatch.syspath_prepend(str(tmp_path))
     __import__("helper_for_staleness")
     freshness = Freshness()
-    freshness.ran("use", source="x", has_succeeded=True, modules=["helper_for_staleness", "json"])
+    freshness.ran("use", source="x", state=S.SUCCESS, modules=["helper_for_staleness", "json"])
     assert freshness.why_stale({"use": "x"}, {}) == {}
 
     file.write_text("x = 'longer'\n")

@@ -55,7 +55,7 @@ def test_a_task_that_takes_too_long_is_told_below_its_cell_and_leaves_nothing(
     assert "after: not run: after slow" in answer.said
     assert notebook.shown("slow") == [("error", "TimeoutError")]
     assert notebook.value("made, after") == "(0, 1)"
-    assert "slow   stale: failed last time (timed out)" in notebook.run("status", "%flow status").said
+    assert "slow   stale: timed out last time\n" in notebook.run("status", "%flow status").said
 
 
 def test_only_a_thread_is_said_to_go_on_and_not_one_that_waits_for_a_command(notebook: OpenNotebook) -> None:
