@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 EXECUTORS = ("threads", "processes", "main")
 """Where a task cell may run: see ``--executor``."""
 LONGEST_NAME = 48
+MOST_DIGITS = 6
+"""Of a count: nobody lives to see so many retries, and histories hold no larger numbers than 64 bits."""
 NO_NAMES: frozenset[str] = frozenset()
 
 _TASK_LINE = re.compile(r"[ \t]*(?P<comment>#[ \t]*)?%%task(?P<rest>[ \t].*)?$")
@@ -214,7 +216,7 @@ class _Option(NamedTuple):
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > MOST_DIGITS:
         raise ValueError
     return int(text)
 

@@ -21,7 +21,7 @@ MARKER_TAG = "papermill-error-cell-tag"
 PICTURE_TAG = "notebook-flows-picture"
 """Of the cell that shows how a run has ended; dropped as well."""
 
-_HALF = re.compile("[\ud800-\udfff]")
+_UNTAKEN = re.compile("[\0\ud800-\udfff]")
 
 CELL_TYPES = ("code", "markdown", "raw")
 
@@ -70,9 +70,11 @@ def notebook_from_text(text: str, path: object = "", *, keeps_marks: bool = Fals
         raise NotebookUnreadable(path, f"{what}.") from None
     except RecursionError:
         raise NotebookUnreadable(path, "is not a notebook: its JSON is nested too deeply.") from None
-    if not isinstance(known, dict) or not isinstance(known.get("nbformat"), int):
+    if not isinstance(known, dict) or "nbformat" not in known:
         raise NotebookUnreadable(path, "is JSON, but not a notebook: it has no 'nbformat'.")
     major = known["nbformat"]
+    if not isinstance(major, int):
+        raise NotebookUnreadable(path, f"is damaged: its 'nbformat' is {major!r}, and has to be a number.")
     if major > 4 or major < 1:
         if major < 1:
             raise NotebookUnreadable(path, f"says that it is in nbformat {major}, which does not exist.")
@@ -84,9 +86,19 @@ def notebook_from_text(text: str, path: object = "", *, keeps_marks: bool = Fals
         found = _upgraded(known, major)
         if not keeps_marks:
             drop_marks(found)
+    except _Damaged as error:
+        raise NotebookUnreadable(path, f"is damaged: {error}.") from None
+    except KeyError as error:  # an old notebook, which lacks it
+        raise NotebookUnreadable(path, f"is damaged: it has no {error}.") from None
+    except AttributeError as error:  # as nbformat tells the same
+        raise NotebookUnreadable(path, f"is damaged: it has no {str(error.name or error)!r}.") from None
     except Exception as error:  # what old or damaged notebooks make nbformat raise is of many kinds
         raise NotebookUnreadable(path, f"is damaged: {type(error).__name__}: {error}.") from None
     return found
+
+
+class _Damaged(ValueError):  # noqa: N818 - part of a sentence
+    """What is wrong with it."""
 
 
 def _upgraded(known: dict[str, Any], major: int) -> NotebookNode:
@@ -101,7 +113,7 @@ def _upgraded(known: dict[str, Any], major: int) -> NotebookNode:
     else:
         notebook = nbformat.from_dict(known)
     if not isinstance(notebook.get("cells"), list):
-        raise TypeError("it has no list of cells")
+        raise _Damaged("it has no list of cells")
     if not isinstance(notebook.get("metadata"), dict):
         notebook["metadata"] = nbformat.NotebookNode()
     for name in ("kernelspec", "language_info"):
@@ -127,14 +139,14 @@ def _mend(cell: Any, number: int) -> None:
     import nbformat
 
     if not isinstance(cell, dict) or cell.get("cell_type") not in CELL_TYPES:
-        raise ValueError(f"cell {number} has no cell_type of {', '.join(CELL_TYPES)}")
+        raise _Damaged(f"cell {number} has no cell_type of {', '.join(CELL_TYPES)}")
     cell.setdefault("source", "")
-    if not isinstance(cell["source"], (str, list)):
-        raise TypeError(f"the source of cell {number} is no text")
-    if cell["cell_type"] == "code" and _HALF.search("".join(cell["source"])):
-        raise ValueError(
-            f"the source of cell {number} has half of a character (a lone surrogate), which no kernel takes"
-        )
+    lines = [cell["source"]] if isinstance(cell["source"], str) else cell["source"]
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        raise _Damaged(f"the source of cell {number} is no text")
+    if cell["cell_type"] == "code" and (found := _UNTAKEN.search("".join(lines))):
+        what = "a null character" if found[0] == "\0" else "half of a character (a lone surrogate)"
+        raise _Damaged(f"the source of cell {number} has {what}, which no kernel takes")
     if not isinstance(cell.get("metadata"), dict):
         cell["metadata"] = nbformat.NotebookNode()
     tags = cell["metadata"].get("tags")

@@ -108,6 +108,7 @@ def test_options_are_understood(line: str, expected: CellOptions) -> None:
         ("%%task --xyz", "The options are --name, --retries"),
         ("%%task --retries many", "--retries has to be a whole number, such as 3, not 'many'."),
         ("%%task --retries -1", "--retries has to be a whole number, such as 3, not '-1'."),
+        ("%%task --retries 9999999", "--retries has to be a whole number, such as 3, not '9999999'."),
         ("%%task --retries", "--retries lacks its value: a whole number, such as 3."),
         ("%%task --retries --pure", "--retries lacks its value"),
         ("%%task --timeout 0", "--timeout has to be more than 0 seconds"),

@@ -166,6 +166,10 @@ def allowed(name: str) -> list[Happening]:
     return [Happening((name, Kind.VERDICT, {"may_run": True}))]
 
 
+def attached(name: str, key: str, title: str = "") -> list[Happening]:
+    return [Happening((name, Kind.ARTIFACT, {"key": key, "title": title}))]
+
+
 def stopping(state: S) -> list[Happening]:
     return [is_now("run", S.RUNNING, stopping=int(state))]
 

@@ -6,6 +6,7 @@ import pytest
 from core_runs import (
     T,
     allowed,
+    attached,
     done,
     ended,
     event_for,
@@ -206,10 +207,11 @@ def test_a_child_counts_its_own_lane_and_what_its_task_waited_for() -> None:
 
 
 def test_every_kind_of_event_is_understood() -> None:
-    run = run_after(MAPPED, *done("load"), *expanded("score", 1), *allowed("score[0]"))
+    run = run_after(MAPPED, *done("load"), *expanded("score", 1), *allowed("score[0]"), *attached("load", "rows"))
 
-    assert run.seq == 5
-    assert {kind.value for kind in Kind} == {"run", "task", "expanded", "verdict"}
+    assert run.seq == 6
+    assert run.attached == {run.number_of(0, -1): {"rows": "rows"}}
+    assert {kind.value for kind in Kind} == {"run", "task", "expanded", "verdict", "artifact"}
 
 
 def test_a_mapped_task_counts_as_its_children_and_by_itself_without_any() -> None:

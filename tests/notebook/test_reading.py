@@ -74,9 +74,18 @@ def test_a_kernelspec_or_a_language_that_says_nothing_is_left_out(nothing: objec
         ("{", "is not valid JSON: Expecting property name enclosed in double quotes in line 1."),
         ("[1]", "is JSON, but not a notebook: it has no 'nbformat'."),
         ('{"nbformat": 5, "cells": []}', "is in nbformat 5; 4 is the newest that we can read."),
-        ('{"nbformat": 4}', "is damaged: TypeError: it has no list of cells."),
-        ('{"nbformat": 4, "cells": [{}]}', "is damaged: ValueError: cell 1 has no cell_type of code, markdown, raw."),
-        ('{"nbformat": 3}', "is damaged:"),
+        ('{"nbformat": 4}', "is damaged: it has no list of cells."),
+        ('{"nbformat": 4, "cells": [{}]}', "is damaged: cell 1 has no cell_type of code, markdown, raw."),
+        ('{"nbformat": 3}', "is damaged: it has no 'worksheets'."),
+        ('{"nbformat": "4", "cells": []}', "is damaged: its 'nbformat' is '4', and has to be a number."),
+        (
+            '{"nbformat": 4, "cells": [{"cell_type": "code", "source": ["x", null]}]}',
+            "is damaged: the source of cell 1 is no text.",
+        ),
+        (
+            r'{"nbformat": 4, "cells": [{"cell_type": "code", "source": "%%task \u0000"}]}',
+            "is damaged: the source of cell 1 has a null character, which no kernel takes.",
+        ),
         (
             '{"nbformat": 4, "nbformat_minor": "x", "cells": []}',
             "is damaged: its 'nbformat_minor' is 'x', and has to be a number.",
@@ -84,7 +93,7 @@ def test_a_kernelspec_or_a_language_that_says_nothing_is_left_out(nothing: objec
         ('{"nbformat": 0, "cells": []}', "says that it is in nbformat 0, which does not exist."),
         (
             r'{"nbformat": 4, "cells": [{"cell_type": "code", "source": "\ud800"}]}',
-            "is damaged: ValueError: the source of cell 1 has half of a character",
+            "is damaged: the source of cell 1 has half of a character",
         ),
         ("[" * 100_000, "is not a notebook: its JSON is nested too deeply."),
     ],
