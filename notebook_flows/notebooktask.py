@@ -120,6 +120,8 @@ class NotebookTask(Task):
         cell_timeout: seconds that each cell may take.
         strict_shell: a failing ``!command`` fails its cell.
         selection: which cells are wanted, when not all of them are.
+        history: False: its runs leave no trace in the history; None: as the settings say.
+        keep_results: False: nothing of its cells is kept; None: as the settings say.
         name: of the task; the notebook's name unless given.
         options: as for any `Task`: retries, timeout, tags, trigger, target...
 
@@ -140,6 +142,7 @@ class NotebookTask(Task):
         strict_shell: bool = False,
         selection: Selection | None = None,
         history: bool | None = None,
+        keep_results: bool | None = None,
         name: str | None = None,
         **options: Any,
     ) -> None:
@@ -157,6 +160,7 @@ class NotebookTask(Task):
         self.strict_shell = strict_shell
         self.selection = selection
         self.history = history
+        self.keep_results = keep_results
         self.observers: tuple[Observer, ...] = ()
         self.run_ids: list[str] = []
         self.pool: KernelPool | None = None
@@ -194,6 +198,7 @@ class NotebookTask(Task):
                 timeout_s=self.timeout,
                 cell_timeout_s=self.cell_timeout,
                 history=self.history,
+                keep_results=self.keep_results,
                 observers=self.observers,
                 flow_run_id=run_id,
                 selection=self.selection,

@@ -260,6 +260,7 @@ def _task_of(job: Job, wishes: Wishes, more: NotebookWishes) -> NotebookTask:
         strict_shell=more.strict_shell,
         selection=more.selection,
         history=wishes.history,
+        keep_results=wishes.keeps_results,
         name=job.name,
         **retries,
     )

@@ -241,6 +241,30 @@ def test_a_run_of_a_notebook_is_gone_on_with(cli: Callable[..., Result]) -> None
     assert "1 cached" in resumed.stderr or "cached" in resumed.stderr
 
 
+@pytest.mark.parametrize(("option", "is_kept"), [((), True), (("--no-results",), False)])
+def test_the_runs_of_a_grid_keep_results_only_if_they_may(
+    option: tuple[str, ...], is_kept: bool, cli: Callable[..., Result]
+) -> None:
+    import nbformat
+
+    from notebook_flows.workspace import event_log
+
+    cells = ["n = 1", "%%task load\nrows = [n]", "%%task double\ntwice = rows * 2"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(notebook, "work.ipynb")
+
+    done = cli("run", "work.ipynb", "--grid", "n=1,2", *option)
+
+    assert done.exit_code == 0, done.stderr
+    log = event_log()
+    runs = [row.run_id for row in log.runs(flow="work", limit=10)]
+    results = [one.result or {} for run_id in runs for one in log.task_runs(run_id)]
+    assert len(runs) == 2
+    assert any("sha256" in one for one in results) is is_kept
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
