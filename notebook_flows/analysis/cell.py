@@ -10,7 +10,7 @@ from notebook_flows.analysis.facts import CellFacts
 from notebook_flows.analysis.heap import Heap, Value
 from notebook_flows.analysis.lowering import lowered
 from notebook_flows.analysis.naming import BUILTIN_NAMES, is_history
-from notebook_flows.analysis.source import names_in
+from notebook_flows.analysis.source import mistake_in, names_in
 from notebook_flows.analysis.walking import TooIntricateError, Walk
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def analyse(source: str) -> CellFacts:
         program = lowered(source)
         if program is None:
             names = names_in(source)
-            return CellFacts(opaque=("syntax",), binds=names, may_bind=names)
+            return CellFacts(opaque=("syntax",), mistake=mistake_in(source), binds=names, may_bind=names)
         return _facts(program)
     except (RecursionError, TooIntricateError):
         return CellFacts(opaque=("too intricate to follow",))

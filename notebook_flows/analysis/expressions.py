@@ -137,6 +137,9 @@ class Expressions:
 
     def _subscript(self, node: ast.Subscript) -> p.Expr:
         value, also = self.value(node.value), self.values([node.slice])
+        if (name := _name_looked_up(node)) is not None:  # `globals()["n"]`
+            self.names.load(name)
+            also = (*also, p.Load(name, self.line(node)))
         if _is_selection(node):
             return p.Fresh(self.site(), value, also)
         part = p.Part(value, None, also)
@@ -337,6 +340,14 @@ def _pairs(target: ast.expr, node: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
     if len(target.elts) != len(node.elts) or any(isinstance(part, ast.Starred) for part in every):
         return []
     return list(zip(target.elts, node.elts, strict=True))
+
+
+def _name_looked_up(node: ast.Subscript) -> str | None:
+    """The name that is looked up in the names themselves."""
+    match node.value:
+        case ast.Call(func=ast.Name(id="globals" | "locals" | "vars"), args=[], keywords=[]):
+            return _text(node.slice)
+    return None
 
 
 def _is_selection(node: ast.Subscript) -> bool:

@@ -29,6 +29,7 @@ class CellFacts:
         function_late: function or class -> the names that its body reads when it runs.
         function_writes: function -> names that it binds by ``global``.
         opaque: why the cell cannot be seen through: "syntax", "exec()", "%run"...; empty if it can.
+        mistake: of a cell that is no Python: what is wrong, and where.
         star: modules of ``import *``.
         magics: magics that need the kernel's main thread.
         has_await: there is an ``await``, ``async for`` or ``async with`` outside of functions.
@@ -56,6 +57,7 @@ class CellFacts:
     function_late: Mapping[str, frozenset[str]] = field(default_factory=dict)
     function_writes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     opaque: tuple[str, ...] = ()
+    mistake: str = ""
     star: tuple[str, ...] = ()
     magics: tuple[str, ...] = ()
     has_await: bool = False

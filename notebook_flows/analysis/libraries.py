@@ -5,8 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from notebook_flows.analysis import known, program as p
+from notebook_flows.analysis.evaluated import EVALUATORS, TABLE_METHODS, names_at, names_in, visible
 from notebook_flows.analysis.files import OPENERS, FileUse, function_use, method_use, opened, resolved, uses_at
-from notebook_flows.analysis.heap import BUILTIN, DEEP, FUNCTION, LIBRARY, NOTHING, PLAIN, READER, Frame, Heap, Value
+from notebook_flows.analysis.heap import (
+    BUILTIN,
+    CLASS,
+    DEEP,
+    FUNCTION,
+    LIBRARY,
+    NOTHING,
+    PLAIN,
+    READER,
+    Frame,
+    Heap,
+    Value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -123,6 +136,22 @@ class Libraries:
             path = lambda place: None if expr.is_spread else resolved(expr.paths.get(place), self.text_of)  # noqa: E731 - one line, used once
             self.files.update(dict.fromkeys(uses_at(kinds, where, path)))
 
+    def note_evaluated(self, expr: p.Call, shown: str, *, is_table: bool) -> None:
+        """A text is evaluated where the names of the notebook are seen; if it is not known, neither is what it reads."""
+        where = 0 if expr.args else next((name for name, _ in expr.keywords if name in {"expr", "ex"}), None)
+        if (where is not None or expr.is_spread) and not self._read_evaluated(expr, where, is_table=is_table):
+            self.note_unseen(f"names in the text of {shown}()")
+
+    def _read_evaluated(self, expr: p.Call, where: str | int | None, *, is_table: bool) -> bool:
+        """Read the names in a text, as far as it is known; whether all of it is."""
+        given = None if expr.is_spread or where is None else expr.paths.get(where)
+        text = resolved(given, self.text_of)
+        seen = text if text is not None else visible(given)
+        names = names_at(seen) if is_table else names_in(seen)
+        for name in sorted(names if names is not None else names_at(seen)):
+            self.load(name, expr.line)
+        return text is not None and names is not None
+
     def note_place(self, dotted: str) -> None:
         """Something in a library is set or changed."""
         for place, kind in known.HIDDEN_PLACES.items():
@@ -157,6 +186,8 @@ class Libraries:
         back = self._call_arguments_back(expr, every)
         if name in known.BLIND or (name == "vars" and not args):
             self.note_unseen(f"{name}()")
+            if name in {"eval", "exec"}:
+                self._read_evaluated(expr, 0, is_table=False)
             return self.unknown_call(expr.site, every)
         if name == "get_ipython":
             return heap.library(SHELL)
@@ -293,6 +324,8 @@ class Libraries:
             self.uses_pyplot = True
         if dotted in known.WRITERS or parts[0] in known.WRITER_MODULES:
             self.note_effect(f"{dotted}()")
+        if dotted in EVALUATORS:
+            self.note_evaluated(expr, dotted, is_table=False)
         if dotted in OPENERS:
             self._note_open(expr, 0)
         self.note_files(expr, *function_use(dotted))
@@ -331,7 +364,7 @@ class Libraries:
         place = self.heap.dotted(target)
         if place is not None:
             return self._library(expr, f"{place}.{name}", args, keywords, every)
-        self._note_method(expr, name, target)
+        self._note_method(expr, name, target, args[0] if args else NOTHING)
         back = self._call_arguments_back(expr, every, target)
         self._change_arguments(expr, "", args, keywords, every)
         if "inplace" in expr.flags or (name == "pop" and not target):
@@ -397,12 +430,18 @@ class Libraries:
             return True
         return any(self.heap.things[number].is_figure for number in self.heap.closure(target))
 
-    def _note_method(self, expr: p.Call, name: str, target: Value) -> None:
+    def _is_of_classes(self, given: Value) -> bool:
+        """Whether no text is given: `session.query(User)`."""
+        return bool(given) and all(self.heap.things[number].kind == CLASS for number in given)
+
+    def _note_method(self, expr: p.Call, name: str, target: Value, given: Value) -> None:
         if name in known.DRAWING_METHODS and not self._draws_on(expr, target):
             self.uses_pyplot |= name in {"plot", "hist", "boxplot"} or _is_plot_accessor(expr.callee)
         if name in known.DRAWING_SAMPLES and target and not _is_seeded(expr):
             self.hidden.add("random")
         has_argument = bool(expr.args or expr.keywords)
+        if name in TABLE_METHODS and has_argument and not self._is_of_classes(given):
+            self.note_evaluated(expr, f".{name}", is_table=True)
         if name in known.WRITING_METHODS or (name in known.WRITING_WITH_ARGUMENT and has_argument):
             self.note_effect(f".{name}()")
         if name == "open":

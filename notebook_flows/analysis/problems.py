@@ -47,7 +47,8 @@ def problems_of(
             and (one.name in cell.needs or not (is_forgiven or (one.below is None and one.name in held)))
         ]
         if "syntax" in cell.facts.opaque and not is_forgiven:
-            found.append(f"Cell {cell.name!r} is no Python that could be read.")
+            why = f": {cell.facts.mistake}" if cell.facts.mistake else "."
+            found.append(f"Cell {cell.name!r} is no Python that could be read{why}")
         if not is_forgiven:
             slips = (sure_slip(reason) for reason in cell.facts.opaque)
             found += [f"Cell {cell.name!r}: {slip}" for slip in slips if slip is not None]

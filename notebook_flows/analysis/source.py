@@ -47,6 +47,30 @@ def parsed(source: str) -> Parsed | None:
     return Parsed(tree, lines_above) if tree is not None else None
 
 
+def mistake_in(source: str) -> str:
+    r"""Why a cell is no Python, and where; empty if that cannot be told.
+
+    >>> mistake_in("%%task load\nx = 1\ny = = 2")
+    'invalid syntax, in line 3: `y = = 2`'
+    """
+    text = without_task_line(source.replace("\N{NO-BREAK SPACE}", " "))
+    lines = text.splitlines()
+    lines_above = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    text = "\n".join(lines[lines_above:])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(_transformer().transform_cell(text), "<cell>", "exec", flags=_FLAGS, dont_inherit=True)
+    except SyntaxError as error:
+        number = lines_above + (error.lineno or 0)
+        if error.lineno is None or not 0 < number <= len(lines):
+            return error.msg
+        return f"{error.msg}, in line {number}: `{lines[number - 1].strip()}`"
+    except Exception as error:  # IPython's tokenizer meets text of any kind
+        return str(error)
+    return ""
+
+
 def names_in(source: str) -> frozenset[str]:
     r"""The names that a text which is no Python seems to bind.
 

@@ -177,12 +177,13 @@ def _names(targets: Sequence[Target]) -> list[str]:
 
 def _job(path: str, name: str, given: Mapping[str, Any], point: Mapping[str, Any], more: NotebookWishes) -> Job:
     from notebook_flows.notebook.kernel import chosen_kernel
-    from notebook_flows.notebook.parameters import given_values, injected
+    from notebook_flows.notebook.parameters import injected
+    from notebook_flows.notebook.problems import checked_values
     from notebook_flows.notebook.reading import read_notebook
     from notebook_flows.running import output_path_for
 
     notebook = read_notebook(path)
-    values = given_values(notebook, {**given, **point}, path)
+    values = checked_values(notebook, {**given, **point}, path)
     kernel = chosen_kernel(more.kernel, notebook, path)
     injected(notebook, values, kernel, path)
     told = " ".join(f"{key}={values.get(key, value)}" for key, value in point.items())

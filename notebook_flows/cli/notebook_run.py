@@ -198,9 +198,8 @@ def told_notebook(path: Path) -> str:
     Raises:
         FlowError: it cannot be read, or anything is wrong with its cells, its parameters or its kernel: all of it.
     """
-    from notebook_flows.notebook.errors import NotebookError
     from notebook_flows.notebook.kernel import chosen_kernel
-    from notebook_flows.notebook.problems import problems_in
+    from notebook_flows.notebook.problems import problems_error, problems_in
     from notebook_flows.notebook.reading import read_notebook
     from notebook_flows.views.text import counted
 
@@ -220,8 +219,7 @@ def told_notebook(path: Path) -> str:
     if len(others) == 1 and not problems:
         raise others[0]
     if problems or others:
-        listed = "\n".join(f"  {one}" for one in [*others, *problems])
-        raise NotebookError(shown(path), f"has {counted(len(problems) + len(others), 'problem')}:\n{listed}")
+        raise problems_error(shown(path), [*others, *problems])
     cells = len(_flow_of(path))
     named = f", parameters: {', '.join(parameters)}" if parameters else ""
     return f"Notebook {(address_of(path) or shown(path))!r} is valid: {counted(cells, 'cell')} to run, kernel {kernel}{named}."

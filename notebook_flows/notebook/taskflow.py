@@ -17,7 +17,6 @@ from notebook_flows.analysis.taskcell import EXECUTORS, TaskCell, TaskCellError,
 from notebook_flows.core.flow import Flow
 from notebook_flows.notebook.cells import CellTask, name_of
 from notebook_flows.notebook.document import SKIP_TAG
-from notebook_flows.notebook.errors import NotebookError
 from notebook_flows.notebook.needs import Needs
 from notebook_flows.notebook.turns import Lane
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from notebook_flows.analysis import Connections
     from notebook_flows.notebook.document import Document
+    from notebook_flows.notebook.errors import NotebookError
 
 _SHOWS_FLOW = re.compile(r"^\s*(?:\w+\s*=\s*)?%(?:flow|nbflow)\s+(?:run|show|resume)\b", re.MULTILINE)
 _NO_HELP = r"(?![^\n#]*\s(?:--help|-h)(?:\s|$))"
@@ -108,7 +108,9 @@ def task_flow(document: Document, name: str, *, timeout_s: float | None, cell_ti
     known = _task_cells(cells, document)
     told = [_cell(cell, number, known.get(cell.id)) for number, cell in enumerate(cells, 1)]
     connections = connect(told)
-    _check_needs(told, connections, document)
+    needs = {cell.key: cell.needs for cell in told}
+    if any(one.name in needs[one.key] for one in connections.unresolved):
+        raise _unfit(document)
     ordinary = [cell for cell in cells if cell.id not in known]
     order = order_of(
         connections,
@@ -140,30 +142,23 @@ def showing(document: Document) -> int | None:
     return next((place for place in document.nodes if _SHOWS_FLOW.search(cells[place].source)), None)
 
 
-def _check_needs(cells: Sequence[Cell], connections: Connections, document: Document) -> None:
-    """Whether the tasks that others wait for are there, above them."""
-    needs = {cell.key: cell.needs for cell in cells}
-    problems = [one.text for one in connections.unresolved if one.name in needs[one.key]]
-    if problems:
-        listed = "\n".join(f"  {problem}" for problem in problems)
-        raise NotebookError(document.input_path, f"has tasks that wait for what they cannot get:\n{listed}")
+def _unfit(document: Document) -> NotebookError:
+    """All that is wrong with a notebook of which a task cannot run."""
+    from notebook_flows.notebook.problems import problems_error, problems_in
+
+    return problems_error(document.input_path, problems_in(document.notebook))
 
 
 def _task_cells(cells: Sequence[Any], document: Document) -> dict[str, TaskCell]:
     """{id: what makes the cell a task}."""
     found: dict[str, TaskCell] = {}
-    problems: list[str] = []
-    for number, cell in enumerate(cells, 1):
+    for cell in cells:
         try:
             task = task_cell(cell.source, cell.metadata.tags)
-        except TaskCellError as error:
-            problems.append(f"cell {number}: {error}")
-            continue
+        except TaskCellError:
+            raise _unfit(document) from None
         if task is not None:
             found[cell.id] = task
-    if problems:
-        listed = "\n".join(f"  {problem}" for problem in problems)
-        raise NotebookError(document.input_path, f"has task cells that cannot be understood:\n{listed}")
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.engine.parameters import told
 from notebook_flows.notebook.document import Document
 from notebook_flows.notebook.names import address_of, named
-from notebook_flows.notebook.parameters import given_values, injected
+from notebook_flows.notebook.parameters import injected
 from notebook_flows.notebook.reading import read_notebook
 from notebook_flows.running.document import run_document
 from notebook_flows.running.places import folder_of, here, output_path_for
@@ -82,12 +82,13 @@ def run_notebook(
         KeyboardInterrupt: Ctrl-C; until then all is recorded and saved.
     """
     from notebook_flows.notebook.kernel import chosen_kernel
+    from notebook_flows.notebook.problems import checked_values
 
     path, output = here(path), None if output is None else here(output, is_output=True)
     notebook = read_notebook(path)
     done = None if resume is None else _done_by(resume, Path(path).stem, history)
     given = dict(parameters or {})
-    values = given_values(notebook, given if done is None else {**done.parameters_again(given), **given}, path)
+    values = checked_values(notebook, given if done is None else {**done.parameters_again(given), **given}, path)
     kernel_name = chosen_kernel(kernel, notebook, path)
     wanted = None if selection is None else selection.ids_in(notebook, path)
     injected(notebook, values, kernel_name, path)

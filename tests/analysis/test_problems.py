@@ -38,7 +38,7 @@ def test_all_problems_are_told_at_once() -> None:
         "Cell 'add' reads rosw, which no cell above binds. Did you mean rows?",
         "Cell 'add' reads late, which no cell above binds. Cell 'c', below, does: move it up.",
         "Task 'add' waits for 'laod', which is no task above it. Did you mean 'load'?",
-        "Cell 'd' is no Python that could be read.",
+        "Cell 'd' is no Python that could be read: invalid syntax, in line 1: `def f(:`",
         "Task 'add' reads Out, _, which IPython binds anew at each cell: give the value a name.",
         "Cell 'f': %%task --nedes: there is no option --nedes.",
         "2 task cells are called 'add': give them names of their own.",

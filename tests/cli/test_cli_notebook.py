@@ -141,6 +141,34 @@ def test_validate_tells_all_that_is_wrong_with_the_cells_and_exits_with_2(nf: Co
         assert words in result.stderr
 
 
+def test_run_refuses_task_cells_that_cannot_run_with_all_that_is_wrong(nf: Command, notebook: Path) -> None:
+    written = nbformat.read(notebook, as_version=4)
+    written.cells += [
+        nbformat.v4.new_code_cell(source)
+        for source in ("%%task load --retrys 3\nrows = [1]", "print(rwos)", "%%task add --needs laod\nx = sum(rows")
+    ]
+    nbformat.write(written, notebook)
+
+    run, validated = nf("run", notebook, "-p", "cuont=3"), nf("validate", notebook)
+    of_a_grid = nf("run", notebook, "--grid", "count=1,2")
+
+    assert (run.exit_code, of_a_grid.exit_code) == (2, 2)
+    told = validated.stderr.splitlines()[1:]
+    assert [line for line in run.stderr.splitlines()[1:] if "cuont" not in line] == told
+    assert of_a_grid.stderr.splitlines()[1:] == told
+    assert any(
+        line.startswith("  'cuont' is no parameter of it. Did you mean 'count'?") for line in run.stderr.splitlines()
+    )
+    assert [line.partition(":")[0] for line in told] == [
+        "  Cell 'cell-5'",
+        "  Cell 'cell-6' reads rwos, which no cell above binds. Did you mean rows?",
+        "  Task 'add' waits for 'laod', which is no task above it.",
+        "  Cell 'add' is no Python that could be read",
+    ]
+    assert "Did you mean '--retries'?" in told[0]
+    assert "'(' was never closed, in line 2: `x = sum(rows`" in told[3]
+
+
 def test_a_required_parameter_is_no_missing_name(nf: Command, notebook: Path) -> None:
     written = nbformat.read(notebook, as_version=4)
     written.cells[0].source = "count: int\nname: str"

@@ -245,8 +245,10 @@ def test_task_lines_that_cannot_be_understood_are_told_before_anything_runs(writ
     with pytest.raises(NotebookError) as caught:
         run_notebook(path)
 
-    assert "cell 2: %%task --retrys 3: there is no option --retrys. Did you mean '--retries'?" in str(caught.value)
-    assert "cell 3: %%task --timeout never" in str(caught.value)
+    assert "Cell 'cell-2': %%task --retrys 3: there is no option --retrys. Did you mean '--retries'?" in str(
+        caught.value
+    )
+    assert "Cell 'cell-3': %%task --timeout never" in str(caught.value)
 
 
 def test_a_task_may_raise_or_be_passed_over_where_its_tags_say_so(write: Any) -> None:
