@@ -33,6 +33,8 @@ def names_in(text: str) -> frozenset[str] | None:
 
     >>> sorted(names_in("n + @m") or ())
     ['m', 'n']
+    >>> sorted(names_in("[k for k in rows]") or ())
+    ['rows']
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # who runs the cell is told what its text deserves
@@ -40,7 +42,11 @@ def names_in(text: str) -> frozenset[str] | None:
             tree = ast.parse(_AT.sub(r" \1", text).strip())
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
-    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+    nodes = list(ast.walk(tree))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    own = {node.id for node in names if not isinstance(node.ctx, ast.Load)}  # of comprehensions, and `z = x + y`
+    own |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    return frozenset(node.id for node in names) - own
 
 
 def visible(text: PathText | None) -> str:

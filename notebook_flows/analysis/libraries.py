@@ -186,7 +186,7 @@ class Libraries:
         back = self._call_arguments_back(expr, every)
         if name in known.BLIND or (name == "vars" and not args):
             self.note_unseen(f"{name}()")
-            if name in {"eval", "exec"}:
+            if name == "eval":
                 self._read_evaluated(expr, 0, is_table=False)
             return self.unknown_call(expr.site, every)
         if name == "get_ipython":

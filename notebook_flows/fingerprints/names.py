@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import TYPE_CHECKING
 
+from notebook_flows.analysis.evaluated import TABLE_METHODS, names_at
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,6 +35,7 @@ def names_of(code: CodeType) -> Names:
     imports: set[tuple[int, str]] = set()
     for one in with_nested(code):
         own = _own_names(one)
+        paths.update((name,) for name in _names_in_texts(one))
         path: tuple[str, ...] = ()
         level = 0
         for instruction in dis.get_instructions(one):
@@ -54,6 +57,14 @@ def names_of(code: CodeType) -> Names:
         if path:
             paths.add(path)
     return Names(globals=tuple(sorted(paths)), imports=tuple(sorted(imports)))
+
+
+def _names_in_texts(code: CodeType) -> Iterator[str]:
+    """The names that queries of tables take from outside, as ``n`` of ``table.query("a > @n")``."""
+    if not TABLE_METHODS.isdisjoint(code.co_names):
+        for constant in code.co_consts:
+            if isinstance(constant, str):
+                yield from names_at(constant).difference(code.co_varnames, code.co_freevars, code.co_cellvars)
 
 
 def _own_names(code: CodeType) -> frozenset[str]:

@@ -24,6 +24,16 @@ log = Log()
 """
 TABLE = [
     pytest.param(
+        [
+            "import pandas as pd",
+            "%%task a\nn = 1",
+            "%%task b\nx = table.query('k > @n')",
+            "%%task c\ny = pd.eval('n + 1')",
+        ],
+        edges("a → b: n (data)", "a → c: n (data)"),
+        id="names in the text of a query are read, too",
+    ),
+    pytest.param(
         ["%%task a\nx = 1", "%%task b\ny = x", "%%task c\nz = x + y"],
         edges("a → b: x (data)", "a → c: x (data)", "b → c: y (data)"),
         id="the nearest definer above gives the value",

@@ -156,3 +156,34 @@ def test_what_has_to_do_with_the_world_outside_is_not_cached_unless_it_asks(cell
 )
 def test_what_only_computes_may_be_cached(cell: str) -> None:
     assert reason_after(VALUES, f"%%task\n{cell}") == ""
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "x = table.query('a > @n')",
+        "x = table.eval('a + @n')",
+        "x = pd.eval('n + 1')",
+        "x = eval('n')",
+        "x = globals()['n']",
+        "x = above(table)",
+    ],
+)
+def test_names_in_texts_that_are_evaluated_flow_in(cell: str) -> None:
+    setup = "import pandas as pd\ntable = pd.DataFrame({'a': [1, 2]})\nn = %d\ndef above(t): return t.query('a > @n')\ng = [above]"
+
+    keys = {key_after(setup % n, f"%%task\n{cell}") for n in (1, 2, 1)}
+
+    assert len(keys) == 2
+
+
+def test_a_query_in_a_function_that_is_held_in_a_list_flows_in() -> None:
+    setup = "table = None\nn = %d\ngiven = [lambda t: t.query('a > @n')]"
+
+    keys = {key_after(setup % n, "%%task\nx = given[0](table)") for n in (1, 2, 1)}
+
+    assert len(keys) == 2
+
+
+def test_a_query_whose_text_is_not_known_is_not_cached_unless_it_asks() -> None:
+    assert "names in the text" in reason_after("table = None\nq = str(1)", "%%task\nx = table.query(q)")
