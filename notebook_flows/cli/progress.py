@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import os
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
@@ -33,6 +34,8 @@ REDRAWS_PER_S = 8
 MOST_RUNNING_SHOWN = 8
 COUNTS_EVERY_S = 5.0
 """How often a run of many tasks is told where nothing can be drawn anew."""
+STILL_RUNNING_EVERY_S = 30.0
+"""How often a task that runs is told where nothing can be drawn anew; what takes less is told when it has ended."""
 MOST_FAILURES_TOLD = 20
 LONGEST_LINE = 200
 NAME_COLUMNS = 36
@@ -111,21 +114,44 @@ class Plain(_Lines):
     def __init__(self, console: Console, watch: Watch) -> None:
         super().__init__(console, watch)
         self._told_s = time.monotonic()
+        self._has_ended = threading.Event()
+        self._teller = threading.Thread(target=self._tell_now_and_then, name="notebook_flows progress", daemon=True)
 
     def __enter__(self) -> Self:
+        self._teller.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self._has_ended.set()
+        self._teller.join()
+
+    def _tell_now_and_then(self) -> None:
+        while not self._has_ended.wait(STILL_RUNNING_EVERY_S):
+            self.tell_running(time.time_ns() // 1000)
+
+    def tell_running(self, now_us: int) -> None:
+        """A line for each task that has run for long, so that nobody takes it for dead; of a large run the counts are told."""
+        run = self.watch.run
+        if run is None or len(run.state) > MOST_LISTED:
+            return
+        for name, since_us in self.watch.outlook(MOST_RUNNING_SHOWN).running:
+            seconds = (now_us - since_us) / 1e6
+            if seconds < STILL_RUNNING_EVERY_S:
+                continue
+            text = Text(f"{clock(now_us)}  ", style="dim").append_text(screen.glyph(S.RUNNING, self.console.encoding))
+            text.append(f" {printable(name)}  running for {told_duration(seconds)}", style="default")
+            self.console.print(
+                Text(screen.carried(text.plain, self.console.encoding), spans=text.spans), soft_wrap=True
+            )
 
     def say_stopping(self) -> None:
         """Say that the run begins to stop; in a signal handler, so past all buffers."""
         os.write(2, f"Stopping. {AGAIN}\n".encode())
 
     def tell(self, changes: Sequence[Change]) -> None:
-        """One line for each change; of a large run the counts, now and then."""
+        """One line for each task run that has ended, or is tried again; of a large run the counts, now and then."""
         for change in changes:
-            if self.is_worth_a_line(change):
+            if change.state is not S.RUNNING and self.is_worth_a_line(change):
                 line = Text(f"{clock(change.at_us)}  ", style="dim")
                 self.console.print(line.append_text(self.line(change)), soft_wrap=True)
         run = self.watch.run

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 
-from notebook_flows import workspace
+from notebook_flows import Flow, task, workspace
 from notebook_flows.cli.exits import Exit, exit_of_state
+from notebook_flows.cli.progress import Plain
 from notebook_flows.cli.summary import error_lines
+from notebook_flows.cli.watch import Watch
 from notebook_flows.core.lifecycle import S
 
 if TYPE_CHECKING:
@@ -218,10 +223,33 @@ def test_nothing_is_coloured_outside_a_terminal(nf: Command, write: Write) -> No
     assert "\x1b" not in nf("run", write("etl.py")).stderr
 
 
-def test_the_lines_carry_the_time_of_day(nf: Command, write: Write) -> None:
-    first = nf("run", write("etl.py")).stderr.splitlines()[0]
+def test_there_is_a_line_with_the_time_of_day_for_each_task_that_ends(nf: Command, write: Write) -> None:
+    lines = nf("run", write("etl.py")).stderr.splitlines()
 
-    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3}  ▶ extract +running", first)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3}  ✓ extract +\d.*", lines[0])
+    assert not any("running" in line for line in lines)
+
+
+def test_outside_a_terminal_a_task_that_takes_long_is_told_while_it_runs() -> None:
+    watch = Watch()
+    written = io.StringIO()
+    plain = Plain(Console(file=written, width=100), watch)
+    watch.views.append(plain)
+
+    @task
+    def slow() -> None:
+        now_us = time.time_ns() // 1000
+        plain.tell_running(now_us + 1_000_000)
+        plain.tell_running(now_us + 65_000_000)
+
+    with Flow("f") as flow:
+        slow()
+    flow.run(observers=[watch], history=False)
+
+    told = [line.partition("  ")[2] for line in written.getvalue().splitlines()]
+    assert len(told) == 2
+    assert told[0].startswith("▶ slow  running for 1 min 0")
+    assert told[1].startswith("✓ slow")
 
 
 def test_a_task_that_fails_and_is_tried_again_is_told_each_time(nf: Command, write: Write) -> None:
