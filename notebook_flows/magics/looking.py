@@ -21,6 +21,7 @@ from notebook_flows.magics.parameters import declared_here
 from notebook_flows.session.freshness import FAILED
 from notebook_flows.session.order import FIRST_EXECUTION
 from notebook_flows.views.text import counted, printable
+from notebook_flows.views.values import told_value
 from notebook_flows.workspace.resuming import said_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from notebook_flows.session.record import CellRecord
 
 UP_TO_DATE = "up to date"
-LONGEST_VALUE = 60
 
 
 def tell_status(here: Here) -> None:
@@ -81,21 +81,23 @@ def _order_worth_telling(here: Here) -> str:
 
 
 def _older_values(here: Here, outlook: Outlook) -> Iterator[str]:
-    """Where a task takes another value of a name than the kernel has, since a later cell has bound it."""
+    """Where tasks take another value of a name than the kernel has, since a later cell has bound it."""
     names = here.session.shell.user_ns
     place = {key: number for number, key in enumerate(outlook.records)}
+    takers: dict[tuple[str, str, str], list[str]] = {}
     for key, record in outlook.tasks.items():
-        for name, definers in sorted(outlook.connections.cells[key].inputs.items()):
+        for name, definers in outlook.connections.cells[key].inputs.items():
             owner = here.session.bindings.owner(name)
-            if not definers or name not in names or owner not in place or place[owner] <= place[key]:
-                continue
-            source = outlook.records[definers[0]].name
-            is_kept, value = here.flow.kept(definers[0], name)
-            taken = _short(value) if is_kept else "the one"
-            yield (
-                f"{name} is {_short(names[name])} in the kernel, from {printable(outlook.records[owner].name)!r}; "
-                f"{printable(record.name)!r} takes {taken}{',' * is_kept} from {printable(source)!r}."
-            )
+            if definers and name in names and owner in place and place[owner] > place[key]:
+                takers.setdefault((name, owner, definers[0]), []).append(repr(printable(record.name)))
+    for (name, owner, source), tasks in sorted(takers.items(), key=lambda one: (place[one[0][2]], one[0])):
+        is_kept, value = here.flow.kept(source, name)
+        now, taken = told_value(names[name]), told_value(value) if is_kept else ""
+        what = f"{taken}," if taken not in {"", now} else "the one"
+        yield (
+            f"{name} is {now} in the kernel, from {printable(outlook.records[owner].name)!r}; {', '.join(tasks)} "
+            f"{'takes' if len(tasks) == 1 else 'take'} {what} from {printable(outlook.records[source].name)!r}."
+        )
 
 
 # -- pictures ----------------------------------------------------------------------------------------------------------
@@ -267,7 +269,7 @@ def show_result(here: Here, name: str) -> None:
     names = here.session.shell.user_ns
     for bound in sorted(name for name in record.facts.binds if here.session.bindings.owner(name) == record.key):
         if bound in names and not ismodule(names[bound]):
-            click.echo(f"{bound} = {_short(names[bound])}")
+            click.echo(f"{bound} = {told_value(names[bound])}")
 
 
 def replay(here: Here, outputs: Iterable[Mapping[str, Any]]) -> None:
@@ -290,15 +292,6 @@ def _replay(here: Here, output: Mapping[str, Any]) -> None:
         click.echo(output["data"].get("text/plain", f"<{', '.join(output['data'])}>"))
 
 
-def _short(value: Any) -> str:
-    try:
-        text = repr(value)
-    except Exception as error:  # the user's own __repr__
-        text = f"<{type(value).__name__}, whose __repr__ raises {type(error).__name__}>"
-    line = text.splitlines()[0] if text else ""
-    return line if line == text and len(line) <= LONGEST_VALUE else f"{line[:LONGEST_VALUE]}..."
-
-
 def tell_parameters(here: Here) -> None:
     """The parameters that the notebook declares, with their present values."""
     found = declared_here(here)
@@ -307,6 +300,6 @@ def tell_parameters(here: Here) -> None:
         return
     names = here.session.shell.user_ns
     for one in found:
-        now = f" = {_short(names[one.name])}" if one.name in names else " (not bound yet)"
+        now = f" = {told_value(names[one.name])}" if one.name in names else " (not bound yet)"
         told = f": {one.type}" if one.type else ""
         click.echo(f"{one.name}{told}{now}{f'  # {one.help}' if one.help else ''}")

@@ -105,6 +105,15 @@ def test_status_tells_that_a_task_takes_an_older_value_than_the_kernel_has(noteb
     assert "  n is 20 in the kernel, from '4 n = 20'; 'load' takes the one from '1 parameters'.\n" in seen
 
 
+def test_status_tells_large_values_by_their_kind_and_size(notebook: Callable[[str], str]) -> None:
+    notebook("import pandas\nn = pandas.DataFrame({'a': range(195), 'b': 'x'})")
+
+    seen = notebook("%flow status")
+
+    assert "  n is a DataFrame of 195 rows and 2 columns in the kernel, from '" in seen
+    assert seen.count("DataFrame of") == 1
+
+
 def test_one_task_is_told_as_one(say: Callable[[str], str]) -> None:
     say("%%task only\nx = 1")
 
