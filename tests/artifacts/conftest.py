@@ -22,30 +22,11 @@ def server() -> Iterator[Server]:
     server.remove()
 
 
-@pytest.fixture(scope="session")
-def s3() -> Iterator[str]:
-    """The address of an S3 server on the loopback."""
-    from moto.server import ThreadedMotoServer
-
-    one = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    one.start()
-    host, port = one.get_host_and_port()
-    yield f"http://{host}:{port}"
-    one.stop()
-
-
 @pytest.fixture
-def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def bucket(aws: str) -> str:
     import boto3
 
-    for name, value in (
-        ("AWS_ACCESS_KEY_ID", "testing"),
-        ("AWS_SECRET_ACCESS_KEY", "testing"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("AWS_ENDPOINT_URL", s3),
-    ):
-        monkeypatch.setenv(name, value)
+    assert aws
     boto3.client("s3").create_bucket(Bucket="kept")
     return "s3://kept/artifacts"
 

@@ -23,38 +23,18 @@ from notebook_flows.notebook.errors import NotebookError, NotebookNotFound, Outp
 from notebook_flows.running import run_notebook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 CELLS = (("region: str = 'south'", ["parameters"]), "print('in', region)")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    one = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    one.start()
-    host, port = one.get_host_and_port()
-    yield f"http://{host}:{port}"
-    one.stop()
-
-
 @pytest.fixture
-def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+def s3(aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A client of a server with an empty bucket ``books``."""
-    for name, value in (
-        ("AWS_ACCESS_KEY_ID", "testing"),
-        ("AWS_SECRET_ACCESS_KEY", "testing"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("AWS_ENDPOINT_URL", server),
-        ("COLUMNS", "200"),
-    ):
-        monkeypatch.setenv(name, value)
+    assert aws
+    monkeypatch.setenv("COLUMNS", "200")
     client = boto3.client("s3")
     client.create_bucket(Bucket="books")
-    for one in client.list_objects_v2(Bucket="books").get("Contents", ()):
-        client.delete_object(Bucket="books", Key=one["Key"])
     return client
 
 

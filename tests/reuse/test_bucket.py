@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from counted import count, counted
 
 from notebook_flows import Flow, task
 from notebook_flows.store.keeping import MOST_INLINE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @task(cache=True)
@@ -26,25 +21,13 @@ def length(text):
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def bucket(aws: str, monkeypatch: pytest.MonkeyPatch) -> str:
     import boto3
-    from moto.server import ThreadedMotoServer
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in (
-        ("AWS_ACCESS_KEY_ID", "testing"),
-        ("AWS_SECRET_ACCESS_KEY", "testing"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("AWS_ENDPOINT_URL", f"http://{host}:{port}"),
-        ("NOTEBOOK_FLOWS_BLOBS", "s3://results/here"),
-    ):
-        monkeypatch.setenv(name, value)
+    assert aws
+    monkeypatch.setenv("NOTEBOOK_FLOWS_BLOBS", "s3://results/here")
     boto3.client("s3").create_bucket(Bucket="results")
-    yield "results"
-    server.stop()
+    return "results"
 
 
 @pytest.mark.usefixtures("disk")
