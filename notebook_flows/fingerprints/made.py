@@ -6,6 +6,7 @@ these import, the files that they name, and the parameters. Those of task cells 
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from notebook_flows.analysis.feeding import feeders
@@ -25,7 +26,7 @@ class Making:
     """Tells of each cell what it is made of; a short text, the same in every process.
 
     Args:
-        notebook: its name; results of one notebook are none of another.
+        notebook: which it is, as `which_notebook` tells; results of one notebook are none of another.
         sources: key -> text, of the n cells.
         files: key -> the files that the cell reads, as `files_of` tells them.
         connections: of the cells.
@@ -141,6 +142,29 @@ def files_of(uses: Iterable[FileUse], declared: Iterable[str] = ()) -> tuple[str
     read = {one.path for one in uses if one.kind == "read" and one.path is not None and is_on_this_machine(one.path)}
     written = {one.path for one in uses if one.kind == "write"}  # to append to a file is to write it
     return tuple(sorted({*(read - written), *declared}))
+
+
+def which_notebook(name: str, path: str | None, folder: Path) -> str:
+    """What tells a notebook apart from others of its name.
+
+    Args:
+        name: for people.
+        path: its file, or its address; None where it is not known: then the folder has to do.
+        folder: the working directory of its kernel.
+    """
+    where = os.path.realpath(folder) + os.sep if path is None else path if "://" in path else os.path.realpath(path)
+    return f"{name} at {where}"
+
+
+def gone_file(uses: Iterable[FileUse], folder: Path) -> str | None:
+    """The first file on this machine that a cell names and writes, and that is not there; None: none is missed.
+
+    Args:
+        uses: of the cell and the functions that it calls.
+        folder: the working directory of the kernel.
+    """
+    written = {one.path for one in uses if one.kind == "write" and one.path is not None}
+    return next((one for one in sorted(written) if is_on_this_machine(one) and not (folder / one).exists()), None)
 
 
 def is_on_this_machine(path: str) -> bool:

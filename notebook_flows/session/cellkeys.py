@@ -52,6 +52,13 @@ def _parts(record: CellRecord, links: Links, sight: Sight, secret_key: bytes) ->
 
 def why_not_cached(record: CellRecord, links: Links, sight: Sight) -> str:
     """What a cell visibly has to do with the world outside of the notebook, in a few words; empty: nothing is seen."""
+    return why_not_seen_through(record, links) or outside_of(
+        sight.codes, sight.names, record.facts.imports, sight.globals_of
+    )
+
+
+def why_not_seen_through(record: CellRecord, links: Links) -> str:
+    """The same, as far as the text of the cell and of the functions that it calls tells."""
     facts = record.facts
     if links.alone:
         return f"what nobody can see through ({links.alone[0]})"
@@ -69,4 +76,4 @@ def why_not_cached(record: CellRecord, links: Links, sight: Sight) -> str:
             return f"files, which it writes ({use.path or 'which, its text does not tell'})"
         if use.path is None or not is_on_this_machine(use.path):
             return f"files that its text does not name ({use.path or 'unknown'})"
-    return outside_of(sight.codes, sight.names, facts.imports, sight.globals_of)
+    return ""

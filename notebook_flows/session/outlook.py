@@ -9,6 +9,7 @@ from notebook_flows.analysis import connect
 from notebook_flows.core.lifecycle import S
 from notebook_flows.session.feeding import feeders
 from notebook_flows.session.freshness import Freshness
+from notebook_flows.session.ordinaryinputs import as_then
 from notebook_flows.session.remembered import making_of, recollected, remembered_in
 
 if TYPE_CHECKING:
@@ -92,10 +93,12 @@ class Outlooks:
         parameters: Mapping[str, Any],
         find: Callable[[CellRecord, str], KnownResult | None] | None = None,
     ) -> Outlook:
+        from notebook_flows.workspace.histories import secret_key
+
         connections = connect([one.as_cell() for one in records.values()])
         cell = self._session.book.parameters_cell
         making = making_of(
-            self._session.saved.name,
+            self._session.saved,
             records,
             connections,
             parameters_cell=cell.key if cell is not None else None,
@@ -103,9 +106,15 @@ class Outlooks:
             results=self._results,
         )
         if find is None:
-            remembered = recollected(making, connections, not_run)
+            remembered = recollected(making, records, connections, not_run, parameters)
         else:
             remembered = remembered_in(making, connections, not_run, lambda key, made: find(records[key], made))
+        if remembered:
+            every = remembered
+            remembered = as_then(
+                every, connections, self._session.shell.user_ns, parameters, self.freshness.knows, secret_key()
+            )
+            making.forget(every.keys() - remembered.keys())
         stale = self.freshness.why_stale(
             {key: one.source for key, one in records.items()},
             feeders(connections),

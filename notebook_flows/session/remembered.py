@@ -7,9 +7,10 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.errors import StoreError
+from notebook_flows.errors import NoSuchRun, StoreError
 from notebook_flows.fingerprints import fingerprint
-from notebook_flows.fingerprints.made import Making, files_of
+from notebook_flows.fingerprints.made import Making, files_of, gone_file, which_notebook
+from notebook_flows.session.unasked import acting_outside
 from notebook_flows.settings import settings_from
 from notebook_flows.workspace.cellreuse import MADE
 
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from notebook_flows.analysis import Connections
     from notebook_flows.engine.ports import KnownResult
     from notebook_flows.session.record import CellRecord
+    from notebook_flows.session.saved import SavedNotebook
 
 
 def making_of(
-    notebook: str,
+    saved: SavedNotebook,
     records: Mapping[str, CellRecord],
     connections: Connections,
     *,
@@ -33,21 +35,22 @@ def making_of(
     """What the cells of this kernel's notebook are made of.
 
     Args:
-        notebook: its name.
+        saved: the notebook.
         records: key -> cell, of all.
         connections: of them.
         parameters_cell: the key of the cell with the parameters.
         parameters: name -> value, of those that are given.
         results: key -> the fingerprint of what the task has made, as far as it is known.
     """
+    folder, path = Path.cwd(), saved.path
     making = Making(
-        notebook,
+        which_notebook(saved.name, None if path is None else str(path), folder),
         {key: one.source for key, one in records.items()},
         {key: files_of(connections.cells[key].files, one.options.files) for key, one in records.items()},
         connections,
         parameters_cell=parameters_cell,
         parameters={name: told(value) for name, value in parameters.items()},
-        folder=Path.cwd(),
+        folder=folder,
         is_here=True,
     )
     for key, result in results.items():
@@ -78,22 +81,60 @@ def remembered_in(
         find: gives what is kept of the cell with a key, if it is made of this.
     """
     found: dict[str, KnownResult] = {}
-    for key in connections.cells:
-        if key in wanted and (made := making.of(key)) is not None and (known := find(key, made)) is not None:
+    folder = Path.cwd()
+    for key, links in connections.cells.items():
+        if key not in wanted or gone_file(links.files, folder) is not None:
+            continue
+        if (made := making.of(key)) is not None and (known := find(key, made)) is not None:
             found[key] = known
             making.set_result(key, str(known.reference["content"]))
     return found
 
 
-def recollected(making: Making, connections: Connections, wanted: Collection[str]) -> dict[str, KnownResult]:
-    """As `remembered_in`, of all that the history has; nothing where there is none, or where it cannot be read."""
+def recollected(
+    making: Making,
+    records: Mapping[str, CellRecord],
+    connections: Connections,
+    wanted: Collection[str],
+    parameters: Mapping[str, Any],
+) -> dict[str, KnownResult]:
+    """As `remembered_in`, of all that the history has; nothing where there is none, or where it cannot be read.
+
+    Nobody has asked for it. So it is only taken from runs with the same parameters, and what acts on the world outside,
+    or takes something from there, runs again.
+    """
     if not wanted or settings_from().history != "on":
         return {}
+    outside = acting_outside(records, connections).keys()
     try:
+        is_like_this = _runs_with(parameters)
         with kept_results() as find:
-            return remembered_in(making, connections, wanted, lambda _key, made: find(made))
+            return remembered_in(
+                making,
+                connections,
+                set(wanted) - outside,
+                lambda _key, made: one if (one := find(made)) is not None and is_like_this(one.run_id) else None,
+            )
     except StoreError:  # whoever runs cells is told
         return {}
+
+
+def _runs_with(parameters: Mapping[str, Any]) -> Callable[[str], bool]:
+    """What tells of a run whether it had these parameters; one that the history does not know any more had not."""
+    from notebook_flows.workspace.histories import event_log
+
+    log = event_log()
+    known: dict[str, bool] = {}
+
+    def is_like_this(run_id: str) -> bool:
+        if run_id not in known:
+            try:
+                known[run_id] = dict(log.run(run_id).parameters) == dict(parameters)
+            except NoSuchRun:
+                known[run_id] = False
+        return known[run_id]
+
+    return is_like_this
 
 
 @contextmanager

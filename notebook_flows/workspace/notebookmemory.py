@@ -16,7 +16,7 @@ from notebook_flows.analysis import Cell, CellFacts, analyse, connect
 from notebook_flows.analysis.feeding import feeders
 from notebook_flows.analysis.taskcell import TaskCell, task_cell
 from notebook_flows.errors import StoreError
-from notebook_flows.fingerprints.made import Making, files_of
+from notebook_flows.fingerprints.made import Making, files_of, gone_file, which_notebook
 from notebook_flows.notebook.document import SKIP_TAG
 from notebook_flows.notebook.memory import Taken
 from notebook_flows.workspace.cellreuse import CellReuse
@@ -79,8 +79,10 @@ class NotebookMemory:
         self._tasks = connections.tasks
         self._links = connections.cells
         self._above = feeders(connections)
+        self._folder = folder
+        self._gone: dict[str, str] = {}
         self._making = Making(
-            name,
+            which_notebook(name, document.input_path, folder),
             {cell.id: cell.source for cell in cells},
             {
                 cell.id: files_of(
@@ -106,6 +108,11 @@ class NotebookMemory:
         for key in self._links:
             made = self._making.of(key)
             if made is None:
+                continue
+            gone = gone_file(self._links[key].files, self._folder)
+            if gone is not None:
+                if made in done.known or made in done.without_value:
+                    self._gone[key] = gone
                 continue
             found = done.known.get(made)
             if found is not None:
@@ -141,11 +148,17 @@ class NotebookMemory:
         return found.inline is not None if found.reference["in"] == "history" else self._store.has(found.reference)
 
     def note(self, names: Mapping[str, str]) -> str:
-        """Which cells had run, and run again for others need their values; empty: none.
+        """Which cells had run, and run again, and why; empty: none.
 
         Args:
             names: key -> what people call the cell.
         """
+        gone = [
+            f"{names[key]!r}: runs again, for {file!r}, which it wrote, is gone." for key, file in self._gone.items()
+        ]
+        return " ".join([*gone, *filter(None, [self._note_of_values(names)])])
+
+    def _note_of_values(self, names: Mapping[str, str]) -> str:
         is_done = self._recorded.keys() | self._without_value.keys()
         again = [repr(names[key]) for key in self._links if key in self._to_run and key in is_done]
         if not again:
@@ -187,7 +200,7 @@ class NotebookMemory:
         key = task.key
         made = self._made[key] = self._making.of(key)
         found = self._recorded.get(key) if key not in self._to_run else None
-        if found is None and self._done is not None and made is not None:
+        if found is None and self._done is not None and made is not None and key not in self._gone:
             found = self._done.known.get(made)  # what it needs has run again, and has given what it gave then
         before = {"run": found.run_id, "took_us": found.took_us, "result": dict(found.reference)} if found else None
         return {

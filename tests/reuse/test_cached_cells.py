@@ -297,6 +297,32 @@ def test_a_cell_that_was_edited_runs_with_what_takes_its_values(
     assert counted().keys() - {"setup"} == runs
 
 
+WRITES = {
+    "ext": "%load_ext notebook_flows",
+    "setup": UNCACHED["setup"] + "\nfrom pathlib import Path",
+    "write": "%%task write\ncount('write')\nPath('out.txt').write_text('x')\nrows = [1]",
+    "other": "%%task other\ncount('other')\nmore = rows * 2",
+    "report": "%%task report\ncount('report')\nassert not is_broken(), 'it is broken'",
+}
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_task_runs_again_if_a_file_that_it_wrote_is_gone(folder: Path, is_gone: bool) -> None:
+    path = write(folder, WRITES)
+    broken(folder).touch()
+    run_notebook(path)
+    broken(folder).unlink()
+    counted()
+    if is_gone:
+        (folder / "out.txt").unlink()
+
+    done = run_notebook(path, resume="latest")
+
+    assert done.is_successful
+    assert counted() == {"report": 1, **({"write": 1} if is_gone else {})}
+    assert ("'write': runs again, for 'out.txt', which it wrote, is gone." in " ".join(done.notes)) is is_gone
+
+
 def test_the_parameters_are_those_of_the_run_unless_they_are_given(folder: Path) -> None:
     path = write(folder, UNCACHED)
     run_notebook(path, parameters={"n": 5})
@@ -432,6 +458,98 @@ def test_another_kernel_knows_what_is_fresh_and_takes_its_values(
     assert notebook.run("again", "%flow run").said.startswith("All 3 tasks are up to date")
 
 
+MEASURED = {
+    "ext": "%load_ext notebook_flows",
+    "setup": "import os\nfrom counting import count\nn = int(os.environ['MEASURED'])\nm = 1\ndef scaled(x): return x * n",
+    "first": "%%task first\ncount('first')\ny = n * 2",
+    "second": "%%task second\ncount('second')\nz = y + 1",
+    "by function": "%%task by_function\ncount('by_function')\nu = scaled(3)",
+    "other": "%%task other\ncount('other')\nw = m + 1",
+}
+
+
+def test_another_kernel_runs_what_an_ordinary_cell_has_given_another_value(
+    folder: Path, start: Callable[[], OpenNotebook], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, MEASURED)
+    monkeypatch.setenv("MEASURED", "1")
+    notebook = start()
+    run_all(notebook, MEASURED)
+    notebook.run("run", "%flow run --all")
+    counted()
+    monkeypatch.setenv("MEASURED", "5")
+    notebook = start()
+    notebook.run("ext", MEASURED["ext"])
+    notebook.run("setup", MEASURED["setup"])
+
+    notebook.run("run", "%flow run")
+
+    assert counted() == {"first": 1, "second": 1, "by_function": 1}
+    assert notebook.value("n, y, z, u, w") == "(5, 10, 11, 15, 2)"
+
+
+def test_another_kernel_takes_all_where_ordinary_cells_have_made_the_same(
+    folder: Path, start: Callable[[], OpenNotebook], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, MEASURED)
+    monkeypatch.setenv("MEASURED", "1")
+    notebook = start()
+    run_all(notebook, MEASURED)
+    notebook.run("run", "%flow run --all")
+    counted()
+    notebook = start()
+    notebook.run("ext", MEASURED["ext"])
+    notebook.run("setup", MEASURED["setup"])
+
+    notebook.run("run", "%flow run")
+
+    assert counted() == {}
+    assert notebook.value("n, y, z, u, w") == "(1, 2, 3, 3, 2)"
+
+
+OUTSIDE = {
+    "ext": "%load_ext notebook_flows",
+    "setup": "import time\nfrom counting import count\nfrom pathlib import Path\ndef stamp(): return time.time()",
+    "only": "%%task only\ncount('only')\nx = 1",
+    "clock": "%%task clock\ncount('clock')\nnow = stamp()",
+    "write": "%%task write\ncount('write')\nPath('out.txt').write_text('x')",
+    "read": "%%task read\ncount('read')\nlines = [path.read_text() for path in Path('.').glob('*.log')]",
+}
+
+
+def test_another_kernel_takes_nothing_unasked_that_has_to_do_with_the_world_outside(
+    folder: Path, start: Callable[[], OpenNotebook]
+) -> None:
+    run_notebook(write(folder, OUTSIDE))
+    counted()
+    notebook = start()
+    notebook.run("ext", "%load_ext notebook_flows")
+
+    ran = notebook.run("run", "%flow run")
+
+    assert ran.status == "ok"
+    assert counted() == {"clock": 1, "write": 1, "read": 1}
+
+
+@pytest.mark.parametrize("where", ["here", "in another folder", "with other parameters"])
+def test_another_kernel_takes_nothing_unasked_of_another_notebook_or_of_other_parameters(
+    folder: Path, start: Callable[[], OpenNotebook], where: str
+) -> None:
+    cells = {"ext": CELLS["ext"], "setup": CELLS["setup"], "params": "n = 3", "one": "%%task one\ncount('one')\nx = 1"}
+    path = write(folder, cells)
+    if where == "in another folder":
+        (folder / "other").mkdir()
+        path = path.rename(folder / "other" / path.name)
+    run_notebook(path, cwd=folder, parameters={"n": 4} if where == "with other parameters" else {})
+    write(folder, cells)
+    notebook = start()
+    notebook.run("ext", "%load_ext notebook_flows")
+
+    status = notebook.run("status", "%flow status").said
+
+    assert ("up to date: cached" in status) is (where == "here")
+
+
 def test_another_kernel_runs_what_was_edited_since_with_the_set_up_that_it_needs(
     folder: Path, start: Callable[[], OpenNotebook]
 ) -> None:
@@ -482,3 +600,23 @@ def test_a_headless_run_is_gone_on_with_by_hand(folder: Path, start: Callable[[]
 
     assert ran.status == "ok"
     assert counted() == {"plain": 1, "report": 1}
+
+
+def test_by_hand_too_a_task_runs_again_if_a_file_that_it_wrote_is_gone(
+    folder: Path, start: Callable[[], OpenNotebook]
+) -> None:
+    path = write(folder, WRITES)
+    broken(folder).touch()
+    failed = run_notebook(path)
+    broken(folder).unlink()
+    counted()
+    (folder / "out.txt").unlink()
+    notebook = start()
+    notebook.run("ext", "%load_ext notebook_flows")
+
+    ran = notebook.run("resume", f"%flow resume {failed.run_id[:8]}")
+
+    assert ran.status == "ok"
+    assert "'write' runs again, for 'out.txt', which it wrote, is gone.\n" in ran.said
+    assert counted()["write"] == 1
+    assert (folder / "out.txt").exists()
