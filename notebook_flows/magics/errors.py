@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class SaidPlainly(FlowError):  # noqa: N818 - the sentence that people read
+class FlowLineError(FlowError):
     """A mistake in a line of `%flow`, or something that cannot be done; shown without a traceback."""
 
     def __init__(self, sentence: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.flow import Flow
 from notebook_flows.errors import did_you_mean
-from notebook_flows.magics.errors import SaidPlainly
+from notebook_flows.magics.errors import FlowLineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,15 +70,15 @@ class Here:
         """A task cell.
 
         Raises:
-            SaidPlainly: there is none, or several.
+            FlowLineError: there is none, or several.
         """
         found = [one for one in outlook.tasks.values() if name in {one.name, one.key}]
         if len(found) == 1:
             return found[0]
         if found:
-            raise SaidPlainly(f"{len(found)} task cells are called {name!r}: give them names of their own.")
+            raise FlowLineError(f"{len(found)} task cells are called {name!r}: give them names of their own.")
         known = [one.name for one in outlook.tasks.values()]
-        raise SaidPlainly(f"There is no task cell {name!r}.{did_you_mean(name, known)}" + _listed(known))
+        raise FlowLineError(f"There is no task cell {name!r}.{did_you_mean(name, known)}" + _listed(known))
 
     def show(self, value: Any) -> None:
         """Display a picture where it can be seen; its text elsewhere."""

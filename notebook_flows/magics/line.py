@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from notebook_flows.errors import FlowError, did_you_mean
-from notebook_flows.magics.errors import FlowRunFailed, SaidPlainly
+from notebook_flows.magics.errors import FlowLineError, FlowRunFailed
 from notebook_flows.magics.here import Here
 
 HERE = click.make_pass_decorator(Here)
@@ -94,9 +94,9 @@ def run(
     }
     chosen = [way for way, is_chosen in ways.items() if is_chosen]
     if len(chosen) > 1:
-        raise SaidPlainly(f"{' and '.join(chosen)} say different things about what to run: give one of them.")
+        raise FlowLineError(f"{' and '.join(chosen)} say different things about what to run: give one of them.")
     if cache is False and refresh_cache:
-        raise SaidPlainly("--no-cache and --refresh-cache are two ways to treat the cache: give one.")
+        raise FlowLineError("--no-cache and --refresh-cache are two ways to treat the cache: give one.")
     options = RunOptions(
         executor=executor,
         workers=workers,
@@ -109,7 +109,7 @@ def run(
         flow = here.flow_named(names[0])
         if flow is not None:
             if background:
-                raise SaidPlainly("A Flow object runs in the foreground: leave out --background.")
+                raise FlowLineError("A Flow object runs in the foreground: leave out --background.")
             run_flow_object(here, flow, given, options)
             return _finished(here)
     wish = Wish(names=names, start=start, only=only, everything=everything)
@@ -276,7 +276,7 @@ def mode(here: Here, wanted: str | None) -> None:
     session = here.session
     if wanted is not None:
         if session.mode is Mode.SERVED:
-            raise SaidPlainly("This kernel runs headlessly: its runner says when tasks run.")
+            raise FlowLineError("This kernel runs headlessly: its runner says when tasks run.")
         session.mode = Mode(wanted)
     click.echo(f"{session.mode.value}: {_MODES[session.mode.value]}")
 
@@ -313,20 +313,20 @@ def obey(here: Here, line: str) -> Any:
     Returns:
         A coroutine where the command runs something and the line is awaited; else None.
     Raises:
-        SaidPlainly: it cannot be understood, or not be done.
+        FlowLineError: it cannot be understood, or not be done.
     """
     try:
         words = shlex.split(line, comments=True)
     except ValueError as error:
-        raise SaidPlainly(f"%flow {line}: it cannot be cut into words: {str(error).lower()}.") from None
+        raise FlowLineError(f"%flow {line}: it cannot be cut into words: {str(error).lower()}.") from None
     try:
         done = flow_line.main(words, prog_name="%flow", standalone_mode=False, obj=here)
     except click.exceptions.Exit:
         return None
     except click.ClickException as error:
-        raise SaidPlainly(f"%flow {line}: {error.format_message()}") from None
-    except (FlowRunFailed, SaidPlainly):
+        raise FlowLineError(f"%flow {line}: {error.format_message()}") from None
+    except (FlowRunFailed, FlowLineError):
         raise
     except FlowError as error:
-        raise SaidPlainly(str(error)) from error
+        raise FlowLineError(str(error)) from error
     return done if hasattr(done, "__await__") else None

@@ -15,7 +15,7 @@ from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.core.task import Task
 from notebook_flows.errors import did_you_mean
 from notebook_flows.magics.attached import tell_attached
-from notebook_flows.magics.errors import SaidPlainly
+from notebook_flows.magics.errors import FlowLineError
 from notebook_flows.magics.here import only_asks
 from notebook_flows.magics.parameters import declared_here
 from notebook_flows.session.freshness import FAILED
@@ -150,7 +150,7 @@ def _picture(here: Here, name: str | None, *, all_cells: bool) -> Any:
     if name is not None:
         flow = here.flow_named(name)
         if flow is None:
-            raise SaidPlainly(f"There is no Flow {name!r}.{did_you_mean(name, list(here.flows()))}")
+            raise FlowLineError(f"There is no Flow {name!r}.{did_you_mean(name, list(here.flows()))}")
         return flow.visualize()
     outlook = here.outlook()
     records = outlook.tasks
@@ -160,7 +160,7 @@ def _picture(here: Here, name: str | None, *, all_cells: bool) -> Any:
         flows = list(here.flows().values())
         if len(flows) == 1:
             return flows[0].visualize()
-        raise SaidPlainly("No cell is a task yet: put `%%task` above one, and execute it. `--cells` draws all cells.")
+        raise FlowLineError("No cell is a task yet: put `%%task` above one, and execute it. `--cells` draws all cells.")
     flow, tasks = picture_flow(here.session.saved.name, records, outlook.connections)
     picture = flow.visualize(_states(here, outlook, tasks))
     picture.shown_by = lambda: _show_live(here, picture, flow, records, outlook)
@@ -211,12 +211,12 @@ def tell_problems(here: Here, name: str | None) -> None:
     """Every problem at once.
 
     Raises:
-        SaidPlainly: with all of them.
+        FlowLineError: with all of them.
     """
     if name is not None:
         flow = here.flow_named(name)
         if flow is None:
-            raise SaidPlainly(f"There is no Flow {name!r}.{did_you_mean(name, list(here.flows()))}")
+            raise FlowLineError(f"There is no Flow {name!r}.{did_you_mean(name, list(here.flows()))}")
         flow.validate()
         click.echo(f"Flow {flow.name!r} is well: {counted(len(flow.tasks), 'task')}.")
         return
@@ -230,7 +230,7 @@ def tell_problems(here: Here, name: str | None) -> None:
         forgiven=[one.key for one in records if may_raise(one.source, one.tags)],
     )
     if problems:
-        raise SaidPlainly("\n".join(problems))
+        raise FlowLineError("\n".join(problems))
     tasks = [one for one in records if one.is_task]
     click.echo(f"All is well: {counted(len(tasks), 'task cell')} among {counted(len(records), 'cell')}.")
 
@@ -253,7 +253,7 @@ def show_result(here: Here, name: str) -> None:
     sink = here.flow.outputs.get(record.key)
     state = None if last is None else last.states.get(record.key)
     if sink is None:
-        raise SaidPlainly(
+        raise FlowLineError(
             f"{record.name!r} has not run in a flow in this kernel; what it showed by hand stands below its cell."
         )
     if state is None or last is None:

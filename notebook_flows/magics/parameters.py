@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.cli.values import from_json, given_from
-from notebook_flows.magics.errors import SaidPlainly
+from notebook_flows.magics.errors import FlowLineError
 from notebook_flows.notebook.kinds import Text
 from notebook_flows.notebook.parameters import TAG, declared_by, given_values
 
@@ -20,12 +20,12 @@ def values_for_notebook(here: Here, given: Sequence[str]) -> dict[str, Any]:
     """The values that ``-p name=value`` options give, each made to fit the type that the parameters cell declares.
 
     Raises:
-        SaidPlainly: there is no such cell.
+        FlowLineError: there is no such cell.
         NotebookParameterError: unknown names, or values that do not fit.
     """
     record = here.session.book.parameters_cell
     if record is None:
-        raise SaidPlainly(
+        raise FlowLineError(
             "No cell of this notebook declares parameters: tag the cell that sets them `parameters` and save, or begin "
             "it with the line `# parameters`."
         )
@@ -35,7 +35,7 @@ def values_for_notebook(here: Here, given: Sequence[str]) -> dict[str, Any]:
     missing = {one.name: None for one in declared_by(record.source) if one.is_required and one.name not in texts}
     values = given_values(notebook, {**texts}, here.session.saved.name) if not missing else {}
     if missing:
-        raise SaidPlainly(f"These parameters are required: {', '.join(missing)}.")
+        raise FlowLineError(f"These parameters are required: {', '.join(missing)}.")
     return values
 
 

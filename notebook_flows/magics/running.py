@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.core import state as api
 from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.engine.wording import said
-from notebook_flows.magics.errors import FlowRunFailed, RunStopped, SaidPlainly
+from notebook_flows.magics.errors import FlowLineError, FlowRunFailed, RunStopped
 from notebook_flows.magics.parameters import values_for_notebook
 from notebook_flows.session.notebookflow import Background
 from notebook_flows.session.sinks import interactive_sink
@@ -36,7 +36,7 @@ def run_notebook_flow(here: Here, wish: Wish, given: Sequence[str], options: Run
 
     Raises:
         FlowRunFailed: the run did not end well.
-        SaidPlainly: it cannot begin.
+        FlowLineError: it cannot begin.
     """
     from dataclasses import replace
 
@@ -52,7 +52,7 @@ def run_selected(here: Here, outlook: Outlook, wish: Wish, options: RunOptions, 
 
     Raises:
         FlowRunFailed: the run did not end well.
-        SaidPlainly: it cannot begin.
+        FlowLineError: it cannot begin.
     """
     selection = here.flow.selection(outlook, wish)
     sink = interactive_sink(here.session)
@@ -116,7 +116,7 @@ def _in_background(
 ) -> Any:
     loop = here.loop()
     if loop is None:
-        raise SaidPlainly("A run in the background needs a kernel, whose event loop goes on: leave out --background.")
+        raise FlowLineError("A run in the background needs a kernel, whose event loop goes on: leave out --background.")
     began_s = monotonic()
     run = here.flow.begin(
         outlook, selection, parameters=wish.parameters, options=options, sink=sink, is_background=True
@@ -162,7 +162,7 @@ def _tell_unseen(here: Here, outlook: Outlook, selection: Selection, sink: Recor
     ]
     if unseen:
         run = "it runs as it is" if len(unseen) == 1 else "they run as they are"
-        warn(sink, f"Not executed in this kernel yet: {', '.join(unseen)}; {run} in the saved notebook.\n")
+        say(sink, f"Not executed in this kernel yet: {', '.join(unseen)}; {run} in the saved notebook.\n")
 
 
 def tell_report(
