@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_SUCCESSFUL
 from notebook_flows.errors import FlowError
+from notebook_flows.fingerprints.made import gone_file
 from notebook_flows.magics.errors import FlowLineError
-from notebook_flows.magics.running import run_notebook_flow, run_selected
+from notebook_flows.magics.running import run_notebook_flow, run_selected, warn
 from notebook_flows.session.remembered import kept_results
 from notebook_flows.session.runorder import RunOptions
 from notebook_flows.session.selection import Wish
+from notebook_flows.session.sinks import interactive_sink
+from notebook_flows.views.text import printable
 from notebook_flows.workspace import event_log
 from notebook_flows.workspace.celldone import done_in, is_only_told
 from notebook_flows.workspace.resuming import LATEST
@@ -20,7 +24,9 @@ if TYPE_CHECKING:
 
     from notebook_flows.engine.ports import KnownResult
     from notebook_flows.magics.here import Here
+    from notebook_flows.session.outlook import Outlook
     from notebook_flows.session.record import CellRecord
+    from notebook_flows.store.rows import TaskRunRow
     from notebook_flows.workspace.celldone import Done
 
 
@@ -57,10 +63,29 @@ def _of_another_kernel(here: Here, name: str | None) -> Any:
         raise FlowLineError(str(error)) from None
     if not outlook.tasks:
         raise FlowLineError("This notebook has no task cell yet: put `%%task` above a cell, and save it.")
+    _tell_gone(here, outlook, done)
     return run_selected(here, outlook, Wish(parameters=parameters), RunOptions(), background=False)
 
 
+def _tell_gone(here: Here, outlook: Outlook, done: Done) -> None:
+    """Which tasks had ended well, and run again, for a file that they wrote is gone."""
+    for key, record in outlook.tasks.items():
+        file = gone_file(outlook.connections.cells[key].files, Path.cwd())
+        if file is not None and _went_well(done, record):
+            name = printable(record.name)
+            warn(interactive_sink(here.session), f"{name!r} runs again, for {file!r}, which it wrote, is gone.\n")
+
+
 def _found(done: Done, kept: Callable[[str], KnownResult | None], record: CellRecord, made: str) -> KnownResult | None:
-    place = (record.place or 0) + 1
-    ended = done.ended.get(f"{record.name}-1") or done.ended.get(f"cell-{place}")
+    ended = _ended(done, record)
     return done.known.get(made) or (kept(made) if ended is None or IS_SUCCESSFUL[ended.state] else None)
+
+
+def _went_well(done: Done, record: CellRecord) -> bool:
+    ended = _ended(done, record)
+    return ended is not None and IS_SUCCESSFUL[ended.state]
+
+
+def _ended(done: Done, record: CellRecord) -> TaskRunRow | None:
+    place = (record.place or 0) + 1
+    return done.ended.get(f"{record.name}-1") or done.ended.get(f"cell-{place}")
