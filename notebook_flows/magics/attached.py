@@ -30,8 +30,7 @@ def show_artifacts(here: Here, options: Sequence[str]) -> None:
     names = {one.name for one in here.session.book.tasks()}
     words = [word for word in options if not word.startswith("-")]
     if not words or words[0] in names:
-        last = here.flow.last
-        options = ((last.run_id if last is not None else "") or "latest", *options)
+        options = (here.run_of(words[0] if words else None), *options)
         words = [options[0], *words]
     if len(words) != len(options) or len(words) > 2:
         command_line.main(list(options), prog_name="%flow artifacts", standalone_mode=False)

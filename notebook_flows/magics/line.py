@@ -206,8 +206,7 @@ def logs(here: Here, options: tuple[str, ...]) -> None:
     names = {one.name for one in here.session.book.tasks()}
     words = [word for word in options if not word.startswith("-")]
     if not words or words[0] in names:
-        last = here.flow.last
-        options = ((last.run_id if last is not None else "") or "latest", *options)
+        options = (here.run_of(words[0] if words else None), *options)
     _on_the_command_line(command_line, options)
 
 

@@ -71,6 +71,7 @@ class NotebookFlow:
         self.freshness = self._outlooks.freshness
         self.outputs: dict[str, RecordingSink] = {}
         self.last: PastRun | None = None
+        self.ran_in: dict[str, str] = {}  # cell -> the run of the history in which it ran last
         self.background: Background | None = None
         self.shown: list[ShownPicture] = []
         self._latest: KernelRun | None = None
@@ -202,6 +203,10 @@ class NotebookFlow:
                 has_succeeded = report.states[key] in _WENT_WELL
                 self._outlooks.ran(order.records[key], report.states[key])
                 self._outlooks.take_result(order.remembering, key, has_succeeded=has_succeeded)
+        if report.run_id and order.history is not False:
+            self.ran_in.update(
+                dict.fromkeys((key for key, state in report.states.items() if state in _HAS_RUN), report.run_id)
+            )
         self.last = PastRun(run_id=report.run_id, states=report.states, cached=_taken_from(report))
         if run.picture is not None:
             run.picture.finish(report.state)  # which tells whether anything has failed that could be tried again
@@ -227,6 +232,7 @@ class NotebookFlow:
         self._held.forget(key)
         if key is None:
             self.outputs.clear()
+            self.ran_in.clear()
             self.last = None
         else:
             self.outputs.pop(key, None)

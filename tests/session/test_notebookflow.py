@@ -295,6 +295,17 @@ def test_resume_runs_what_is_left(notebook: OpenNotebook) -> None:
     assert "The last run ended well" in notebook.run("run", "%flow resume").said
 
 
+def test_the_logs_of_a_task_are_those_of_the_last_run_that_it_was_in(notebook: OpenNotebook) -> None:
+    a_pipeline(notebook)
+    notebook.run("run", "%flow run --all")
+    notebook.run("run", "%flow run --only square")
+
+    said = notebook.run("logs", "%flow logs load").said
+
+    assert "loading 3" in said
+    assert "has no task" not in said
+
+
 # -- versions, and what lands ------------------------------------------------------------------------------------------
 
 
