@@ -12,6 +12,7 @@ from notebook_flows.engine.wording import said
 from notebook_flows.magics.errors import FlowLineError, FlowRunFailed, RunStopped
 from notebook_flows.magics.parameters import values_for_notebook
 from notebook_flows.session.notebookflow import Background
+from notebook_flows.session.outputs import CellSink, show_outputs
 from notebook_flows.session.sinks import interactive_sink
 from notebook_flows.views.table import counts_of, told_counts
 from notebook_flows.views.text import counted, printable, told_duration
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from notebook_flows.session.runorder import Report, RunOptions
     from notebook_flows.session.selection import Selection, Wish
 
+_HAS_RUN = frozenset({S.SUCCESS, S.CACHED, S.FAILED, S.TIMED_OUT, S.CRASHED, S.CANCELLED})
 _QUIET = frozenset({S.SUCCESS, S.CACHED, S.SKIPPED, S.MAPPED})
 MOST_TOLD = 20
 
@@ -72,7 +74,7 @@ def run_selected(here: Here, outlook: Outlook, wish: Wish, options: RunOptions, 
     with suppress(KeyboardInterrupt):  # told below, when all has landed
         run.wait_blocking()
     report = here.flow.end(run)
-    _show_outputs(here, report)
+    _show_outputs(here, run, report, sink)
     tell_report(report, outlook, sink, monotonic() - began_s)
     return None
 
@@ -96,19 +98,29 @@ async def _awaited(here: Here, run: KernelRun, outlook: Outlook, sink: Recording
     with suppress(KeyboardInterrupt):  # told below, when all has landed
         await run.wait()
     report = here.flow.end(run)
-    _show_outputs(here, report)
+    _show_outputs(here, run, report, sink)
     tell_report(report, outlook, sink, monotonic() - began_s)
 
 
-def _show_outputs(here: Here, report: Report) -> None:
-    """Where no page has a place for the outputs of a cell, as in a terminal, they come one after the other."""
+def _show_outputs(here: Here, run: KernelRun, report: Report, sink: RecordingSink) -> None:
+    """Where no page has a place for the outputs of a cell, they come one after the other.
+
+    So it is in a terminal, and with cells that were never executed in this kernel: nobody knows where they stand.
+    """
     from notebook_flows.magics.looking import replay
 
-    for key, task in () if here.is_kernel else report.tasks.items():
-        sink = here.flow.outputs.get(key)
-        if sink is not None and sink.outputs:
+    for key, task in report.tasks.items():
+        own = here.flow.outputs.get(key)
+        has_place = here.is_kernel and run.order.records[key].parent is not None
+        if has_place or own is None or not own.outputs or report.states[key] not in _HAS_RUN:
+            continue
+        if isinstance(sink, CellSink):
+            say(sink, f"{printable(task.name)}:\n")
+            show_outputs(own.outputs, sink)
+            sink.flush()
+        else:
             print(f"{printable(task.name)}:")
-            replay(here, sink.outputs)
+            replay(here, own.outputs)
 
 
 def _in_background(
@@ -128,7 +140,9 @@ def _in_background(
         elapsed_s = monotonic() - began_s
         await here.session.hooks.between_cells()
         try:
-            tell_report(here.flow.end(run), outlook, sink, elapsed_s)
+            report = here.flow.end(run)
+            _show_outputs(here, run, report, sink)
+            tell_report(report, outlook, sink, elapsed_s)
         except (FlowRunFailed, RunStopped) as error:  # must not reach the kernel's loop, which Ctrl-C would end
             warn(sink, f"{error}\n")
 

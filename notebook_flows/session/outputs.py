@@ -245,6 +245,12 @@ class CellSink(RecordingSink):
 
 def show_again(outputs: Sequence[Mapping[str, Any]], sink: RecordingSink) -> None:
     """Show what an earlier run has put out, and end the sink."""
+    show_outputs(outputs, sink)
+    sink.end()
+
+
+def show_outputs(outputs: Sequence[Mapping[str, Any]], sink: RecordingSink) -> None:
+    """Show these outputs, which are as the notebook format has them."""
     for one in outputs:
         match one["output_type"]:
             case "stream":
@@ -255,7 +261,6 @@ def show_again(outputs: Sequence[Mapping[str, Any]], sink: RecordingSink) -> Non
                 sink.result(one["data"], one["metadata"])
             case "error":
                 sink.error(one["ename"], one["evalue"], one["traceback"])
-    sink.end()
 
 
 _LIVING: weakref.WeakSet[RecordingSink] = weakref.WeakSet()

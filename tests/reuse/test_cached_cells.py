@@ -463,7 +463,7 @@ MEASURED = {
     "setup": "import os\nfrom counting import count\nn = int(os.environ['MEASURED'])\nm = 1\ndef scaled(x): return x * n",
     "first": "%%task first\ncount('first')\ny = n * 2",
     "second": "%%task second\ncount('second')\nz = y + 1",
-    "by function": "%%task by_function\ncount('by_function')\nu = scaled(3)",
+    "by_function": "%%task by_function\ncount('by_function')\nu = scaled(3)",
     "other": "%%task other\ncount('other')\nw = m + 1",
 }
 
@@ -620,3 +620,29 @@ def test_by_hand_too_a_task_runs_again_if_a_file_that_it_wrote_is_gone(
     assert "'write' runs again, for 'out.txt', which it wrote, is gone.\n" in ran.said
     assert counted()["write"] == 1
     assert (folder / "out.txt").exists()
+
+
+def test_the_outputs_of_cells_that_this_kernel_has_not_seen_stand_below_the_line_that_has_run_them(
+    folder: Path, start: Callable[[], OpenNotebook]
+) -> None:
+    cells = {
+        "ext": "%load_ext notebook_flows",
+        "setup": "from pathlib import Path",
+        "first": "%%task first\nx = 1",
+        "second": "%%task second\nPath('out.txt').write_text('x')\nprint('second says')\nx + 1",
+        "third": "%%task third\nPath('out.txt').read_text()\nprint('third says')\nx / 0",
+    }
+    run_notebook(write(folder, cells))
+    notebook = start()
+    notebook.run("ext", "%load_ext notebook_flows")
+
+    ran = notebook.run("run", "%flow run")
+
+    shown = [one for one in notebook.shown("run") if one[0] in {"stdout", "execute_result", "display_data", "error"}]
+    told = "".join(text for kind, text in shown if kind == "stdout")
+    assert "second:\nsecond says\n" in told
+    assert "third:\nthird says\n" in told
+    assert told.index("second says") < told.index("third says")
+    assert ("execute_result", "2") in shown
+    assert ("error", "ZeroDivisionError") in shown
+    assert ran.ename == "FlowRunFailed"
