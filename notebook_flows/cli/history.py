@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LATEST = "latest"
 MOST_COMPLETED = 30
 MOST_CHILDREN = 1_000
-"""``latest`` is no run that a task of another has begun, as long as not more than these came after it."""
+"""``latest`` is no run that a task of another has begun, and no cell by hand, as long as not more came after it."""
 SHORT_ID = 8
 
 
@@ -46,6 +46,13 @@ def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     return [item for item in [*found, CompletionItem(LATEST)] if str(item.value).startswith(incomplete)]
 
 
+def is_by_hand(row: RunRow) -> bool:
+    """Whether a run is no more than a cell that was executed by hand."""
+    from notebook_flows.session.handrun import BY_HAND
+
+    return row.executor == BY_HAND
+
+
 def run_named(log: AnyLog, text: str) -> RunRow:
     """The run that is meant.
 
@@ -56,7 +63,7 @@ def run_named(log: AnyLog, text: str) -> RunRow:
         rows = log.runs(limit=MOST_CHILDREN)
         if not rows:
             raise NoSuchRun("There are no runs yet.")
-        newest = next((row for row in rows if row.parent_run_id is None), rows[0])
+        newest = next((row for row in rows if row.parent_run_id is None and not is_by_hand(row)), rows[0])
         return log.run(newest.run_id)
     return log.run(text)
 

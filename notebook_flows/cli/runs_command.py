@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from notebook_flows.cli.guard import command
-from notebook_flows.cli.history import SHORT_ID, as_json, complete_state, counts_of, echo_json, seconds_of, state_option
+from notebook_flows.cli.history import (
+    SHORT_ID,
+    as_json,
+    complete_state,
+    counts_of,
+    echo_json,
+    is_by_hand,
+    seconds_of,
+    state_option,
+)
 from notebook_flows.cli.times import local, past
 from notebook_flows.core.lifecycle import S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from rich.text import Text
@@ -42,22 +51,51 @@ BORING = frozenset({S.SUCCESS, S.FAILED})
     "--since", type=past, metavar="MOMENT", help="Only runs begun since: 2h, 3d, today, or as in 2026-01-31T08:00."
 )
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="At most so many; 0 for all.")
+@click.option("--cells", "wants_cells", is_flag=True, help="Also task cells that were executed by hand.")
 @click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
-def command_line(flow: str | None, state: S | None, since: datetime | None, limit: int, wants_json: bool) -> None:
+def command_line(
+    flow: str | None, state: S | None, since: datetime | None, limit: int, wants_cells: bool, wants_json: bool
+) -> None:
     """List the runs in the history, newest first. Times are local."""
     from notebook_flows.workspace import event_log
 
     log = event_log()
-    rows = log.runs(flow=flow, state=state, since=since, limit=limit or None)
+    asked: dict[str, Any] = {"flow": flow, "state": state, "since": since}
+    rows, hidden = (log.runs(**asked, limit=limit or None), 0) if wants_cells else _without_cells(log, asked, limit)
     if wants_json:
         echo_json([as_json(row) for row in rows])
         return
     if not rows:
-        click.echo(_nothing_found(log, flow, is_filtered=state is not None or since is not None), err=True)
+        if hidden:
+            click.echo(f"Nothing but {_cells(hidden)}; --cells shows {'it' if hidden == 1 else 'them'}.", err=True)
+        else:
+            click.echo(_nothing_found(log, flow, is_filtered=state is not None or since is not None), err=True)
         return
     _tell(rows)
     if limit and len(rows) == limit:
         click.echo(f"The newest {limit} are shown; --limit 0 shows all.", err=True)
+    if hidden:
+        click.echo(f"And {_cells(hidden)}; --cells shows {'it' if hidden == 1 else 'them'}.", err=True)
+
+
+def _cells(count: int) -> str:
+    from notebook_flows.views.text import counted
+
+    return f"{counted(count, 'cell')} run by hand"
+
+
+def _without_cells(log: AnyLog, asked: Mapping[str, Any], limit: int) -> tuple[list[RunRow], int]:
+    """The newest runs but those of cells by hand, and how many of these stand among them."""
+    looked_at = limit
+    while True:
+        rows = log.runs(**asked, limit=looked_at or None)
+        found = [number for number, row in enumerate(rows) if not is_by_hand(row)]
+        if limit and len(found) >= limit:
+            found = found[:limit]
+            return [rows[number] for number in found], found[-1] + 1 - limit
+        if not looked_at or len(rows) < looked_at:
+            return [rows[number] for number in found], len(rows) - len(found)
+        looked_at *= 4
 
 
 def _nothing_found(log: AnyLog, flow: str | None, *, is_filtered: bool) -> str:

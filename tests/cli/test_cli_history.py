@@ -7,12 +7,16 @@ import logging
 import subprocess
 import sys
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from notebook_flows import workspace
 from notebook_flows.cli import history
+from notebook_flows.cli.history import run_named
+from notebook_flows.core.lifecycle import S
+from notebook_flows.session.handrun import HandRuns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +58,26 @@ def test_runs_are_listed_newest_first(nf: Command, two_runs: list[str]) -> None:
     assert newest.startswith(f"{two_runs[1][:8]}  etl   ✗ failed")
     assert oldest.startswith(f"{two_runs[0][:8]}  etl   ✓ success")
     assert not any(line.endswith(" ") for line in result.stdout.splitlines())
+
+
+def test_cells_by_hand_do_not_drown_the_runs(nf: Command, two_runs: list[str]) -> None:
+    log = workspace.event_log()
+    by_hand = HandRuns()
+    for number in range(30):
+        run = by_hand.begin("sales", SimpleNamespace(name=f"cell {number}"))  # type: ignore[arg-type] # all it reads
+        assert run is not None
+        run.end(S.SUCCESS)
+    by_hand.wait()
+
+    result = nf("runs", "--limit", "1")
+
+    assert result.stdout.splitlines()[1].startswith(two_runs[1][:8])
+    assert len(result.stdout.splitlines()) == 2
+    assert result.stderr.endswith("And 30 cells run by hand; --cells shows them.\n")
+    assert nf("runs", "--cells", "--limit", "0").stdout.count("sales") == 30
+    assert len(json.loads(nf("runs", "--json").stdout)) == 2
+    assert nf("runs", "--flow", "sales").stderr == "Nothing but 30 cells run by hand; --cells shows them.\n"
+    assert run_named(log, "latest").run_id == two_runs[1]
 
 
 def test_runs_as_json_have_all_that_is_known(nf: Command, two_runs: list[str]) -> None:
