@@ -12,6 +12,7 @@ from notebook_flows.engine.call import LogLine
 from notebook_flows.engine.logs import sink_of
 from notebook_flows.engine.ports import Taken
 from notebook_flows.session.cellshelf import Asked, Shelf
+from notebook_flows.session.ordinaryinputs import INPUTS, prints_of
 from notebook_flows.workspace.cellreuse import CellReuse
 from notebook_flows.workspace.resuming import said_of
 
@@ -79,6 +80,8 @@ class CellMemory:
         self._sight = sight
         self._takes = takes
         self._made: dict[str, str | None] = {}
+        self._inputs: dict[str, dict[str, str]] = {}
+        self._secret_key = b""
         self._told: set[str] = set()
         self._reuse: CellReuse | None = None
         self._shelf: Shelf | None = None
@@ -91,7 +94,8 @@ class CellMemory:
         from notebook_flows.workspace.histories import result_store, secret_key
 
         known = history.known_results()
-        self._shelf = Shelf(result_store(), known, secret_key())
+        self._secret_key = secret_key()
+        self._shelf = Shelf(result_store(), known, self._secret_key)
         self._run_id = info.run_id
         self._reuse = CellReuse(
             run_id=info.run_id,
@@ -113,13 +117,16 @@ class CellMemory:
             return None
         wish = self._wish
         self._made[key] = wish.making.of(key)
+        sight = self._sight(key)
+        if wish.keeps:
+            self._inputs[key] = prints_of(sight, self._connections, key, self._secret_key)
         asked = Asked(
             caches=wish.caches,
             is_off=wish.is_off,
             is_fresh=wish.is_fresh or key in wish.fresh,
             before=wish.recalled.get(key),
         )
-        hit = self._shelf.find(record, self._connections.cells[key], self._sight(key), asked)
+        hit = self._shelf.find(record, self._connections.cells[key], sight, asked)
         for level, text in self._shelf.said(key):
             self._say(node, level, text)
         return None if hit is None else self._taken(node, key, hit)
@@ -159,4 +166,8 @@ class CellMemory:
         said = self._shelf.keep(self._records[key], values, outputs, keeps=self._wish.keeps)
         for level, text in self._shelf.said(key):
             self._say(self._node[key], level, text)
-        return None if said is None else {**said, "made": self._made.get(key)}
+        if said is None:
+            return None
+        if "result" in said and key in self._inputs:
+            said["result"] = {**said["result"], INPUTS: self._inputs.pop(key)}
+        return {**said, "made": self._made.get(key)}

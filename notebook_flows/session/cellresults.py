@@ -93,7 +93,7 @@ def sight_of(
 def look_before(sight: Sight, secret_key: bytes) -> None:
     """Note how the objects are that the cell may change, before it runs."""
     for name in sight.mutates & sight.names.keys():
-        sight.before[name] = _print_or_none(sight, sight.names[name], secret_key)
+        sight.before[name] = print_or_none(sight, sight.names[name], secret_key)
 
 
 def kept(
@@ -206,7 +206,7 @@ def _changed(sight: Sight, values: CellValues, secret_key: bytes) -> dict[str, A
     for name in (sight.mutates & sight.names.keys()) - values.bound.keys():
         now = values.handed_back.get(name, sight.names[name])
         before = sight.before.get(name)
-        if before is None or _print_or_none(sight, now, secret_key) != before:
+        if before is None or print_or_none(sight, now, secret_key) != before:
             found[name] = now
     return found
 
@@ -247,7 +247,7 @@ def _content(
     hashing = blake2b(digest_size=16)
     for tag, values in (("bound", bound), ("changed", changed)):
         for name in sorted(values):
-            told = _print_or_none(sight, values[name], secret_key)
+            told = print_or_none(sight, values[name], secret_key)
             if told is None:
                 return None
             hashing.update(f"{tag} {name} {told}\n".encode())
@@ -255,7 +255,8 @@ def _content(
     return hashing.hexdigest()
 
 
-def _print_or_none(sight: Sight, value: Any, secret_key: bytes) -> str | None:
+def print_or_none(sight: Sight, value: Any, secret_key: bytes) -> str | None:
+    """The fingerprint of a value, where functions see what the cell sees; None: it has none."""
     try:
         return value_print(value, secret_key=secret_key, globals_of=sight.globals_of)
     except Exception:  # Unhashable; and what a value of the user's own raises when it is looked at
