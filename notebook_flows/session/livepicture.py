@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FINAL, S
-from notebook_flows.session.page import Page, answer, beside_page, page_at
+from notebook_flows.session.page import Page, answer, beside_page, page_at, tell_stale
 from notebook_flows.views.diagram import diagram_of
 from notebook_flows.views.layout import PictureError
 from notebook_flows.views.picture import MOST_NODES, Picture
@@ -136,6 +136,7 @@ class LivePicture:
             if self._source is not None:
                 self._source.ended(state)
             self._page.teller.finish()
+            tell_stale(self._page, self._source)
             self._allow()
         with self._drawing:
             run, self._run = self._run, None

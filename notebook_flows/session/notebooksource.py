@@ -130,6 +130,11 @@ class NotebookSource:
         """Let go of the run: its values are in the notebook's names from now on."""
         self._run = None
 
+    def stale_now(self) -> Mapping[int, str]:
+        """As `%flow status` tells it: cells that had never run, or were stale, have run meanwhile."""
+        self._stale = self._session.flow.outlook().stale
+        return {number: self._stale[key] for number, key in enumerate(self._keys) if key in self._stale}
+
     def detail(self, node: int, index: int) -> dict[str, Any]:
         """Code, names with their values, output, and why it waits for others."""
         if not 0 <= node < len(self._keys):

@@ -137,6 +137,18 @@ def page_at(sink: Sink, hear: Callable[[Page, dict[str, Any]], None], retire: Ca
         return None
 
 
+def tell_stale(page: Page, source: PictureSource | None) -> None:
+    """A run has ended: tell a page which tasks are stale by now."""
+    if source is None:
+        return
+    try:
+        stale = source.stale_now()
+    except Exception:  # the run is what counts, and has ended; `%flow status` says what is the matter
+        logging.getLogger(__name__).warning("What is stale could not be told.", exc_info=True)
+        return
+    page.teller.freshen([{"task": task, "why": why} for task, why in stale.items()])
+
+
 def answer(page: Page, message: Mapping[str, Any], source: PictureSource | None) -> None:
     """Answer a page that wants to know more of a task run, or to have something done; any thread."""
     request, place = message.get("request"), place_of(message)

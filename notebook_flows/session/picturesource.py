@@ -44,6 +44,9 @@ class PictureSource(Protocol):
     def ended(self, state: State | None) -> None:
         """The run has ended like this."""
 
+    def stale_now(self) -> Mapping[int, str]:
+        """{task: why it is stale}, when a run has ended."""
+
 
 def surroundings_of(source: PictureSource | None, flow: Flow) -> Surroundings:
     """What is known of a flow's tasks."""
@@ -94,6 +97,10 @@ class FlowSource:
         """Remember where the values are."""
         self._is_running = False
         self._state = weakref.ref(state) if state is not None else None
+
+    def stale_now(self) -> Mapping[int, str]:
+        """A flow's tasks are never stale: they run when it runs."""
+        return {}
 
     def detail(self, node: int, index: int) -> dict[str, Any]:
         """Code, and values if the run has ended and somebody still has its state."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import S
-from notebook_flows.session.page import Page, answer, beside_page, page_at
+from notebook_flows.session.page import Page, answer, beside_page, page_at, tell_stale
 from notebook_flows.session.picturesource import FlowSource
 from notebook_flows.views.layout import PictureError
 from notebook_flows.widget.board import Board
@@ -91,6 +91,7 @@ class ShownPicture:
         self._goes_on = False
         if self._page is not None:
             self._page.teller.finish()
+            tell_stale(self._page, self._source)
             self._allow()
 
     def _allow(self) -> None:

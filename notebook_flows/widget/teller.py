@@ -44,6 +44,7 @@ class Teller:
         self._lock = threading.RLock()  # of all that is told: its order is the order in which it is sent
         self._flow: dict[str, Any] | None = None
         self._can: dict[str, Any] = {}
+        self._stale: dict[str, Any] = {}
         self._feed: Feed | None = None
         self._batch = 0
         self._bell = threading.Event()
@@ -66,7 +67,7 @@ class Teller:
     def show(self, flow: Mapping[str, Any]) -> None:
         """Tell of a flow, instead of the one before."""
         with self._lock:
-            self._flow = {**flow, **self._can}
+            self._flow = {**flow, **self._can, **self._stale}
             self._tell(self._flow)
 
     def allow(self, can: Mapping[str, bool], hint: str | None = None) -> None:
@@ -78,6 +79,14 @@ class Teller:
                 if self._flow is not None:
                     self._flow.update(told)
                     self._tell({"type": "can", **told})
+
+    def freshen(self, stale: Sequence[Mapping[str, Any]]) -> None:
+        """Tell which tasks are stale now, whatever the flow's message says of that; one may yet be under way."""
+        with self._lock:
+            self._stale = {"stale": list(stale)}
+            if self._flow is not None:
+                self._flow.update(self._stale)
+                self._tell({"type": "stale", **self._stale})
 
     def answer(self, message: Mapping[str, Any]) -> None:
         """Tell what was asked for."""

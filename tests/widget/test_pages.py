@@ -247,6 +247,7 @@ def test_flow_show_tells_how_the_cells_stand_and_shows_the_runs_that_follow(page
     page.run("again", "%flow run")
 
     assert [one["task"] for one in page.of("flow", shown)[0]["stale"]] == [2]
+    assert page.of("stale", shown)[-1]["stale"] == []
     assert dict(zip(before["columns"]["node"], states(before), strict=True)) == {0: S.SUCCESS, 1: S.SUCCESS}
     after = page.of("snapshot", shown)[-1]
     assert dict(zip(after["columns"]["node"], states(after), strict=True)) == dict.fromkeys(range(3), S.SUCCESS)
@@ -255,6 +256,18 @@ def test_flow_show_tells_how_the_cells_stand_and_shows_the_runs_that_follow(page
     assert "2 success, 1 pending" in page.shown["look"][1]["data"]["text/plain"].replace(
         "1 pending, 2 success", "2 success, 1 pending"
     )
+
+
+def test_at_the_end_of_a_run_a_page_hears_what_is_stale_then_whenever_it_comes(page: OpenPage) -> None:
+    task_cells(page)
+    page.run("clean-data", "%%task clean\nkept = rows[2:]\n")
+
+    page.run("go", "%flow run")
+    page.say({"type": "ready"})
+    page.run("quiet", "pass")
+
+    assert page.of("stale")[-1]["stale"] == []
+    assert page.of("flow")[-1]["stale"] == []
 
 
 def test_a_picture_of_a_flow_shows_the_runs_that_follow(page: OpenPage) -> None:
