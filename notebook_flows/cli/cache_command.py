@@ -10,9 +10,9 @@ import click
 
 from notebook_flows.cli.exits import Exit
 from notebook_flows.cli.guard import command
-from notebook_flows.cli.history import SHORT_ID, echo_json
+from notebook_flows.cli.history import SHORT_ID, echo_json, graph_of
 from notebook_flows.cli.times import iso, local
-from notebook_flows.errors import StoreError
+from notebook_flows.errors import NoSuchRun, StoreError
 
 if TYPE_CHECKING:
     from notebook_flows.engine.ports import KnownResult
@@ -40,9 +40,36 @@ def _history() -> StoredEventLog:
 def _all(log: StoredEventLog, task: str | None) -> list[KnownResult]:
     reader = log.known_results()
     try:
-        return [one for one in reader.all() if task is None or task in {one.task, one.task.rsplit("-", 1)[0]}]
+        rows = reader.all()
     finally:
         reader.close()
+    if task is None:
+        return rows
+    names = _Names(log)
+    return [one for one in rows if task in {one.task, one.task.rsplit("-", 1)[0], names.of(one)[1]}]
+
+
+class _Names:
+    """How people call the flows and tasks whose results are kept; each run is read once."""
+
+    def __init__(self, log: StoredEventLog) -> None:
+        self._log = log
+        self._known: dict[str, tuple[str, dict[str, str]]] = {}
+
+    def of(self, result: KnownResult) -> tuple[str, str]:
+        """(flow or notebook, task); of a run that the history has forgotten, no more than the slug is known."""
+        if result.run_id not in self._known:
+            self._known[result.run_id] = self._read(result.run_id)
+        flow, tasks = self._known[result.run_id]
+        return flow, tasks.get(result.task, result.task)
+
+    def _read(self, run_id: str) -> tuple[str, dict[str, str]]:
+        try:
+            row = self._log.run(run_id)
+            names = graph_of(self._log, run_id)["names"]
+        except (NoSuchRun, StoreError):
+            return "", {}
+        return row.flow, dict(zip(row.slugs, names, strict=False))
 
 
 @command("ls")
@@ -53,9 +80,10 @@ def ls(task: str | None, wants_json: bool) -> None:
     from notebook_flows.cli import screen
     from notebook_flows.views.text import printable
 
-    rows = _all(_history(), task)
+    log = _history()
+    rows, names = _all(log, task), _Names(log)
     if wants_json:
-        echo_json([_as_json(one) for one in rows])
+        echo_json([_as_json(one, *names.of(one)) for one in rows])
         return
     if not rows:
         click.echo("Nothing is cached. Tasks with @task(cache=True) leave their results to later runs.", err=True)
@@ -63,13 +91,14 @@ def ls(task: str | None, wants_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for title in ("key", "task", "made", "took", "size", "run"):
+    for title in ("key", "flow", "task", "made", "took", "size", "run"):
         table.add_column(title, justify="right" if title in {"took", "size"} else "left", no_wrap=True)
     for one in rows:
-        name = printable(one.task) + (f"[{one.index}]" if one.index >= 0 else "")
+        flow, called = names.of(one)
         table.add_row(
             one.key[:SHORT_KEY],
-            name,
+            printable(flow),
+            printable(called) + (f"[{one.index}]" if one.index >= 0 else ""),
             local(one.created_us),
             f"{one.took_us / 1e6:.1f} s",
             told_bytes(one.reference["size"]),
@@ -80,10 +109,12 @@ def ls(task: str | None, wants_json: bool) -> None:
     click.echo(f"{len(rows)} results, {told_bytes(total)}.", err=True)
 
 
-def _as_json(one: KnownResult) -> dict[str, Any]:
+def _as_json(one: KnownResult, flow: str, name: str) -> dict[str, Any]:
     return {
         "key": one.key,
+        "flow": flow,
         "task": one.task,
+        "name": name,
         "index": None if one.index < 0 else one.index,
         "run_id": one.run_id,
         "made": iso(one.created_us),

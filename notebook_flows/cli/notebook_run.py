@@ -27,12 +27,13 @@ from notebook_flows.notebook.names import address_of, named
 from notebook_flows.outputname import is_template, output_named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from notebook_flows.cli.flow_run import Wishes
     from notebook_flows.cli.loading import Target
     from notebook_flows.cli.notebook_wishes import NotebookWishes
+    from notebook_flows.cli.watch import Change
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.lifecycle import S
     from notebook_flows.core.plan import Plan
@@ -137,11 +138,17 @@ def _tell(path: Path, output_path: Path, watch: Watch, run_id: str, wishes: Wish
     if wishes.is_quiet and exit_of_state(watch.state) is Exit.SUCCESS:
         return
     kept = {"Output": named(output_path), **report, **picture, **kept_in_history(run_id, wishes.history)}
-    more = commands_for_more(run_id, watch, wishes.history, lambda change: f"cell-{change.node + 1}")
+    more = commands_for_more(run_id, watch, wishes.history, lambda change: _called(change, plan.names))
     if more and wishes.keeps_results is not False and _can_resume(watch):
         more.append(f"notebook-flows resume {run_id[:SHORT_ID]}")
     ending = ending_of(watch, path.name, kept, more)
     tell_ending(screen.stderr(), ending)
+
+
+def _called(change: Change, names: Sequence[str]) -> str:
+    """How ``logs`` is told which cell is meant: by its task's name, if it is one and no other has it."""
+    is_task = not change.name.partition(" ")[0].isdigit()
+    return change.name if is_task and list(names).count(change.name) == 1 else f"cell-{change.node + 1}"
 
 
 def _can_resume(watch: Watch) -> bool:

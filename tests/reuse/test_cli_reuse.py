@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 from textwrap import dedent
@@ -157,6 +158,7 @@ def test_results_are_listed_and_removed(cli: Callable[..., Result]) -> None:
 
     assert [row["size"] for row in rows] == [len("[0,1,2,3,4]"), len("[0,1,2]")]
     assert all(row["key"][:12] in listed for row in rows)
+    assert re.search(r"^\w+ +etl +load ", listed, re.MULTILINE)
     assert "1 result is forgotten" in removed.stderr
     assert "There is no result 'ffff" in unknown.stderr
     assert nothing.exit_code == 2
@@ -229,6 +231,7 @@ def test_a_run_of_a_notebook_is_gone_on_with(cli: Callable[..., Result]) -> None
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # where the kernel finds what counts
     try:
         failed = cli("run", "work.ipynb")
+        listed = cli("cache", "ls", "--json", "--task", "load")
         Path("gate").touch()
         resumed = cli("resume")
     finally:
@@ -236,6 +239,10 @@ def test_a_run_of_a_notebook_is_gone_on_with(cli: Callable[..., Result]) -> None
 
     assert failed.exit_code == 1
     assert "notebook-flows resume" in failed.stderr
+    assert re.search(r"notebook-flows logs [0-9a-f]{8} gate\n", failed.stderr)
+    assert [(one["flow"], one["name"], one["task"]) for one in json.loads(listed.stdout)] == [
+        ("work", "load", "cell-2")
+    ]
     assert resumed.exit_code == 0, resumed.stderr
     assert counted() == {"load": 1, "gate": 2}
     assert "1 cached" in resumed.stderr or "cached" in resumed.stderr
