@@ -37,6 +37,19 @@ def text_print(source: str) -> str:
     return _digest("cell", written([[*body], str(is_quiet)]))
 
 
+def compares_objects(source: str) -> bool:
+    """Whether a cell asks which object something is: ``a is b``, ``id(a)``; ``a is None`` aside."""
+    found = parsed(source)
+    nodes = ast.walk(found.tree) if found is not None else ()
+    return any(_asks_which(node) for node in nodes)
+
+
+def _asks_which(node: ast.AST) -> bool:
+    if isinstance(node, ast.Compare) and any(isinstance(one, (ast.Is, ast.IsNot)) for one in node.ops):
+        return not any(isinstance(one, ast.Constant) for one in (node.left, *node.comparators))
+    return isinstance(node, ast.Name) and node.id == "id"
+
+
 def imports_of(source: str) -> tuple[str, ...]:
     """The modules that a cell imports anywhere in it; relative imports aside, which a cell cannot make."""
     found = parsed(source)

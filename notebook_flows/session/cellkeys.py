@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notebook_flows.fingerprints.cells import (
+    compares_objects,
     file_print,
     import_print,
     imports_of,
@@ -16,6 +17,7 @@ from notebook_flows.fingerprints.cells import (
 from notebook_flows.fingerprints.errors import Unhashable
 from notebook_flows.fingerprints.made import files_of, is_on_this_machine
 from notebook_flows.fingerprints.outside import outside_of
+from notebook_flows.fingerprints.sharing import sharing_print
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +38,8 @@ def content_key(record: CellRecord, links: Links, sight: Sight, secret_key: byte
 
 def _parts(record: CellRecord, links: Links, sight: Sight, secret_key: bytes) -> Iterator[Sequence[str]]:
     facts = record.facts
-    for name in sorted(facts.reads | facts.late | facts.builtins | links.inputs.keys() | links.mutates):
+    wanted = facts.reads | facts.late | facts.builtins | links.inputs.keys() | links.mutates
+    for name in sorted(wanted):
         if name not in sight.names:
             continue
         try:
@@ -44,6 +47,10 @@ def _parts(record: CellRecord, links: Links, sight: Sight, secret_key: bytes) ->
         except Unhashable as error:
             raise error.inside(f"{name!r}, which it reads") from None
         yield "name", name, told
+    if links.mutates or compares_objects(record.source):
+        seen = {name: sight.names[name] for name in wanted if name in sight.names}
+        if shared := sharing_print(seen):
+            yield "shared", shared
     for module in imports_of(record.source):
         yield "import", module, import_print(module)
     for path in files_of(links.files, record.options.files):

@@ -187,3 +187,42 @@ def test_a_query_in_a_function_that_is_held_in_a_list_flows_in() -> None:
 
 def test_a_query_whose_text_is_not_known_is_not_cached_unless_it_asks() -> None:
     assert "names in the text" in reason_after("table = None\nq = str(1)", "%%task\nx = table.query(q)")
+
+
+ONE_OR_TWO = [
+    ("a = [1]\nb = a", "a = [1]\nb = [1]", "a.append(2)\nx = len(b)"),
+    ("a = [1]\nb = a", "a = [1]\nb = [1]", "x = a is b"),
+    ("r = [0]\na = [r, r]", "a = [[0], [0]]", "a[0].append(1)\nx = len(a[1])"),
+    ("a = {'k': [1]}\nb = a['k']", "a = {'k': [1]}\nb = [1]", "b.append(2)\nx = a['k'][-1]"),
+    (
+        "import numpy as np\na = np.zeros(3)\nb = a[:]",
+        "import numpy as np\na = np.zeros(3)\nb = a.copy()",
+        "a[0] = 1\nx = b",
+    ),
+    (
+        "import numpy as np\nc = np.zeros(4)\na, b = c[:2], c[:2]",
+        "import numpy as np\nc = np.zeros(4)\na, b = c[:2], c[2:]",
+        "a[0] = 1\nx = b.sum()",
+    ),
+    ("class A: pass\na = A()\na.k = b = [1]", "class A: pass\na = A()\na.k, b = [1], [1]", "b.append(2)\nx = len(a.k)"),
+    ("a = []\ndef f(z=a): return z", "a = []\ndef f(z=[]): return z", "a.append(1)\nx = f()"),
+]
+
+
+@pytest.mark.parametrize(("one", "two", "cell"), ONE_OR_TWO)
+def test_whether_two_names_mean_one_object_changes_the_key_of_what_changes_it(one: str, two: str, cell: str) -> None:
+    keys = {key_after(setup, f"%%task\n{cell}") for setup in (one, two, one)}
+
+    assert len(keys) == 2
+
+
+def test_whether_two_names_mean_one_object_is_nothing_to_a_cell_that_only_reads() -> None:
+    task = "%%task\nx = None if a is None else len(a) + len(b)"
+
+    assert key_after("a = [1]\nb = a", task) == key_after("a = [1]\nb = [1]", task)
+
+
+def test_what_refers_to_itself_has_a_key_where_it_is_changed() -> None:
+    setup = "a = [1]\na.append(a)"
+
+    assert key_after(setup, "%%task\na.append(2)") == key_after(setup, "%%task\na.append(2)")
