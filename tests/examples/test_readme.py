@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,9 +65,31 @@ def test_its_links_and_those_of_the_docs_lead_somewhere() -> None:
     assert not lost
 
 
-def test_its_first_command_runs_an_example_that_there_is() -> None:
+def test_its_first_command_does_in_a_new_folder_what_it_says(folder: Folder, tmp_path: Path) -> None:
+    """With all options as they are for a new user: results are kept, as runs from Python do not."""
     (command,) = re.findall(r"^python3 -m venv .*$", README, re.MULTILINE)
-    path, name = re.findall(r"run (\S+\.ipynb) -p (\w+)=", command)[0]
+    _, _, run, show = command.split(" && ")
+    path = re.findall(r"run (\S+\.ipynb) ", run)[0]
+    environment = {**os.environ, "NOTEBOOK_FLOWS_STORE": str(tmp_path / "history.sqlite")}
+    environment.pop("NOTEBOOK_FLOWS_KEEP_RESULTS", None)
+    (tmp_path / path).parent.mkdir()
+    shutil.copy(ROOT / path, tmp_path / path)
 
-    assert (ROOT / path).is_file()
-    assert f"{name}: int" in (ROOT / path).read_text()
+    ran, shown = (
+        subprocess.run(
+            [sys.executable, "-m", "notebook_flows", *words.split()[1:]],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        for words in (run, show)
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert shown.returncode == 0, shown.stderr
+    assert "success" in shown.stdout
+    assert (tmp_path / f"{Path(path).stem}-output.ipynb").is_file()
+    assert (tmp_path / "weather_stations.svg").read_text().startswith("<")

@@ -507,6 +507,37 @@ def test_another_kernel_takes_all_where_ordinary_cells_have_made_the_same(
     assert notebook.value("n, y, z, u, w") == "(1, 2, 3, 3, 2)"
 
 
+DRAWS = {
+    "ext": "%load_ext notebook_flows",
+    "draw": "%%task draw\nimport matplotlib.pyplot as plt\nfigure, axes = plt.subplots(1, 2)\naxes[0].plot([1, 2])",
+    "mark": "%%task mark\naxes[0].set_title('marked')\ntitle = axes[0].get_title()",
+    "end": "print(title, len(figure.axes))",
+}
+
+
+def test_a_figure_and_its_axes_go_from_task_to_task_with_results_kept(folder: Path) -> None:
+    pytest.importorskip("matplotlib")
+
+    done = run_notebook(write(folder, DRAWS), keep_results=True)
+
+    assert done.is_successful, done.error
+    assert done.cells[-1].name == "4 print(title, len(figure.axes))"
+    output = nbformat.read(folder / "work-output.ipynb", 4)
+    assert "marked 2\n" in [one.get("text") for cell in output.cells for one in cell.get("outputs", ())]
+
+
+def test_a_figure_and_its_axes_land_by_flow_run(folder: Path, start: Callable[[], OpenNotebook]) -> None:
+    pytest.importorskip("matplotlib")
+    write(folder, DRAWS)
+    notebook = start()
+    run_all(notebook, {key: DRAWS[key] for key in ("ext", "draw", "mark")})
+
+    ran = notebook.run("run", "%flow run --all")
+
+    assert "2 cells" in ran.said
+    assert notebook.value("title, len(figure.axes)") == "('marked', 2)"
+
+
 OUTSIDE = {
     "ext": "%load_ext notebook_flows",
     "setup": "import time\nfrom counting import count\nfrom pathlib import Path\ndef stamp(): return time.time()",
