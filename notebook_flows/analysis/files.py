@@ -289,6 +289,8 @@ _READ_FUNCTIONS = {
     "os.path": "exists isfile isdir getsize getmtime lexists islink",
     "glob": "glob iglob",
     "linecache": "getline getlines",
+    "fileinput": "input FileInput",
+    "runpy": "run_path",
     "csv": "",
 }
 _WRITE_FUNCTIONS = {
@@ -370,7 +372,9 @@ def function_use(dotted: str) -> tuple[tuple[str, ...], str | int | None]:
     return (), None
 
 
-def method_use(name: str, *, is_given: bool, is_plain: bool, count: int) -> tuple[tuple[str, ...], str | int | None]:
+def method_use(
+    name: str, *, is_given: bool, is_plain: bool, count: int, is_named: bool = False
+) -> tuple[tuple[str, ...], str | int | None]:
     """The same of a method; ``self`` is its object.
 
     Args:
@@ -378,6 +382,7 @@ def method_use(name: str, *, is_given: bool, is_plain: bool, count: int) -> tupl
         is_given: it gets arguments.
         is_plain: its object is a text, a path or the like.
         count: of its positional arguments.
+        is_named: the first of them is a text: `parser.read("a.ini")`, where that of an open file is a number.
     """
     if name == "to_sql":
         return ("read", "write"), DATABASE
@@ -391,6 +396,8 @@ def method_use(name: str, *, is_given: bool, is_plain: bool, count: int) -> tupl
         return ("read", "write"), None
     if name in _GIVEN_METHODS or (name in _TEXT_METHODS and is_given):
         return ("write",), 0
+    if name == "read" and is_named:
+        return ("read",), 0
     return (("read",), 0) if name in _LOADING_METHODS else ((), None)
 
 

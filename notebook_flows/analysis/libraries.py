@@ -446,7 +446,14 @@ class Libraries:
             self.note_effect(f".{name}()")
         if name == "open":
             self._note_open(expr._replace(texts=(None, *expr.texts)), "self")
-        self.note_files(expr, *method_use(name, is_given=has_argument, is_plain=not target, count=len(expr.args)))
+        use = method_use(
+            name,
+            is_given=has_argument,
+            is_plain=not target,
+            count=len(expr.args),
+            is_named=resolved(expr.paths.get(0), self.text_of) is not None,
+        )
+        self.note_files(expr, *use)
 
 
 _GIVING_METHODS = known.LOOKING_METHODS | known.FRESH_METHODS | known.SHARING_METHODS | known.WRITING_METHODS

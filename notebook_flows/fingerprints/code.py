@@ -33,6 +33,10 @@ def write_function(walk: Walk, function: FunctionType) -> None:
     walk.put("function text", text.form.encode(), text.text)
     name = function.__qualname__
     _write_outside(walk, function)
+    for attribute, value in sorted(vars(function).items()):
+        if attribute != "__wrapped__":  # that is in the closure
+            walk.text("function attribute", attribute)
+            walk.inside(f"{name}.{attribute}", value)
     for path in text.names.globals:
         walk.text("global", *path)
         _write_path(walk, path, function, name)

@@ -226,3 +226,28 @@ def test_what_refers_to_itself_has_a_key_where_it_is_changed() -> None:
     setup = "a = [1]\na.append(a)"
 
     assert key_after(setup, "%%task\na.append(2)") == key_after(setup, "%%task\na.append(2)")
+
+
+@pytest.mark.parametrize(
+    ("setup", "cell"),
+    [
+        ("import configparser\nparser = configparser.ConfigParser()", "parser.read('input.txt')"),
+        ("import configparser\nname = 'input.txt'\nparser = configparser.ConfigParser()", "parser.read(name)"),
+        ("import fileinput", "x = list(fileinput.input('input.txt'))"),
+        ("import runpy", "x = runpy.run_path('input.txt')"),
+    ],
+)
+def test_files_that_are_read_in_other_ways_change_the_key(setup: str, cell: str, files: Path) -> None:
+    before = key_after(setup, f"%%task\n{cell}")
+
+    (files / "input.txt").write_text("another text")
+
+    assert key_after(setup, f"%%task\n{cell}") != before
+
+
+def test_an_attribute_of_a_function_changes_the_key() -> None:
+    setup = "def f(): return f.k\nf.k = %d"
+
+    keys = {key_after(setup % k, "%%task\nx = f()") for k in (1, 2, 1)}
+
+    assert len(keys) == 2
