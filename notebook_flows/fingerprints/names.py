@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 from dataclasses import dataclass
 from types import CodeType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from notebook_flows.analysis.evaluated import TABLE_METHODS, names_at
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _GLOBAL = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
+_PREPARING = frozenset({"CACHE", "EXTENDED_ARG", "PRECALL", "PUSH_NULL"})
 _ATTRIBUTE = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 
 
@@ -23,28 +24,40 @@ class Names:
     Attributes:
         globals: dotted paths as read, such as ``("np", "linalg", "norm")``; sorted, each once.
         imports: (level, module) of its import statements; sorted, each once.
+        bare: those of ``globals`` that are called with nothing, or with None: ``default_rng()``.
+        told: those that are called with a text first: (path, the text).
     """
 
     globals: tuple[tuple[str, ...], ...]
     imports: tuple[tuple[int, str], ...]
+    bare: frozenset[tuple[str, ...]] = frozenset()
+    told: frozenset[tuple[tuple[str, ...], str]] = frozenset()
 
 
 def names_of(code: CodeType) -> Names:
     """The names that this code takes from outside."""
     paths: set[tuple[str, ...]] = set()
     imports: set[tuple[int, str]] = set()
+    bare: set[tuple[str, ...]] = set()
+    told: set[tuple[tuple[str, ...], str]] = set()
     for one in with_nested(code):
         own = _own_names(one)
         paths.update((name,) for name in _names_in_texts(one))
         path: tuple[str, ...] = ()
         level = 0
-        for instruction in dis.get_instructions(one):
+        instructions = [each for each in dis.get_instructions(one) if each.opname not in _PREPARING]
+        for place, instruction in enumerate(instructions):
             name, argument = instruction.opname, instruction.argval
             if path and name in _ATTRIBUTE:
                 path = (*path, str(argument))
                 continue
             if path:
                 paths.add(path)
+                first = _first_argument(instructions[place : place + 2])
+                if first is None:
+                    bare.add(path)
+                elif isinstance(first, str):
+                    told.add((path, first))
                 path = ()
             if name in _GLOBAL and not (name == "LOAD_NAME" and argument in own):
                 path = (str(argument),)
@@ -56,7 +69,21 @@ def names_of(code: CodeType) -> Names:
                 imports.add((level, str(argument)))
         if path:
             paths.add(path)
-    return Names(globals=tuple(sorted(paths)), imports=tuple(sorted(imports)))
+    return Names(
+        globals=tuple(sorted(paths)), imports=tuple(sorted(imports)), bare=frozenset(bare), told=frozenset(told)
+    )
+
+
+def _first_argument(following: list[dis.Instruction]) -> Any:
+    """What a call begins with, right after what is called: a constant; None, too, if it gets nothing; else ``...``."""
+    if following[0].opname == "CALL" and following[0].arg == 0:
+        return None
+    if following[0].opname != "LOAD_CONST":
+        return ...
+    value = following[0].argval
+    if value is None and not (len(following) > 1 and following[1].opname == "CALL"):
+        return ...
+    return value
 
 
 def _names_in_texts(code: CodeType) -> Iterator[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from types import FunctionType, ModuleType
+from types import BuiltinMethodType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.fingerprints.libraries import library_of
 from notebook_flows.fingerprints.names import names_of
+from notebook_flows.fingerprints.reached import reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import CodeType
+
+    from notebook_flows.fingerprints.names import Names
 
 _NETWORK = (
     "aiohttp azure boto3 botocore ccxt ftplib google gspread httpx imaplib kaggle mlflow openai openml paramiko poplib "
@@ -27,19 +30,39 @@ NETWORK_PARTS = (
     "pandas.read_gbq",
     "pandas.read_sql",
 )
+_TIMES = (
+    "time time_ns localtime gmtime ctime strftime perf_counter perf_counter_ns monotonic monotonic_ns process_time "
+    "process_time_ns thread_time thread_time_ns"
+)
 _CLOCKS = {
-    "time": frozenset({"time", "time_ns", "localtime", "gmtime", "ctime", "strftime"}),
+    "time": frozenset(_TIMES.split()),
+    "timeit": frozenset({"timeit", "repeat", "default_timer"}),
     "datetime": frozenset({"now", "today", "utcnow"}),
     "pandas": frozenset({"now", "today"}),
     "arrow": frozenset({"now", "utcnow"}),
     "pendulum": frozenset({"now", "today"}),
 }
-_ENVIRONMENT = frozenset({"environ", "environb", "getenv", "getcwd", "cpu_count", "getpid"})
+_OF_OS = "environ environb getenv getcwd cpu_count getpid getppid getlogin uname getloadavg"
+_ENVIRONMENT = {
+    "os": frozenset(_OF_OS.split()),
+    "sys": frozenset({"argv", "stdin", "executable"}),
+    "getpass": frozenset({"getuser", "getpass"}),
+    "threading": frozenset({"get_ident", "get_native_id"}),
+}
+_MACHINE = frozenset({"platform", "psutil"})
+"""Modules that tell of the machine."""
 _CHANCE = {
     "uuid": frozenset({"uuid1", "uuid4"}),
     "os": frozenset({"urandom", "getrandom"}),
     "secrets": frozenset({"token_bytes", "token_hex", "token_urlsafe", "choice", "randbelow", "randbits"}),
+    "random": frozenset({"SystemRandom"}),
 }
+_UNSEEDED = frozenset({"default_rng", "RandomState", "Random", "SeedSequence", "PCG64", "MT19937", "Philox", "SFC64"})
+"""What draws its seed from the machine if it is given none."""
+_NOW = frozenset({"now", "today"})
+_TOLD_TIMES = frozenset({"Timestamp", "to_datetime", "datetime64", "DatetimeIndex", "date_range", "Period"})
+"""What takes a word for the time."""
+_CHANCY_BUILTINS = {"id": "chance (id())", "hash": "chance (hash())", "input": "who sits at the keyboard (input())"}
 
 
 def outside_of(
@@ -68,12 +91,29 @@ def outside_of(
             if _is_network(module):
                 return f"the network ({module})"
         for path in found.globals:
-            value = known.get(path[0])
-            said = _used(".".join((bound.get(path[0]) or _dotted(value), *path[1:])))
+            if path[0] in _CHANCY_BUILTINS and path[0] not in known:
+                return _CHANCY_BUILTINS[path[0]]
+            dotted = ".".join((bound.get(path[0]) or _dotted(known.get(path[0])), *path[1:]))
+            said = _used(dotted) or _called(path, dotted, found)
             if said:
                 return said
-            if type(value) is FunctionType and library_of(value.__module__) is None:
+        for value in reached([known[path[0]] for path in found.globals if path[0] in known]):
+            if type(value) is not FunctionType:
+                if said := _used(_dotted(value)):
+                    return said
+            elif library_of(value.__module__) is None:
                 waiting.append((value.__code__, globals_of(value), {}))
+    return ""
+
+
+def _called(path: tuple[str, ...], dotted: str, found: Names) -> str:
+    """What a call takes from outside by what it is given, or not given."""
+    last = dotted.rpartition(".")[2]
+    if path in found.bare and last in _UNSEEDED and dotted.partition(".")[0] in {"numpy", "random"}:
+        return f"chance ({dotted}() without a seed)"
+    word = next((text for one, text in found.told if one == path and text in _NOW), "")
+    if word and last in _TOLD_TIMES and dotted.partition(".")[0] in {"numpy", "pandas"}:
+        return f"the clock ({dotted}({word!r}))"
     return ""
 
 
@@ -81,6 +121,9 @@ def _dotted(value: Any) -> str:
     """How a value is called in the library that it is from; nothing for what is of no library."""
     if isinstance(value, ModuleType):
         return value.__name__
+    owner = getattr(value, "__self__", None)
+    if isinstance(value, BuiltinMethodType) and isinstance(owner, type):  # `datetime.now`, held somewhere
+        return f"{owner.__module__}.{value.__qualname__}"
     module = getattr(value, "__module__", None)
     if isinstance(module, str) and library_of(module) is not None:
         name = getattr(value, "__qualname__", "")
@@ -95,7 +138,7 @@ def _used(dotted: str) -> str:
     words = frozenset(rest.split("."))
     if words & _CLOCKS.get(root, frozenset()):
         return f"the clock ({dotted})"
-    if root == "os" and words & _ENVIRONMENT:
+    if words & _ENVIRONMENT.get(root, frozenset()) or (root in _MACHINE and rest):
         return f"the environment ({dotted})"
     if words & _CHANCE.get(root, frozenset()):
         return f"chance ({dotted})"

@@ -251,3 +251,70 @@ def test_an_attribute_of_a_function_changes_the_key() -> None:
     keys = {key_after(setup % k, "%%task\nx = f()") for k in (1, 2, 1)}
 
     assert len(keys) == 2
+
+
+OUTSIDE = [
+    ("import numpy as np", "rng = np.random.default_rng()\nx = rng.random()", "chance"),
+    ("from numpy.random import default_rng", "x = default_rng().random()", "chance"),
+    ("import numpy as np", "x = np.random.default_rng(None).random()", "chance"),
+    ("import numpy as np", "x = np.random.RandomState().rand()", "chance"),
+    ("import random", "x = random.Random().random()", "chance"),
+    ("import random", "x = random.SystemRandom().random()", "chance"),
+    ("import pandas as pd", "x = pd.Timestamp('now')", "the clock"),
+    ("import pandas as pd", "x = pd.to_datetime('today')", "the clock"),
+    ("import numpy as np", "x = np.datetime64('now')", "the clock"),
+    ("import time", "x = time.perf_counter()", "the clock"),
+    ("from time import monotonic", "x = monotonic()", "the clock"),
+    ("import sys", "x = sys.argv", "the environment"),
+    ("import platform", "x = platform.node()", "the environment"),
+    ("import getpass", "x = getpass.getuser()", "the environment"),
+    ("", "x = hash('a')", "chance"),
+    ("", "x = id(object())", "chance"),
+    (
+        "class Db:\n  def get(self):\n    import requests\n    return requests.get('x')\ndb = Db()",
+        "x = db.get()",
+        "the network",
+    ),
+    (
+        "from datetime import datetime\nclass C:\n  def at(self): return datetime.now()\nc = C()",
+        "x = c.at()",
+        "the clock",
+    ),
+    ("from datetime import datetime\nclass C:\n  def at(self): return datetime.now()", "x = C().at()", "the clock"),
+    (
+        "from datetime import datetime\nclass C:\n  def at(self): return datetime.now()\nf = C().at",
+        "x = f()",
+        "the clock",
+    ),
+    ("from datetime import datetime\nfs = [lambda: datetime.now()]", "x = fs[0]()", "the clock"),
+    ("from datetime import datetime\nfs = {'now': datetime.now}", "x = fs['now']()", "the clock"),
+    ("from datetime import datetime\nimport functools\nf = functools.partial(datetime.now)", "x = f()", "the clock"),
+    ("import time, functools\n@functools.cache\ndef f(): return time.time()", "x = f()", "the clock"),
+    (
+        "import time\ndef made():\n  def g(): return time.time()\n  def f(): return g()\n  return f\nf = made()",
+        "x = f()",
+        "the clock",
+    ),
+]
+
+
+@pytest.mark.parametrize(("setup", "cell", "said"), OUTSIDE)
+def test_chance_and_clocks_are_seen_wherever_they_are_used(setup: str, cell: str, said: str) -> None:
+    assert said in reason_after(setup, f"%%task\n{cell}")
+
+
+@pytest.mark.parametrize(
+    ("setup", "cell"),
+    [
+        ("import numpy as np", "x = np.random.default_rng(7).random()"),
+        ("import numpy as np\nseed = 7", "x = np.random.default_rng(seed).random()"),
+        ("import random", "x = random.Random(7).random()"),
+        ("import pandas as pd", "x = pd.Timestamp('2024-01-01')"),
+        ("import pandas as pd", "x = pd.to_datetime(['2024-01-01'])"),
+        ("class C:\n  def at(self): return 1\nc = C()\nfs = [c, c.at, len]", "x = c.at() + fs[1]()"),
+        ("import sys", "x = sys.maxsize"),
+        ("import pandas as pd\nt = pd.DataFrame({'a': [1]})", "x = t.a.sum()"),
+    ],
+)
+def test_what_is_seeded_or_says_the_time_is_cached_where_all_is(setup: str, cell: str) -> None:
+    assert reason_after(setup, f"%%task\n{cell}") == ""
