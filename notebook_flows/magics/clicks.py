@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -58,6 +59,9 @@ class Clicks:
                 await self._run_now(wish(), sink)
             except (FlowRunFailed, RunStopped, FlowError) as error:  # must not reach the kernel's loop, which would end
                 warn(_as_recording(sink), f"{error}\n")
+            except Exception as error:  # ours: who has clicked is to see that nothing comes
+                logging.getLogger(__name__).exception("A run that was asked for by a click failed.")
+                warn(_as_recording(sink), f"notebook_flows itself failed: {error!r}\n")
 
     async def _until_free(self) -> None:
         """No cell is being executed, and no run goes on: two at once would change the same names."""

@@ -31,7 +31,7 @@ class Started(NamedTuple):
 
     def end(self) -> tuple[int, str]:
         """The exit code, and what was said on stderr."""
-        _, said = self.process.communicate(timeout=20)
+        _, said = self.process.communicate(timeout=120)
         return self.process.returncode, said
 
 
