@@ -13,9 +13,17 @@ import pytest
 from notebook_flows.session.mainlane import MainLane
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
 PATIENCE_S = 30
+
+
+@pytest.fixture(autouse=True)
+def hears_interrupts() -> Iterator[None]:
+    """Also where these tests were started in the background of a shell, which has SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 async def served(do: Callable[[MainLane], Awaitable[None]]) -> None:
