@@ -26,7 +26,7 @@ class Started(NamedTuple):
     ready: int
 
     def wait_until_begun(self) -> None:
-        assert select([self.ready], [], [], 20)[0], "it has not begun within 20 s"
+        assert select([self.ready], [], [], 60)[0], "it has not begun within 60 s"
         assert os.read(self.ready, 1) == b"!"
 
     def end(self) -> tuple[int, str]:
