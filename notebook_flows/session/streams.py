@@ -227,7 +227,7 @@ def _flush(route: Route) -> None:
 
 
 def _handlers() -> Iterator[Any]:
-    for reference in list(logging._handlerList):  # type: ignore[attr-defined]
+    for reference in list(logging._handlerList):  # type: ignore[attr-defined] # no other way to find them all
         handler = reference()
         if handler is not None:
             yield handler

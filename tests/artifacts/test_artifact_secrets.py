@@ -66,7 +66,7 @@ def test_no_secret_travels_with_what_keeps_artifacts(disk: Any) -> None:
 
     assert CANARY.encode() not in travelled
     again = pickle.loads(travelled)
-    assert (again.place, again.most_inline) == (store.place, store.most_inline)  # type: ignore[union-attr]
+    assert (again.place, again.most_inline) == (store.place, store.most_inline)  # type: ignore[union-attr] # it is one here
 
 
 @pytest.mark.parametrize("history", ["sqlite, folder"], indirect=True)
