@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.engine.ports import KeptContent
+from notebook_flows.workspace.reuse import finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -68,14 +68,7 @@ class CellReuse:
         if result is None:
             content = {"content": kept["content"]} if kept.get("content") else {}
             return {"why": str(kept.get("why", "")), **content, **told}
-        found = {
-            "run_id": self._run_id,
-            "task": self._slugs[node],
-            "index": index,
-            "took_us": took_us,
-            "created_us": time.time_ns() // 1000,
-            "reference": result,
-        }
+        found = finding(self._run_id, self._slugs[node], index, took_us, result)
         contents = [
             KeptContent(result["sha256"], kept.get("inline"), prefix + told[name], found)
             for name, prefix in (("key", ""), ("made", MADE))

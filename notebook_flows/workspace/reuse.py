@@ -137,14 +137,7 @@ class Reusing:
         self._remember(number, reference)
         found = None
         if key is not None and node in self._cached:
-            found = {
-                "run_id": self._run_id,
-                "task": self._slugs[node],
-                "index": index,
-                "took_us": took_us,
-                "created_us": time.time_ns() // 1000,
-                "reference": reference,
-            }
+            found = finding(self._run_id, self._slugs[node], index, took_us, reference)
         if key is not None:
             reference = {**reference, "key": key, "code": self._prints.code(node)}
         self._log.keep([KeptContent(reference["sha256"], inline, None if found is None else key, found)])
@@ -166,3 +159,15 @@ class Reusing:
     def _say(self, level: int, text: str, node: int, attempt: int) -> None:
         """Into the run's log: the engine's thread is no task, so what it logs is not caught for it."""
         self._log.add_log_lines([LogLine(time.time_ns() // 1000, level, _LOGGER.name, text, node, -1, attempt)])
+
+
+def finding(run_id: str, task: str, index: int, took_us: int, reference: Mapping[str, Any]) -> dict[str, Any]:
+    """What later runs find below a key: whose result it is, what it has cost, and where it is kept."""
+    return {
+        "run_id": run_id,
+        "task": task,
+        "index": index,
+        "took_us": took_us,
+        "created_us": time.time_ns() // 1000,
+        "reference": reference,
+    }

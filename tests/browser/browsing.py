@@ -350,3 +350,24 @@ def _plain(output: dict[str, Any]) -> str:
     if output["output_type"] == "error":
         return f"{output['ename']}: {output['evalue']}"
     return "".join(output["data"].get("text/plain", ""))
+
+
+def open_waiting_cells(front: Lab, gate: Gate, name: str, *, then: str = "") -> None:
+    """Open a notebook of which cell 3 runs task cells, the first of which waits at the gate.
+
+    Args:
+        front: where.
+        gate: holds it back.
+        name: becomes a part of the notebook's.
+        then: what it does behind the gate, whole lines.
+    """
+    made = front.server.write(
+        "%load_ext notebook_flows",
+        f"%%task first\nprint('waits', flush=True)\n{gate.code}{then}x = 1",
+        "%%task second\nprint('the second says', x + 1)",
+        "%flow run --all",
+        name=f"{type(front).__name__}-{name}.ipynb",
+    )
+    front.open(made)
+    for index in range(3):
+        front.run_cell(index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from browsing import ROOT, Gate
+from browsing import ROOT, Gate, open_waiting_cells
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,27 +19,16 @@ def front(request: pytest.FixtureRequest) -> Lab:
     return request.getfixturevalue(request.param)
 
 
+PASSES = "print('passes')\n"
+
+
 @pytest.fixture
 def gate(tmp_path: Path) -> Gate:
     return Gate(tmp_path / "passed", tmp_path / "opened")
 
 
-def gated(front: Lab, gate: Gate, name: str) -> None:
-    """Open a notebook whose cell 3 begins a run; its first task waits at the gate."""
-    made = front.server.write(
-        "%load_ext notebook_flows",
-        f"%%task first\nprint('waits', flush=True)\n{gate.code}print('passes')\nx = 1",
-        "%%task second\nprint('the second says', x + 1)",
-        "%flow run --all",
-        name=f"{type(front).__name__}-{name}.ipynb",
-    )
-    front.open(made)
-    for index in range(3):
-        front.run_cell(index)
-
-
 def test_a_run_shows_each_output_below_its_own_cell_and_the_picture_follows_it(front: Lab, gate: Gate) -> None:
-    gated(front, gate, "outputs")
+    open_waiting_cells(front, gate, "outputs", then=PASSES)
 
     front.run_cell(3, wait=False)
     front.wait_for_printed(1, "waits\n")
@@ -58,7 +47,7 @@ def test_a_run_shows_each_output_below_its_own_cell_and_the_picture_follows_it(f
 
 
 def test_a_run_goes_on_when_the_page_is_reloaded_and_flow_tells_what_came_meanwhile(front: Lab, gate: Gate) -> None:
-    gated(front, gate, "reload")
+    open_waiting_cells(front, gate, "reload", then=PASSES)
     front.run_cell(3, wait=False)
     front.wait_for_printed(1, "waits\n")
     front.save()
@@ -74,7 +63,7 @@ def test_a_run_goes_on_when_the_page_is_reloaded_and_flow_tells_what_came_meanwh
 
 
 def test_the_stop_button_ends_a_run_and_the_kernel_answers_again(front: Lab, gate: Gate) -> None:
-    gated(front, gate, "stop")
+    open_waiting_cells(front, gate, "stop", then=PASSES)
     front.run_cell(3, wait=False)
     front.wait_for_printed(1, "waits\n")
 

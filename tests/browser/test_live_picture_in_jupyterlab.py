@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from browsing import Gate
+from browsing import Gate, open_waiting_cells
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,20 +52,6 @@ def waiting_flow(front: Lab, gate: Gate, name: str) -> None:
     front.run_cell(0)
 
 
-def waiting_cells(front: Lab, gate: Gate, name: str) -> None:
-    """Open a notebook of which cell 3 runs task cells, the first of which waits at the gate."""
-    made = front.server.write(
-        "%load_ext notebook_flows",
-        f"%%task first\nprint('waits', flush=True)\n{gate.code}x = 1",
-        "%%task second\nprint('the second says', x + 1)",
-        "%flow run --all",
-        name=f"{type(front).__name__}-{name}.ipynb",
-    )
-    front.open(made)
-    for index in range(3):
-        front.run_cell(index)
-
-
 def test_colours_change_while_the_cell_blocks(front: Lab, gate: Gate) -> None:
     waiting_flow(front, gate, "blocks")
 
@@ -84,7 +70,7 @@ def test_colours_change_while_the_cell_blocks(front: Lab, gate: Gate) -> None:
 
 
 def test_a_click_tells_code_and_logs_of_a_task_cell_and_what_comes_of_it(lab: Lab, gate: Gate) -> None:
-    waiting_cells(lab, gate, "click")
+    open_waiting_cells(lab, gate, "click")
     lab.run_cell(3, wait=False)
     lab.scroll_to(3)
     node(lab, "first", "running").wait_for()
@@ -102,7 +88,7 @@ def test_a_click_tells_code_and_logs_of_a_task_cell_and_what_comes_of_it(lab: La
 
 
 def test_cancel_stops_the_run_and_retry_runs_again_what_did_not_end_well(lab: Lab, gate: Gate) -> None:
-    waiting_cells(lab, gate, "clicks")
+    open_waiting_cells(lab, gate, "clicks")
     lab.run_cell(3, wait=False)
     lab.scroll_to(3)
     node(lab, "first", "running").wait_for()
@@ -178,7 +164,7 @@ def test_names_that_are_html_stay_text_in_the_page(lab: Lab) -> None:
 
 
 def test_a_page_that_is_reloaded_in_the_middle_shows_the_picture_again(lab: Lab, gate: Gate) -> None:
-    waiting_cells(lab, gate, "reload")
+    open_waiting_cells(lab, gate, "reload")
     lab.run_cell(3, wait=False)
     lab.scroll_to(3)
     node(lab, "first", "running").wait_for()

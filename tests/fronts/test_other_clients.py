@@ -11,7 +11,6 @@ from opened import OpenNotebook
 from talking import PATIENCE_S, Kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 CELLS = {
@@ -76,16 +75,6 @@ class VSCode(Client):
     def metadata(self, cell: str) -> dict[str, Any]:
         place = list(CELLS).index(cell) if cell in CELLS else 10
         return {"cellId": f"vscode-notebook-cell:{self.path}#W{place}sZmlsZQ%3D%3D", "tags": []}
-
-
-@pytest.fixture
-def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kernel]:
-    monkeypatch.setenv("NOTEBOOK_FLOWS_HISTORY", "off")
-    kernel = Kernel(tmp_path)
-    try:
-        yield kernel
-    finally:
-        kernel.close()
 
 
 @pytest.fixture

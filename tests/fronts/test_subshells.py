@@ -10,7 +10,7 @@ from opened import OpenNotebook
 from talking import PATIENCE_S, Kernel, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(ipykernel.version_info[0] < 7, reason="ipykernel has subshells since 7")
@@ -39,16 +39,6 @@ class Subshell(OpenNotebook):
             return super().run(cell, source, **more)
         finally:
             session.msg = usual
-
-
-@pytest.fixture
-def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kernel]:
-    monkeypatch.setenv("NOTEBOOK_FLOWS_HISTORY", "off")
-    kernel = Kernel(tmp_path)
-    try:
-        yield kernel
-    finally:
-        kernel.close()
 
 
 @pytest.fixture
