@@ -34,11 +34,6 @@ class Step(NamedTuple):
         """It is a coroutine, to be awaited."""
         return bool(self.code.co_flags & inspect.CO_COROUTINE)
 
-    @property
-    def has_functions(self) -> bool:
-        """There are functions in it, or what Python makes functions of: classes, lambdas, comprehensions."""
-        return any(isinstance(one, CodeType) for one in self.code.co_consts)
-
     def __reduce__(self) -> Any:
         return _step_from, (marshal.dumps(self.code), self.shows)
 

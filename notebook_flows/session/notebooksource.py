@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.core.lifecycle import IS_FINAL, IS_SUCCESSFUL, S
+from notebook_flows.core.lifecycle import IS_SUCCESSFUL
 from notebook_flows.session.picturesource import USE_INTERRUPT, medians_of, tags_of
 from notebook_flows.session.selection import Wish
 from notebook_flows.widget.detail import LONGEST_TEXT, displays, named_reprs
@@ -179,18 +179,3 @@ class NotebookSource:
         user_ns, owner = self._session.shell.user_ns, self._session.bindings.owner
         names = self._connections.cells[key].outputs
         return {name: user_ns[name] for name in sorted(names) if name in user_ns and owner(name) == key}
-
-
-def last_states(session: Session, keys: Sequence[str], stale: Mapping[str, str]) -> dict[int, S]:
-    """How cells stand: as they ended last, or pending where they are stale and did not fail."""
-    last = session.flow.last
-    states = {}
-    for number, key in enumerate(keys):
-        ended = None if last is None else last.states.get(key)
-        if key not in stale:
-            states[number] = ended if ended is not None and IS_SUCCESSFUL[ended] else S.SUCCESS
-        elif ended is not None and IS_FINAL[ended] and not IS_SUCCESSFUL[ended]:
-            states[number] = ended
-        else:
-            states[number] = S.PENDING
-    return states

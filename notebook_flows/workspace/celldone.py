@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from notebook_flows.core.lifecycle import IS_SUCCESSFUL, S
+from notebook_flows.core.lifecycle import IS_SUCCESSFUL
 from notebook_flows.engine.ports import KnownResult
 from notebook_flows.errors import ParameterError
-from notebook_flows.workspace.resuming import LATEST, SHORT_ID, ResumeError
+from notebook_flows.workspace.resuming import SHORT_ID, ResumeError, resumable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,16 +68,7 @@ def done_in(history: Any, notebook: str, wanted: str) -> Done:
         ResumeError: there is none, it is another notebook's, or it still runs.
         NoSuchRun: no run has this id.
     """
-    if not hasattr(history, "task_runs"):
-        raise ResumeError("The history is switched off, so there is no run to go on with.")
-    history.sweep()  # what has died since this process first looked can be gone on with
-    row = history.run(_newest(history, notebook) if wanted.lower() == LATEST else wanted)
-    if row.flow != notebook:
-        raise ResumeError(f"Run {row.run_id[:SHORT_ID]} is one of {row.flow!r}, and this notebook is {notebook!r}.")
-    if row.ended_us is None and row.state is not S.PAUSED:
-        raise ResumeError(
-            f"Run {row.run_id[:SHORT_ID]} still runs. `notebook-flows cancel {row.run_id[:SHORT_ID]}` ends it."
-        )
+    row = resumable(history, wanted, notebook, newest=lambda: _newest(history, notebook), this="notebook")
     known_results = history.known_results()
     try:
         ended = {one.slug: one for one in history.task_runs(row.run_id)}  # by attempt: the last counts

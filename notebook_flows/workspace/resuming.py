@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from notebook_flows.core.lifecycle import IS_SUCCESSFUL, S
 from notebook_flows.engine.call import Stored
@@ -11,7 +11,7 @@ from notebook_flows.errors import FlowError, ParameterError, StoreError
 from notebook_flows.workspace.inputs import RESOURCES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.run import Run
@@ -64,6 +64,35 @@ class _NotKept:
         raise StoreError(f"The result of task {self.task!r} was not kept{f': {self.why}' if self.why else '.'}")
 
 
+def resumable(
+    history: Any, wanted: str, name: str, *, newest: Callable[[], str], this: Literal["flow", "notebook"]
+) -> RunRow:
+    """The run that is to be gone on with.
+
+    Args:
+        history: where it is.
+        wanted: its id, the beginning of it, or ``latest``.
+        name: of the flow or the notebook that goes on with it.
+        newest: gives the id of the newest; asked for ``latest`` only.
+        this: what it is that goes on.
+
+    Raises:
+        ResumeError: there is none, it is another one's, or it still runs.
+        NoSuchRun: no run has this id.
+    """
+    if not hasattr(history, "task_runs"):
+        raise ResumeError("The history is switched off, so there is no run to go on with.")
+    history.sweep()  # what has died since this process first looked can be gone on with
+    row: RunRow = history.run(newest() if wanted.lower() == LATEST else wanted)
+    short_id = row.run_id[:SHORT_ID]
+    if row.flow != name:
+        whose = f"flow {row.flow!r}" if this == "flow" else repr(row.flow)
+        raise ResumeError(f"Run {short_id} is one of {whose}, and this {this} is {name!r}.")
+    if row.ended_us is None and row.state is not S.PAUSED:
+        raise ResumeError(f"Run {short_id} still runs. `notebook-flows cancel {short_id}` ends it.")
+    return row
+
+
 def source_of(history: Any, flow: Flow, wanted: str) -> Source:
     """What a run has recorded.
 
@@ -76,26 +105,18 @@ def source_of(history: Any, flow: Flow, wanted: str) -> Source:
         ResumeError: there is none, it is another flow's, or it still runs.
         NoSuchRun: no run has this id.
     """
-    if not hasattr(history, "task_runs"):
-        raise ResumeError("The history is switched off, so there is no run to go on with.")
-    history.sweep()  # what has died since this process first looked can be gone on with
-    if wanted.lower() == LATEST:
-        newest = history.runs(flow=flow.name, limit=1)
-        if not newest:
-            raise ResumeError(f"Flow {flow.name!r} has no run to go on with.")
-        row = history.run(newest[0].run_id)
-    else:
-        row = history.run(wanted)
-    if row.flow != flow.name:
-        raise ResumeError(f"Run {row.run_id[:SHORT_ID]} is one of flow {row.flow!r}, and this flow is {flow.name!r}.")
-    if row.ended_us is None and row.state is not S.PAUSED:
-        raise ResumeError(
-            f"Run {row.run_id[:SHORT_ID]} still runs. `notebook-flows cancel {row.run_id[:SHORT_ID]}` ends it."
-        )
+    row = resumable(history, wanted, flow.name, newest=lambda: _newest(history, flow.name), this="flow")
     recorded: dict[tuple[str, int], Recorded] = {}
     for one in history.task_runs(row.run_id):  # by loop and attempt: the last counts
         recorded[one.slug, one.index] = _recorded(one)
     return Source(row, recorded)
+
+
+def _newest(history: Any, flow: str) -> str:
+    newest = history.runs(flow=flow, limit=1)
+    if not newest:
+        raise ResumeError(f"Flow {flow!r} has no run to go on with.")
+    return str(newest[0].run_id)
 
 
 def _recorded(row: TaskRunRow) -> Recorded:
