@@ -42,8 +42,6 @@ export class TablePane implements Pane {
   readonly #filter: HTMLSelectElement;
   readonly #frame: HTMLElement;
   readonly #rows: Windowed<TaskRow, HTMLElement>;
-  #shown: TaskRow[] = [];
-  #at = -1;
 
   constructor(private readonly context: Context) {
     const heads = COLUMNS.map(([key, text]) => {
@@ -71,13 +69,13 @@ export class TablePane implements Pane {
     const query = folded(memory.query.trim());
     const rows = [...(this.context.live.flow?.tasks.keys() ?? [])].map((task) => this.#rowOf(task, UNMAPPED));
     const matching = rows.filter((row) => this.#isShown(row, query));
-    this.#shown = this.#withChildren(sorted(matching, memory.sort, memory.isDescending));
-    setAttribute(this.#table, "aria-rowcount", String(this.#shown.length + 1));
+    const shown = this.#withChildren(sorted(matching, memory.sort, memory.isDescending));
+    setAttribute(this.#table, "aria-rowcount", String(shown.length + 1));
     for (const [key, head] of this.#heads) {
       const order = memory.isDescending ? "descending" : "ascending";
       setAttribute(head, "aria-sort", key === memory.sort ? order : "none");
     }
-    this.#rows.show(this.#shown);
+    this.#rows.show(shown);
   }
 
   tick(): void {
@@ -202,18 +200,15 @@ export class TablePane implements Pane {
   }
 
   search(): number {
-    this.#at = -1;
+    this.#rows.startOver();
     this.update(null);
-    return this.context.memory.query.trim() ? this.#shown.length : 0;
+    return this.context.memory.query.trim() ? this.#rows.length : 0;
   }
 
   next(step: number): number {
-    if (!this.#shown.length) return 0;
-    this.#at = (this.#at + step + this.#shown.length) % this.#shown.length;
-    this.#rows.reveal(this.#at);
-    const row = this.#shown[this.#at];
-    if (row) this.#rows.elementOf(row.key)?.querySelector<HTMLElement>(".nbflow-link")?.focus({ preventScroll: true });
-    return this.#at + 1;
+    const { place, element } = this.#rows.go(step);
+    element?.querySelector<HTMLElement>(".nbflow-link")?.focus({ preventScroll: true });
+    return place;
   }
 
   dispose(): void {

@@ -30,8 +30,6 @@ export class TimelinePane implements Pane {
   readonly #list = h("div", { class: "nbflow-bars", role: "list" });
   readonly #frame: HTMLElement;
   readonly #rows: Windowed<BarRow, HTMLElement>;
-  #shown: BarRow[] = [];
-  #at = -1;
   #lengthS = 1;
 
   constructor(private readonly context: Context) {
@@ -48,7 +46,6 @@ export class TimelinePane implements Pane {
     const { live, memory } = this.context;
     const { run, flow } = live;
     if (!run || !flow) {
-      this.#shown = [];
       this.#rows.show([]);
       return this.#tell("Nothing has run yet.");
     }
@@ -68,8 +65,7 @@ export class TimelinePane implements Pane {
       const told = [word, seconds, `began at ${duration(bar.beginS)}`, isCritical ? "on the critical path" : ""];
       return { key: String(bar.number), bar, name, state, isCritical, told: told.filter(Boolean).join(", ") };
     });
-    this.#shown = query ? rows.filter(({ name }) => folded(name).includes(query)) : rows;
-    this.#rows.show(this.#shown);
+    this.#rows.show(query ? rows.filter(({ name }) => folded(name).includes(query)) : rows);
     this.#drawAxis();
     if (!rows.length) return this.#tell("Nothing has run yet.");
     const names = path.map((task) => flow.nameOf(task));
@@ -133,16 +129,13 @@ export class TimelinePane implements Pane {
   };
 
   search(): number {
-    this.#at = -1;
+    this.#rows.startOver();
     this.update(null);
-    return this.context.memory.query.trim() ? this.#shown.length : 0;
+    return this.context.memory.query.trim() ? this.#rows.length : 0;
   }
 
   next(step: number): number {
-    if (!this.#shown.length) return 0;
-    this.#at = (this.#at + step + this.#shown.length) % this.#shown.length;
-    this.#rows.reveal(this.#at);
-    return this.#at + 1;
+    return this.#rows.go(step).place;
   }
 
   dispose(): void {

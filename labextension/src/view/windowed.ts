@@ -11,6 +11,7 @@ export interface Row {
 export class Windowed<R extends Row, E extends HTMLElement> {
   #rows: readonly R[] = [];
   #kept = new Map<string, E>();
+  #at = -1;
   readonly #above: HTMLElement;
   readonly #below: HTMLElement;
 
@@ -53,8 +54,18 @@ export class Windowed<R extends Row, E extends HTMLElement> {
     this.#draw();
   }
 
-  elementOf(key: string): E | undefined {
-    return this.#kept.get(key);
+  /** Before the first row again. */
+  startOver(): void {
+    this.#at = -1;
+  }
+
+  /** Go on by some rows, round and round, and bring that row into view; its place counts from 1, 0: there is none. */
+  go(step: number): { place: number; element: E | undefined } {
+    if (!this.#rows.length) return { place: 0, element: undefined };
+    this.#at = (this.#at + step + this.#rows.length) % this.#rows.length;
+    this.reveal(this.#at);
+    const row = this.#rows[this.#at] as R;
+    return { place: this.#at + 1, element: this.#kept.get(row.key) };
   }
 
   #draw(): void {
