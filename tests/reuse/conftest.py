@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from cached_cells import OWN_MODULE
+from opened import OpenNotebook
+from talking import Kernel
 
 from notebook_flows.engine.cache import RECENT
 from notebook_flows.workspace.histories import _memory_log, stored_log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -38,3 +41,29 @@ def disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "store"
     stored_log(tmp_path / "store" / "history.sqlite").close()
     stored_log.cache_clear()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a module that counts; the history is on the disk."""
+    del disk
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "counting.py").write_text(OWN_MODULE)
+    return tmp_path
+
+
+@pytest.fixture
+def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], OpenNotebook]]:
+    """Starts a kernel for the saved notebook."""
+    started: list[Kernel] = []
+    monkeypatch.setenv("JPY_SESSION_NAME", str(folder / "work.ipynb"))
+
+    def begin() -> OpenNotebook:
+        while started:
+            started.pop().close()
+        started.append(Kernel(folder))
+        return OpenNotebook(started[0])
+
+    yield begin
+    while started:
+        started.pop().close()
