@@ -12,7 +12,7 @@ from notebook_flows.engine.call import LogLine
 from notebook_flows.engine.logs import sink_of
 from notebook_flows.engine.ports import Taken
 from notebook_flows.session.cellshelf import Asked, Shelf
-from notebook_flows.session.ordinaryinputs import INPUTS, prints_of
+from notebook_flows.session.ordinaryinputs import INPUTS, OrdinaryPrints
 from notebook_flows.workspace.cellreuse import CellReuse
 from notebook_flows.workspace.resuming import said_of
 
@@ -81,7 +81,7 @@ class CellMemory:
         self._takes = takes
         self._made: dict[str, str | None] = {}
         self._inputs: dict[str, dict[str, str]] = {}
-        self._secret_key = b""
+        self._prints: OrdinaryPrints | None = None
         self._told: set[str] = set()
         self._reuse: CellReuse | None = None
         self._shelf: Shelf | None = None
@@ -94,8 +94,8 @@ class CellMemory:
         from notebook_flows.workspace.histories import result_store, secret_key
 
         known = history.known_results()
-        self._secret_key = secret_key()
-        self._shelf = Shelf(result_store(), known, self._secret_key)
+        self._shelf = Shelf(result_store(), known, secret_key())
+        self._prints = OrdinaryPrints(self._connections, secret_key()) if self._wish.keeps else None
         self._run_id = info.run_id
         self._reuse = CellReuse(
             run_id=info.run_id,
@@ -118,8 +118,8 @@ class CellMemory:
         wish = self._wish
         self._made[key] = wish.making.of(key)
         sight = self._sight(key)
-        if wish.keeps:
-            self._inputs[key] = prints_of(sight, self._connections, key, self._secret_key)
+        if self._prints is not None:
+            self._inputs[key] = self._prints.of(key, sight)
         asked = Asked(
             caches=wish.caches,
             is_off=wish.is_off,

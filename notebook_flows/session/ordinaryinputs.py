@@ -31,14 +31,35 @@ def ordinary_inputs(connections: Connections, key: str) -> frozenset[str]:
     return frozenset(name for name, above in links.inputs.items() if above and name not in of_tasks)
 
 
-def prints_of(sight: Sight, connections: Connections, key: str, secret_key: bytes) -> dict[str, str]:
-    """The fingerprints of these values; empty: it has none."""
-    wanted = ordinary_inputs(connections, key)
-    made = frozenset[str]().union(*(connections.cells[task].outputs for task in connections.tasks))
-    # Functions read what tasks have made, too; that counts by itself, and another kernel does not have it yet.
-    names = {name: value for name, value in sight.names.items() if name in wanted or name not in made}
-    seen = replace(sight, names=names)
-    return {name: print_or_none(seen, names[name], secret_key) or "" for name in sorted(wanted & names.keys())}
+class OrdinaryPrints:
+    """The fingerprints of these values, each of which is looked at once: one large table may flow into many cells.
+
+    Args:
+        connections: of all cells.
+        secret_key: with which secrets are hashed.
+    """
+
+    def __init__(self, connections: Connections, secret_key: bytes) -> None:
+        self._connections = connections
+        self._secret_key = secret_key
+        self._made = frozenset[str]().union(*(connections.cells[task].outputs for task in connections.tasks))
+        self._versions: dict[tuple[str, str], set[str]] = {}
+        for edge in (*connections.dataflow, *connections.order):  # cells that bind a value, and those that change it
+            self._versions.setdefault((edge.downstream_key, edge.name), set()).add(edge.upstream_key)
+        self._known: dict[tuple[str, frozenset[str]], str] = {}
+
+    def of(self, key: str, sight: Sight) -> dict[str, str]:
+        """Name -> fingerprint, of what a cell takes from ordinary cells and sees now; empty: it has none."""
+        wanted = sorted(ordinary_inputs(self._connections, key) & sight.names.keys())
+        versions = {name: (name, frozenset(self._versions.get((key, name), ()))) for name in wanted}
+        unknown = [name for name in wanted if versions[name] not in self._known]
+        if unknown:
+            # Functions read what tasks have made, too; that counts by itself, and another kernel does not have it yet.
+            names = {name: value for name, value in sight.names.items() if name in versions or name not in self._made}
+            seen = replace(sight, names=names)
+            for name in unknown:
+                self._known[versions[name]] = print_or_none(seen, names[name], self._secret_key) or ""
+        return {name: self._known[versions[name]] for name in wanted}
 
 
 def as_then(
@@ -59,6 +80,7 @@ def as_then(
         has_run: tells of a cell whether it has run in this kernel.
         secret_key: with which secrets are hashed.
     """
+    prints, sight = OrdinaryPrints(connections, secret_key), sight_of(parameters, names)
     differ: set[str] = set()
     for key, known in remembered.items():
         links = connections.cells[key]
@@ -68,7 +90,7 @@ def as_then(
         if not here:
             continue
         then = known.reference.get(INPUTS, {})
-        now = prints_of(sight_of(parameters, names), connections, key, secret_key)
+        now = prints.of(key, sight)
         if any(not now.get(name) or now[name] != then.get(name) for name in here):
             differ.add(key)
     gone = fed_by(feeders(connections), differ) if differ else set()
