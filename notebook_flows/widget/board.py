@@ -60,6 +60,7 @@ class Board:
         messages: {task run: what there is to say about it}.
         tried: {task run: its attempts before the last one}.
         took: {task run: what its last event has told besides}, where there was anything.
+        attached: {task run: {an artifact's key: its title, or the key}}.
     """
 
     def __init__(self, size: int) -> None:
@@ -74,6 +75,7 @@ class Board:
         self.messages: dict[int, str] = {}
         self.tried: dict[int, list[Tried]] = {}
         self.took: dict[int, Mapping[str, Any]] = {}
+        self.attached: dict[int, dict[str, str]] = {}
         self.run_state = _PENDING
         self.stopping: S | None = None
         self.message: str | None = None
@@ -143,6 +145,11 @@ class Board:
             number = self.number_of(event.node, event.index)
             if number is not None and self.state[number] is S.PAUSED:
                 self.state[number] = _PENDING
+        elif event.kind is Kind.ARTIFACT and event.data is not None:
+            number = self.number_of(event.node, event.index)
+            if number is not None:
+                key = str(event.data["key"])
+                self.attached.setdefault(number, {})[key] = str(event.data.get("title") or key)[:LONGEST_MESSAGE]
 
     def _take_of_run(self, event: Event) -> None:
         data = event.data or {}
@@ -204,6 +211,11 @@ class Board:
             "ended_us": self.over_us,
             "width": {str(node): children.width for node, children in self.children.items()},
             "columns": self._columns(told),
+            "attached": [
+                [*self._place(number), key, title]
+                for number, known in self.attached.items()
+                for key, title in known.items()
+            ],
             **told_more,
         }
 
@@ -211,11 +223,14 @@ class Board:
         """A page takes those that it is not told of to be pending."""
         return self.state[number] is not _PENDING or self.attempt[number] != 0 or number in self.loops
 
+    def _place(self, number: int) -> tuple[int, int]:
+        return (number, UNMAPPED) if number < self.size else self.origin[number - self.size]
+
     def _columns(self, numbers: Sequence[int]) -> dict[str, list[Any]]:
-        size, origin, loops = self.size, self.origin, self.loops
+        places, loops = [self._place(number) for number in numbers], self.loops
         return {
-            "node": [number if number < size else origin[number - size][0] for number in numbers],
-            "index": [UNMAPPED if number < size else origin[number - size][1] for number in numbers],
+            "node": [node for node, _ in places],
+            "index": [index for _, index in places],
             "state": [self.state[number] for number in numbers],
             "attempt": [self.attempt[number] for number in numbers],
             "loop": [loops.get(number, 1) for number in numbers],

@@ -24,7 +24,7 @@ ANEW_EVERY_S = 10.0
 """How often everything is told anew: what the browser has lost without knowing is there again then."""
 SHARE = 50
 """Telling takes no more than one part in so many of the time."""
-_TOLD = {Kind.RUN: ("stopping", "message"), Kind.EXPANDED: ("width",)}
+_TOLD = {Kind.RUN: ("stopping", "message"), Kind.EXPANDED: ("width",), Kind.ARTIFACT: ("key", "title")}
 """What a page needs of an event's data: no graph, no references, no values; what tasks say, it asks for."""
 
 
@@ -93,7 +93,7 @@ class Feed:
             now_us: microseconds since 1970.
         """
         self.catch_up()
-        if not (self._untold or self._wants_all):
+        if not self.has_news:
             return None
         untold, self._untold = self._untold, []
         self._is_flooded = len(untold) > FLOOD

@@ -30,6 +30,7 @@ class Reader:
     def _clear(self) -> None:
         self.stands = {(node, UNMAPPED): [S.PENDING, 0, 1] for node in range(self._size)}
         self.width: dict[int, int] = {}
+        self.attached: dict[tuple[int, int], dict[str, str]] = {}
         self.run_state = S.PENDING
         self.stopping: int | None = None
         self.seq = 0
@@ -65,6 +66,8 @@ class Reader:
         rows = zip(*(columns[name] for name in ("node", "index", "state", "attempt", "loop")), strict=True)
         for node, index, state, attempt, loop in rows:
             self.stands[node, index] = [S(state), attempt, loop]
+        for node, index, key, title in message["attached"]:
+            self.attached.setdefault((node, index), {})[key] = title
 
     def _apply(self, row: Mapping[str, Any], data: Mapping[str, Any]) -> None:
         assert row["seq"] == self.seq + 1
@@ -87,6 +90,8 @@ class Reader:
             case "expanded":
                 self._expand(row["node"], data["width"])
                 self.stands[key][0] = S.EXPANDED
+            case "artifact":
+                self.attached.setdefault(key, {})[data["key"]] = data.get("title") or data["key"]
             case "verdict" if self.stands[key][0] is S.PAUSED:
                 self.stands[key][0] = S.PENDING
 
@@ -106,5 +111,6 @@ class Reader:
             and self.run_state is run.run_state
             and self.stopping == run.stopping
             and {key: one[0] for key, one in self.stands.items()} == theirs
+            and self.attached == {run.place_of(number): known for number, known in run.attached.items()}
             and all(one[1:] == more[key] for key, one in self.stands.items() if key[0] not in folded or key[1] < 0)
         )
