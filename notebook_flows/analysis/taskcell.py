@@ -25,6 +25,7 @@ _CELL_MAGIC = re.compile(r"%%(?P<name>\w\S*)")
 # Those whose body is Python. Below others, as `%%writefile`, a line `%%task` is a line of their text.
 _AROUND_PYTHON = frozenset({"time", "timeit", "capture", "prun", "memit", "mprun", "lprun", "snakeviz", "scalene"})
 _SECONDS_IN = {"": 1, "s": 1, "m": 60, "h": 3600}
+_OPTION = re.compile(r"--?[A-Za-z]")
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>[smh]?)")
 
 
@@ -106,7 +107,7 @@ def task_cell(source: str, tags: Collection[str] = ()) -> TaskCell | None:
     It is a task by its first line, blank ones and comments aside: ``%%task [name] [options]`` or, for people whose
     linters dislike magics, ``# %%task [name] [options]``; the line may also be the second, below a cell magic such as
     ``%%time``. Or by a tag, ``task`` or ``task:name``. Where there are both, the line decides, and the tag names a task
-    that the line does not name.
+    that the line does not name. A comment that says more than one word of ``%%task`` is prose: see `is_prose`.
 
     >>> task_cell("%%task load --retries 2\nx = 1").options.retries
     2
@@ -122,12 +123,35 @@ def task_cell(source: str, tags: Collection[str] = ()) -> TaskCell | None:
     place = _task_line(source)
     if place is None:
         return TaskCell(name=tagged["name"], options=CellOptions(), body=source) if tagged else None
-    found = _TASK_LINE.match(source.split("\n")[place].rstrip("\r"))
+    found = _task_line_of(source.split("\n")[place].rstrip("\r"))
     assert found is not None
     if source.strip() == BARE or asks_for_help(found["rest"] or ""):
         return None
     name, options = _understood(found["rest"] or "")
     return TaskCell(name=name or (tagged["name"] if tagged else None), options=options, body=without_task_line(source))
+
+
+def is_prose(line: str) -> bool:
+    """Whether a line is a comment that only speaks of `%%task`: it goes on with several words, as no name does.
+
+    >>> is_prose("# %%task is great"), is_prose("# %%task great"), is_prose('# %%task "is great"')
+    (True, False, False)
+    """
+    found = _TASK_LINE.match(line.rstrip("\r"))
+    if found is None or found["comment"] is None:
+        return False
+    words = (found["rest"] or "").partition(" #")[0].split()
+    return len(words) > 1 and words[0][0] not in "\"'" and not any(_OPTION.match(word) for word in words[:2])
+
+
+def prose_in(source: str) -> str | None:
+    """The comment that a cell begins with and that could be meant as a task line, though it is none; None: there is none."""
+    for line in source.split("\n") if "%%task" in source else []:
+        if is_prose(line):
+            return line.strip()
+        if line.strip() and not line.lstrip().startswith("#"):
+            break
+    return None
 
 
 def asks_for_help(rest: str) -> bool:
@@ -174,7 +198,7 @@ def name_of(cell: TaskCell, number: int) -> str:
     if cell.name:
         return cell.name
     lines = [line.strip() for line in cell.body.split("\n")]
-    lines = [line for line in lines if line and not _TASK_LINE.match(line) and not _CELL_MAGIC.match(line)]
+    lines = [line for line in lines if line and not _task_line_of(line) and not _CELL_MAGIC.match(line)]
     comment = lines[0].lstrip("#% ") if lines and lines[0].startswith("#") else ""
     text = comment or _first_bound(cell.body) or f"cell {number}"
     return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 3].rstrip() + "..."
@@ -195,14 +219,18 @@ def _task_line(source: str) -> int | None:
     lines = [line.rstrip("\r") for line in source.split("\n")]
     first = next(number for number, line in enumerate(lines) if line.strip())
     for number, line in enumerate(lines):
-        if _TASK_LINE.match(line):
+        if _task_line_of(line):
             return number
         if line.strip() and not line.lstrip().startswith("#"):
             break
     above = _CELL_MAGIC.match(lines[first])
     second = first + 1
-    is_second = second < len(lines) and _TASK_LINE.match(lines[second])
+    is_second = second < len(lines) and _task_line_of(lines[second])
     return second if above and is_second and above["name"] in _AROUND_PYTHON else None
+
+
+def _task_line_of(line: str) -> re.Match[str] | None:
+    return None if is_prose(line) else _TASK_LINE.match(line)
 
 
 # -- the line's words --------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import click
 
 from notebook_flows.analysis import connect
 from notebook_flows.analysis.problems import may_raise, problems_of
+from notebook_flows.analysis.taskcell import prose_in
 from notebook_flows.core import state as api
 from notebook_flows.core.flow import Flow
 from notebook_flows.core.lifecycle import S, facts_of
@@ -42,6 +43,7 @@ def tell_status(here: Here) -> None:
     cached = {} if last is None else last.cached
     if not outlook.tasks and not here.flows():
         click.echo("No cell is a task yet: put `%%task` above one, and execute it.")
+        _tell_comments(here)
         return
     width = max((len(printable(one.name)) for one in outlook.tasks.values()), default=0)
     for key, record in outlook.tasks.items():
@@ -59,12 +61,24 @@ def tell_status(here: Here) -> None:
     for record in here.session.book.never_executed():
         if record.is_task and record.key not in outlook.remembered and not here.flow.freshness.knows(record.key):
             click.echo(f"  {printable(record.name)!r} has not been executed in this kernel.")
+    _tell_comments(here)
     background = here.flow.background
     if background is not None and not background.run.has_ended:
         click.echo("A run goes on in the background.")
     order = _order_worth_telling(here)
     told = f"Order of the cells: {order}. " if order else ""
     click.echo(f"{told}Mode: {here.session.mode.value}.")
+
+
+def _tell_comments(here: Here) -> None:
+    """Comments that may have been meant as task lines."""
+    for record in here.session.book.records():
+        line = None if record.is_task or record.mistake is not None else prose_in(record.source)
+        if line is not None:
+            click.echo(
+                f"  {printable(record.name)!r} is no task: {printable(line)!r} is read as a comment, for a name of "
+                "several words stands in quotes."
+            )
 
 
 def _fresh(outlook: Outlook, key: str, cached: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from notebook_flows.analysis.taskcell import CellOptions, TaskCellError, name_of, task_cell, without_task_line
+from notebook_flows.analysis.taskcell import CellOptions, TaskCellError, name_of, prose_in, task_cell, without_task_line
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,12 @@ def test_a_task_cell_is_told_by_its_line_or_its_tag(
         ("%%writefile cell.txt\n%%task load\nx = 1", ()),
         ("%%time\n\n%%task load\nx = 1", ()),
         ("x = 1", ("tasks", "my-task", "task-1")),
+        ("# %%task is great\nx = 1", ()),
+        ("# Speaks of it:\n# %%task isn't a magic of IPython's own\nx = 1", ()),
+        ("# %%task can be given --retries 3\nx = 1", ()),
+        ("# %%task - see the docs # above\nx = 1", ()),
+        ("# %%task: load\nx = 1", ()),
+        ("%%time\n# %%task is great\nx = 1", ()),
     ],
 )
 def test_other_cells_are_ordinary(source: str, tags: tuple[str, ...]) -> None:
@@ -125,6 +131,9 @@ def test_options_are_understood(line: str, expected: CellOptions) -> None:
         ("%%task load data", 'a task has one name, and here are 2. Write a name with blanks as "load data".'),
         ("%%task load --name data", "a task has one name"),
         ('%%task "load', "it cannot be cut into words: no closing quotation."),
+        ('# %%task "load', "it cannot be cut into words: no closing quotation."),
+        ("# %%task load --retrys 3", "there is no option --retrys. Did you mean '--retries'?"),
+        ("# %%task -retries 3", "there is no option -retries. Did you mean '--retries'?"),
     ],
 )
 def test_a_line_that_cannot_be_understood_says_what_to_write(line: str, message: str) -> None:
@@ -141,6 +150,7 @@ def test_a_line_that_cannot_be_understood_says_what_to_write(line: str, message:
         ("%%task\n\n# Load it\nx = 1", "Load it"),
         ("%%task\n%%time\n## Load it\nx = 1", "Load it"),
         ("# %%task\n# Load it", "Load it"),
+        ("%%task\n# %%task is great", "task is great"),
         ("%%task\nprint(1)\n# Load it", "cell 7"),
         ("%%task\n# " + "a very long comment " * 9, "a very long comment a very long comment a ver..."),
         ("%%task\n%%bash\nls", "cell 7"),
@@ -151,6 +161,12 @@ def test_a_task_without_a_name_gets_one_from_its_text(source: str, name: str) ->
 
     assert cell is not None
     assert name_of(cell, 7) == name
+
+
+def test_a_comment_that_only_speaks_of_task_lines_is_found() -> None:
+    assert prose_in("\n# Load\n  # %%task load the data\nx = 1") == "# %%task load the data"
+    assert prose_in("# %%task load\nx = 1") is None
+    assert prose_in("x = 1\n# %%task load the data") is None
 
 
 @given(

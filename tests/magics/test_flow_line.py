@@ -63,6 +63,14 @@ def test_without_tasks_it_says_how_to_make_one(say: Callable[[str], str]) -> Non
     assert "This notebook has no task cell yet: put `%%task` above a cell, and execute it." in say("%flow run")
 
 
+def test_status_points_to_a_comment_that_may_be_meant_as_a_task_line(say: Callable[[str], str]) -> None:
+    say("# %%task load the data\nx = 1")
+
+    seen = say("%flow status")
+
+    assert "is no task: '# %%task load the data' is read as a comment, for a name of several words" in seen
+
+
 def test_show_draws_a_tree(notebook: Callable[[str], str]) -> None:
     assert "└─ ✓ the total" in notebook("%flow show")
     assert "1 parameters" in notebook("%flow show --cells")
