@@ -25,7 +25,7 @@ from notebook_flows.engine.inbox import WaitingInbox
 from notebook_flows.engine.interrupts import Interrupts
 from notebook_flows.engine.preparation import Preparation
 from notebook_flows.engine.record import Record
-from notebook_flows.engine.stopping import tell_stopping
+from notebook_flows.engine.stopping import cancelled_by, tell_stopping
 from notebook_flows.engine.timeouts import TaskTimeout
 from notebook_flows.engine.verdicts import MOST_ROUNDS_BY_HANDLERS, Verdicts
 from notebook_flows.engine.wording import short
@@ -176,7 +176,7 @@ class Engine:
         """
         problem: BaseException | None = None
         pid = os.getpid()
-        with self._interrupts as interrupts:
+        with self._interrupts as interrupts, cancelled_by(self.facts.run_id, interrupts.cancel):
             try:
                 self._record.add_of_run(self.clock.now_us(), S.RUNNING, first)
                 self.executor.start(self._inbox, self.facts)
@@ -202,6 +202,8 @@ class Engine:
         while True:
             if interrupts.asked or inbox.interrupted:
                 raise KeyboardInterrupt(interrupts.said or INTERRUPTED)
+            if interrupts.cancel_reason and not run.stopping:
+                self._stop(S.CANCELLED, interrupts.cancel_reason)
             may_start = log.may_start()
             commands: Sequence[Command] = ()
             if not here:
@@ -240,6 +242,8 @@ class Engine:
             record.hand_over()
             interrupts.in_user_code = True
             try:
+                if interrupts.cancel_reason:
+                    return
                 work()
             finally:
                 interrupts.in_user_code = False
@@ -561,7 +565,10 @@ class Engine:
                 self._stop(S.CRASHED, LOG_GAVE_UP)
             elif isinstance(problem, KeyboardInterrupt):
                 # a command line turns the wish of another process into an interrupt, where a task holds the thread
-                self._stop(S.CANCELLED, self._asked_to_cancel() or str(problem) or INTERRUPTED)
+                reason = self._interrupts.cancel_reason
+                self._stop(S.CANCELLED, reason or self._asked_to_cancel() or str(problem) or INTERRUPTED)
+                if reason and not self._interrupts.asked:
+                    problem = None  # it was raised to end the task that held the thread, and has done so
             elif isinstance(problem, TaskTimeout):
                 self._stop(S.CANCELLED, "The task that ran this flow took longer than its timeout.")
             elif problem is not None:

@@ -1,4 +1,4 @@
-"""Tells what runs inside a task, such as a whole notebook, that the run around it is being stopped."""
+"""Stopping from inside this process: what runs inside a task is told of it, and any thread may ask for it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _lock = threading.Lock()
 _hear: dict[str, list[Callable[[str], None]]] = {}
+_cancel: dict[str, Callable[[str], None]] = {}
 
 
 @contextmanager
@@ -43,3 +44,36 @@ def tell_stopping(run_id: str, reason: str) -> None:
         told = tuple(_hear.get(run_id, ()))
     for hear in told:
         hear(reason)
+
+
+@contextmanager
+def cancelled_by(run_id: str, cancel: Callable[[str], None]) -> Iterator[None]:
+    """Inside, `cancel_run` finds this run.
+
+    Args:
+        run_id: of the run.
+        cancel: has it end, for a reason; any thread may call it.
+    """
+    _cancel[run_id] = cancel
+    try:
+        yield
+    finally:
+        _cancel.pop(run_id, None)
+
+
+def cancel_run(run_id: str, reason: str) -> bool:
+    """Have a run of this process end as cancelled, as a request from outside does; any thread may ask, and does not wait.
+
+    A task that holds the main thread is interrupted; `flow.run()` returns the state then, and raises nothing.
+
+    Args:
+        run_id: of the run.
+        reason: what the history says of it.
+    Returns:
+        Whether such a run goes on here.
+    """
+    cancel = _cancel.get(run_id)
+    if cancel is None:
+        return False
+    cancel(reason)
+    return True

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import perform
 from notebook_flows.engine.endings import failed_outcome
+from notebook_flows.engine.interrupts import CancelAsked
 from notebook_flows.engine.open_calls import STOPPED, ended_without, links_of, next_link
 from notebook_flows.executors.calls import timed_out
 
@@ -71,7 +72,8 @@ class LocalExecutor:
         try:
             outcome = perform(call) if call.timeout_s is None else self._limited(call, call.timeout_s)
         except BaseException as error:
-            self._inbox.put(ended_without(call, S.CANCELLED, f"Interrupted by {type(error).__name__}."))
+            said = STOPPED if isinstance(error, CancelAsked) else f"Interrupted by {type(error).__name__}."
+            self._inbox.put(ended_without(call, S.CANCELLED, said))
             raise
         if call.then is not None and (then := next_link(call, outcome)) is not None:
             self._waiting.appendleft(then)
