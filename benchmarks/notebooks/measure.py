@@ -61,7 +61,7 @@ CASES = (
         cells=OUTPUT_CELLS,
         source=f"for i in range({OUTPUT_LINES}): print('{OUTPUT_LINE}')",
         peers=(US, "nbclient", "papermill"),
-        target=("papermill", 1 / 13),
+        target=("nbclient", 1.1),
         rounds=1,
     ),
     Case(
