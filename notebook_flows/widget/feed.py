@@ -105,7 +105,7 @@ class Feed:
             self._wants_all = False
             self._told_all_s = now_s
             return self._snapshot(now_us)
-        return _batch(untold, self.batch, now_us)
+        return events_message(untold, batch=self.batch, now_us=now_us)
 
     def _snapshot(self, now_us: int) -> dict[str, Any]:
         return {
@@ -121,7 +121,14 @@ def _is_end(event: Event) -> bool:
     return event.state is S.PAUSED or IS_FINAL[event.state]
 
 
-def _batch(events: Sequence[Event], batch: int, now_us: int) -> dict[str, Any]:
+def events_message(events: Sequence[Event], *, batch: int, now_us: int) -> dict[str, Any]:
+    """What a page is told of events, in columns.
+
+    Args:
+        events: in order.
+        batch: the number of the batch, which follows the one before.
+        now_us: microseconds since 1970.
+    """
     data = {str(place): told for place, event in enumerate(events) if event.data and (told := _told(event))}
     message = {
         "type": "events",
