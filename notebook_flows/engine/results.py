@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from notebook_flows.core import state as api
 from notebook_flows.core.lifecycle import S
@@ -51,6 +51,14 @@ class Ledger:
         state = cls(message=message)
         state.result = self.value(number)
         return state
+
+
+@runtime_checkable
+class Attending(Protocol):
+    """An observer that wants to look at the values of a run while it goes on."""
+
+    def attend(self, run_id: str, ledger: Ledger) -> None:
+        """A run is about to begin; called before its first event."""
 
 
 class TaskStates(Mapping["Task", api.State]):

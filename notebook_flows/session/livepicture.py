@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.run import Run
     from notebook_flows.core.state import State
+    from notebook_flows.engine.results import Ledger
     from notebook_flows.session.outputs import Sink
     from notebook_flows.session.picturesource import PictureSource
 
@@ -109,6 +110,13 @@ class LivePicture:
         if self._page is not None:
             told = flow_message(self._picture.diagram, svg, known, picture_message=reason)
             self._page.teller.show({**told, "still": self._display_id})
+
+    def attend(self, run_id: str, ledger: Ledger) -> None:
+        """The next run begins; of a flow with a schedule several come one after the other."""
+        if self._source is not None:
+            self._source.begun(run_id, ledger)
+        if self._page is not None:
+            self._page.teller.expect(run_id)
 
     def __call__(self, run: Run, events: Sequence[Event]) -> None:
         """These events have happened: they are told, or drawn, soon, by another thread."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_SUCCESSFUL
 from notebook_flows.session.picturesource import USE_INTERRUPT, medians_of, tags_of
+from notebook_flows.session.rundetail import recorded_artifacts
 from notebook_flows.session.selection import Wish
 from notebook_flows.widget.detail import LONGEST_TEXT, displays, named_reprs
 from notebook_flows.widget.flowmessage import ACTIONS, Surroundings
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from notebook_flows.analysis import Connections
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.state import State
+    from notebook_flows.engine.results import Ledger
     from notebook_flows.session.kernelrun import KernelRun
     from notebook_flows.session.outputs import Sink
     from notebook_flows.session.record import CellRecord
@@ -126,6 +128,9 @@ class NotebookSource:
 
     # -- details -------------------------------------------------------------------------------------------------------
 
+    def begun(self, run_id: str, ledger: Ledger) -> None:
+        """The values of cells are in their run."""
+
     def ended(self, state: State | None) -> None:
         """Let go of the run: its values are in the notebook's names from now on."""
         self._run = None
@@ -156,6 +161,7 @@ class NotebookSource:
             "logs": lines,
             "displays": shown,
             "traceback": traceback,
+            "artifacts": self._artifacts(key),
             "reads": sorted(links.inputs),
             "writes": sorted(links.outputs),
             "why": [
@@ -164,6 +170,12 @@ class NotebookSource:
                 if edge.downstream_key == key
             ],
         }
+
+    def _artifacts(self, key: str) -> list[dict[str, Any]]:
+        """Of the run that goes on, if it is in there, else of the last one that it was in."""
+        run = self._run
+        run_id = run.run_id if run is not None and key in run.tasks else self._session.flow.ran_in.get(key)
+        return [] if run_id is None else recorded_artifacts(run_id, f"{self._records[key].name}-1")
 
     def _inputs(self, key: str) -> dict[str, Any]:
         user_ns = self._session.shell.user_ns

@@ -149,17 +149,24 @@ def tell_stale(page: Page, source: PictureSource | None) -> None:
     page.teller.freshen([{"task": task, "why": why} for task, why in stale.items()])
 
 
+def _detail(source: PictureSource, place: tuple[int, int]) -> dict[str, Any]:
+    try:
+        return source.detail(*place)
+    except Exception as error:  # the user's own values: whoever has clicked is to see that nothing more comes
+        logging.getLogger(__name__).warning("The details of a task could not be told.", exc_info=True)
+        return {"error": f"Its details could not be told: {type(error).__name__}: {error}"[:2_000]}
+
+
 def answer(page: Page, message: Mapping[str, Any], source: PictureSource | None) -> None:
     """Answer a page that wants to know more of a task run, or to have something done; any thread."""
     request, place = message.get("request"), place_of(message)
     if message.get("type") == "detail":
         board = page.teller.board
-        told: dict[str, Any] = {}
+        stands, known = {}, {}
         if place is not None:
-            told = standing(board, *place) if board is not None else {}
-            told |= source.detail(*place) if source is not None else {}
-        node, index = place or (None, None)
-        page.teller.answer(answered(request, node, index, told))
+            stands = standing(board, *place) if board is not None else {}
+            known = _detail(source, place) if source is not None else {}
+        page.teller.answer(answered(request, *(place or (None, None)), stands, known))
     elif message.get("type") == "action":
         is_ok, said = (False, "Nothing can be done with this picture.")
         if source is not None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import _thread
 import inspect
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
 from notebook_flows.core.events import UNMAPPED
-from notebook_flows.widget.detail import LONGEST_TEXT, short_repr
+from notebook_flows.core.lifecycle import IS_FINAL, IS_SUCCESSFUL
+from notebook_flows.engine.results import TaskStates
+from notebook_flows.engine.stopping import cancel_run
+from notebook_flows.session.rundetail import recorded_detail
+from notebook_flows.widget.detail import LONGEST_TEXT, named_reprs
 from notebook_flows.widget.flowmessage import Surroundings
 
 if TYPE_CHECKING:
@@ -17,7 +20,9 @@ if TYPE_CHECKING:
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.state import State
     from notebook_flows.core.task import Task
+    from notebook_flows.engine.results import Ledger
 
+CANCELLED = "Cancelled on its picture."
 USE_INTERRUPT = "The kernel is busy with the cell: use Interrupt (■) to stop the run."
 
 
@@ -41,6 +46,9 @@ class PictureSource(Protocol):
     def detail(self, node: int, index: int) -> dict[str, Any]:
         """What is known of a task run; see the wire's ``detail``."""
 
+    def begun(self, run_id: str, ledger: Ledger) -> None:
+        """A run begins, which keeps its values there."""
+
     def ended(self, state: State | None) -> None:
         """The run has ended like this."""
 
@@ -61,7 +69,7 @@ def tags_of(flow: Flow) -> dict[int, list[str]]:
 class FlowSource:
     """Of a `Flow` that a cell has made and runs; the cell has the kernel until the run has ended.
 
-    Values are not held here: they can be looked at as long as somebody has the state of the run.
+    Values of a run that has ended are not held here: they can be looked at as long as somebody has its state.
 
     Args:
         flow: that runs.
@@ -69,8 +77,10 @@ class FlowSource:
 
     def __init__(self, flow: Flow) -> None:
         self._flow = weakref.ref(flow)
+        self._run_id: str | None = None
+        self._slugs: list[str] = []
+        self._ledger: Ledger | None = None
         self._state: weakref.ref[State] | None = None
-        self._is_running = False
 
     def surroundings(self) -> Surroundings:
         """Tags, and what is known of earlier runs."""
@@ -79,23 +89,27 @@ class FlowSource:
 
     def can(self, *, is_running: bool, is_heard: bool) -> tuple[Mapping[str, bool], str | None]:
         """It can be cancelled by whom the kernel hears: not every kernel does while a cell runs."""
-        self._is_running = is_running
         if not is_running:
             return {}, "Run the cell again to run the flow."
         return ({"cancel": True}, None) if is_heard else ({}, USE_INTERRUPT)
 
     def act(self, action: str, node: int | None) -> tuple[bool, str]:
-        """Cancel as Interrupt (■) does; for all else there is the cell."""
+        """Cancel the run, and it alone: what comes after it in the cell goes on. For all else there is the cell."""
         if action != "cancel":
             return False, "The flow runs in a cell of its own: run that again."
-        if not self._is_running:
-            return False, "The run has ended already."
-        _thread.interrupt_main()
+        if self._run_id is None or not cancel_run(self._run_id, CANCELLED):
+            return False, "No run goes on now."
         return True, "The run is being stopped."
 
+    def begun(self, run_id: str, ledger: Ledger) -> None:
+        """Remember which run it is, and until it ends where its values are."""
+        flow = self._flow()
+        self._slugs = [] if flow is None else list(flow.slugs.values())
+        self._run_id, self._ledger, self._state = run_id, ledger, None
+
     def ended(self, state: State | None) -> None:
-        """Remember where the values are."""
-        self._is_running = False
+        """Remember who has the values."""
+        self._ledger = None
         self._state = weakref.ref(state) if state is not None else None
 
     def stale_now(self) -> Mapping[int, str]:
@@ -103,27 +117,70 @@ class FlowSource:
         return {}
 
     def detail(self, node: int, index: int) -> dict[str, Any]:
-        """Code, and values if the run has ended and somebody still has its state."""
+        """Code; values, while it runs and as long as somebody has the state; what was logged and attached."""
         flow = self._flow()
         tasks = list(flow._into) if flow is not None else []
-        if not 0 <= node < len(tasks):
-            return {}
-        return {**code_of(tasks[node]), **self._values(tasks[node], index)}
+        known = code_of(tasks[node]) if 0 <= node < len(tasks) else {}
+        if self._run_id is not None and 0 <= node < len(self._slugs):
+            known |= recorded_detail(self._run_id, self._slugs[node], index)
+        ledger = self._values()
+        return known if ledger is None else {**known, **values_in(ledger, node, index)}
 
-    def _values(self, task: Task, index: int) -> dict[str, Any]:
+    def _values(self) -> Ledger | None:
+        if self._ledger is not None:
+            return self._ledger
         state = self._state() if self._state is not None else None
-        if state is None:
-            return {}
-        known = state.result[task]
-        children = getattr(known, "map_states", ())
-        if index != UNMAPPED and index < len(children):
-            known = children[index]
-        told: dict[str, Any] = {"message": known.message}
-        if isinstance(known.result, BaseException):
-            told["traceback"] = traceback_of(known.result)
-        elif known.is_successful():
-            told["outputs"] = [{"name": "result", "repr": short_repr(known.result)}]
+        return state.result._ledger if state is not None and isinstance(state.result, TaskStates) else None
+
+
+def values_in(ledger: Ledger, node: int, index: int) -> dict[str, Any]:
+    """What a task run got and gave, by now; any thread may look, also while the run goes on."""
+    run = ledger.run
+    if not 0 <= node < len(run.plan.graph):
+        return {}
+    told: dict[str, Any] = {"inputs": _inputs_in(ledger, node, index)}
+    number = _number_of(ledger, node, index)
+    if number is None or not IS_FINAL[run.state[number]]:
         return told
+    if number in ledger.messages:
+        told["message"] = ledger.messages[number]
+    if number in run.children:
+        return told
+    value = ledger.value(number)
+    if isinstance(value, BaseException):
+        return {**told, "traceback": traceback_of(value)}
+    return {**told, "outputs": named_reprs({"result": value})} if IS_SUCCESSFUL[run.state[number]] else told
+
+
+def _number_of(ledger: Ledger, node: int, index: int) -> int | None:
+    if index == UNMAPPED:
+        return node
+    children = ledger.run.children.get(node)
+    return children.first + index if children is not None and 0 <= index < children.width else None
+
+
+def _inputs_in(ledger: Ledger, node: int, index: int) -> list[dict[str, Any]]:
+    """The values of the tasks above, as far as there are any; of a mapped task whole lists, of its child the elements."""
+    run = ledger.run
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for one in run.plan.graph.inputs[node]:
+        if one.key is None or not IS_SUCCESSFUL[run.state[one.upstream]]:
+            continue
+        value = _value_of(ledger, one.upstream)
+        if one.is_mapped and index != UNMAPPED:
+            if one.is_flattened or not isinstance(value, list | tuple) or index >= len(value):
+                continue
+            value = value[index]
+        values[one.key], sources[one.key] = value, run.plan.names[one.upstream]
+    return named_reprs(values, sources)
+
+
+def _value_of(ledger: Ledger, number: int) -> Any:
+    children = ledger.run.children.get(number)
+    if children is None:
+        return ledger.value(number)
+    return [ledger.value(one) for one in range(children.first, children.first + children.width)]
 
 
 def code_of(task: Task) -> dict[str, Any]:

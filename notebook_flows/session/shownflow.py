@@ -67,5 +67,5 @@ def run_shown(run: Callable[..., State], flow: Flow, options: dict[str, Any]) ->
     finally:
         picture.finish(state)
         for one in followers:
-            one.finish()
+            one.finish(state)
     return state

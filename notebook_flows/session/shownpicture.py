@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.run import Run
+    from notebook_flows.core.state import State
+    from notebook_flows.engine.results import Ledger
     from notebook_flows.session.outputs import CellSink
     from notebook_flows.session.picturesource import PictureSource
     from notebook_flows.views.picture import Picture
@@ -145,8 +147,15 @@ class Following:
         }
         return {**event.data, "presets": presets}
 
-    def finish(self) -> None:
-        """The run has ended."""
+    def attend(self, run_id: str, ledger: Ledger) -> None:
+        """A run begins."""
+        self._shown._source.begun(run_id, ledger)
+        if self._shown._page is not None:
+            self._shown._page.teller.expect(run_id)
+
+    def finish(self, state: State | None = None) -> None:
+        """The run has ended like this."""
+        self._shown._source.ended(state)
         self._shown._end()
 
 

@@ -78,7 +78,10 @@ def standing(board: Board, node: int, index: int) -> dict[str, Any]:
     told: dict[str, Any] = {"state": int(state), "attempts": _attempts(board, number, state)}
     if number in board.messages:
         told["message"] = board.messages[number]
-    cached = (board.took.get(number) or {}).get("cached")
+    took = board.took.get(number) or {}
+    if took.get("traceback"):
+        told["traceback"] = str(took["traceback"])[-LONGEST_TEXT:]
+    cached = took.get("cached")
     if isinstance(cached, dict) and "run" in cached:
         told["cached"] = {"run": str(cached["run"]), "saved_s": float(cached.get("saved_us", 0)) / 1e6}
     return told
@@ -160,9 +163,9 @@ def without_colours(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
-def answered(request: Any, node: Any, index: Any, told: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to a page that wants to know more; what is empty is left out."""
-    filled = {key: value for key, value in told.items() if value not in (None, "", [], {})}
+def answered(request: Any, node: Any, index: Any, *told: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to a page that wants to know more; what is empty is left out, and what is told later wins."""
+    filled = {key: value for one in told for key, value in one.items() if value not in (None, "", [], {})}
     return {"type": "detail", "request": request, "node": node, "index": index, **filled}
 
 

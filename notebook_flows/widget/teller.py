@@ -47,6 +47,7 @@ class Teller:
         self._stale: dict[str, Any] = {}
         self._feed: Feed | None = None
         self._batch = 0
+        self._next_id = ""
         self._bell = threading.Event()
         self._is_rung = False
         self._closing = threading.Event()
@@ -125,6 +126,13 @@ class Teller:
         self._thread = threading.Thread(target=self._work, name="notebook-flows-picture", daemon=True)
         self._thread.start()
 
+    def expect(self, run_id: str) -> None:
+        """The next run has this id."""
+        self._next_id = run_id
+        feed = self._feed
+        if feed is not None and not feed.has_begun:
+            feed.facts["id"] = run_id
+
     def __call__(self, run: Run, events: Sequence[Event]) -> None:
         """These events have happened; called by the engine, which must not wait."""
         feed = self._feed
@@ -134,7 +142,7 @@ class Teller:
         if first.seq == 1 and feed.has_begun:  # the next run of a schedule
             with self._lock:
                 self._feed = feed = Feed(
-                    Board(feed.board.size), {**feed.facts, "id": uuid.uuid4().hex}, batch=self._batch
+                    Board(feed.board.size), {**feed.facts, "id": self._next_id or uuid.uuid4().hex}, batch=self._batch
                 )
         if first.seq == 1 and first.kind is Kind.RUN and first.data:
             feed.facts |= {

@@ -19,7 +19,7 @@ from notebook_flows.engine.logs import caught
 from notebook_flows.engine.loop import PATIENCE_S, Engine
 from notebook_flows.engine.parameters import RunOptionError, shown, told
 from notebook_flows.engine.ports import RunInfo
-from notebook_flows.engine.results import Ledger, TaskStates
+from notebook_flows.engine.results import Attending, Ledger, TaskStates
 from notebook_flows.errors import FlowError
 from notebook_flows.workspace.attachments import attachments_for
 from notebook_flows.workspace.environment import environment
@@ -162,6 +162,9 @@ def run_once(
             observers=observers,
             reuse=reuse,
         )
+        for one in observers:
+            if isinstance(one, Attending):
+                one.attend(run_id, ledger)
         with caught(run_id, engine.hear):
             engine.run_to_end(_first_event(info, plan))
     except BaseException:

@@ -6,34 +6,19 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pages import VIEW, OpenPage, pages
+from pages import VIEW
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.widget import is_built
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pages import OpenPage
 
 pytestmark = pytest.mark.skipif(
     not is_built(), reason="the browser's half was not built (NOTEBOOK_FLOWS_SKIP_LABEXTENSION)"
 )
 SHORT_STATE = 150_000
 """Characters that a saved notebook may have for one of our widgets: its script and style, and nothing of the run."""
-
-
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenPage]:
-    yield from pages(tmp_path_factory.mktemp("kernel"))
-
-
-@pytest.fixture
-def page(kernel: OpenPage) -> OpenPage:
-    kernel.run("clean", "%reset -f\n%unload_ext notebook_flows")
-    kernel.run("clean", "get_ipython().history_manager.input_hist_raw[:] = [''] * get_ipython().execution_count")
-    kernel.run("clean", "vars(get_ipython()).pop('_notebook_flows_session', None)")
-    kernel.clear()
-    kernel.run("load", "%load_ext notebook_flows\nimport threading, time\nmay_end = threading.Event()")
-    return kernel
 
 
 def task_cells(page: OpenPage, *, waits: bool = False) -> None:

@@ -1,0 +1,101 @@
+"""What a page is shown of an artifact: as much of it as is read there, and never more than a page can take."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.errors import FlowError
+from notebook_flows.views.artifacts import table_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from notebook_flows.store.rows import ArtifactRow
+
+MOST_ARTIFACTS = 50
+MOST_ROWS = 100
+MOST_COLUMNS = 50
+LONGEST_CELL = 200
+LONGEST_TEXT = 20_000
+LONGEST_DESCRIPTION = 2_000
+LARGEST_BYTES = 4_000_000
+"""Larger content is not even read."""
+MOST_BYTES = 2_000_000
+"""Of all pictures of one task together."""
+_SEEN_AS_PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+
+
+def told_artifacts(
+    rows: Iterable[ArtifactRow], content_of: Callable[[ArtifactRow], bytes], *, room: int = MOST_BYTES
+) -> list[dict[str, Any]]:
+    """What a task run has attached, as the wire has it.
+
+    Args:
+        rows: of the artifacts, as the history has them.
+        content_of: reads the content of one; its errors are told in place of it.
+        room: bytes that their pictures may have together.
+    """
+    told = []
+    for row in list(rows)[:MOST_ARTIFACTS]:
+        one = _told(row, content_of, room)
+        room -= len(one.get("png", "")) + len(one.get("svg", ""))
+        told.append(one)
+    return told
+
+
+def _told(row: ArtifactRow, content_of: Callable[[ArtifactRow], bytes], room: int) -> dict[str, Any]:
+    told: dict[str, Any] = {"key": row.key, "kind": row.kind}
+    if row.title:
+        told["title"] = row.title[:LONGEST_CELL]
+    if row.description:
+        told["description"] = row.description[:LONGEST_DESCRIPTION]
+    if row.kind == "link":
+        return {**told, "href": row.link}
+    is_picture = row.kind == "image"
+    if row.kind == "file" or row.size_bytes > (min(room, LARGEST_BYTES) if is_picture else LARGEST_BYTES):
+        return {**told, "plain": _elsewhere(row)}
+    try:
+        return {**told, **_shown(row, content_of(row))}
+    except (
+        FlowError,
+        ValueError,
+        KeyError,
+    ) as error:  # its content is gone, or damaged; the others are still to be seen
+        return {**told, "plain": f"{row.summary}. It cannot be shown: {error}"}
+
+
+def _shown(row: ArtifactRow, content: bytes) -> dict[str, Any]:
+    if row.kind == "table":
+        return {"table": _table(content)}
+    if row.media_type in _SEEN_AS_PICTURES:
+        return {"png": base64.b64encode(content).decode()}  # browsers go by what is in it, not by its name
+    text = content.decode("utf-8", "replace")
+    if row.media_type == "image/svg+xml":
+        return {"svg": text}
+    if row.kind == "image":
+        return {"plain": _elsewhere(row)}
+    cut = text[:LONGEST_TEXT]
+    return {"text": cut if len(cut) == len(text) else f"{cut}…"}
+
+
+def _table(content: bytes) -> dict[str, Any]:
+    columns, rows, count = table_in(content)
+    told: dict[str, Any] = {
+        "columns": [str(name)[:LONGEST_CELL] for name in columns[:MOST_COLUMNS]],
+        "rows": [[_cell(value) for value in row[:MOST_COLUMNS]] for row in rows[:MOST_ROWS]],
+    }
+    left = count - len(told["rows"])
+    return {**told, "more": left} if left > 0 else told
+
+
+def _cell(value: Any) -> Any:
+    """As JSON that a page can read: no infinities, and nothing endless."""
+    if value is None or isinstance(value, bool):
+        return value
+    return str(value)[:LONGEST_CELL]
+
+
+def _elsewhere(row: ArtifactRow) -> str:
+    """What there is, and how it can be had."""
+    return f"{row.summary}. `notebook-flows artifacts RUN TASK --save FOLDER` writes it to a file."

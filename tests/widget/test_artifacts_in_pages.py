@@ -1,0 +1,83 @@
+"""What a page is shown of artifacts: enough to be read, whatever their size, and nothing that is no JSON to a page."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from notebook_flows.errors import StoreUnavailable
+from notebook_flows.store.rows import ArtifactRow
+from notebook_flows.widget.attached import LARGEST_BYTES, LONGEST_CELL, MOST_ROWS, told_artifacts
+
+
+def row(kind: str, *, size: int = 10, media_type: str = "", **more: Any) -> ArtifactRow:
+    given: dict[str, Any] = {
+        "seq": 1, "at_us": 0, "slug": "load-1", "node": 0, "index": -1, "attempt": 1, "loop": 1, "key": "it",
+        "title": "", "description": "", "summary": "it, large", "file_name": "", "link": "",
+        "content": {"size": size, "sha256": "", "in": "history"},
+    }  # fmt: skip
+    return ArtifactRow(kind=kind, media_type=media_type, **{**given, **more})
+
+
+def never(one: ArtifactRow) -> bytes:
+    raise AssertionError(one)
+
+
+def table(columns: list[str], rows: list[list[Any]], count: int) -> bytes:
+    return json.dumps({"columns": columns, "rows": rows, "row_count": count}).encode()
+
+
+def test_a_table_comes_with_its_first_rows_and_says_how_many_more_there_are() -> None:
+    content = table(["a"], [[n] for n in range(500)], 7_000)
+
+    (told,) = told_artifacts([row("table")], lambda _: content)
+
+    assert told["table"]["rows"] == [[str(n)] for n in range(MOST_ROWS)]
+    assert told["table"]["more"] == 7_000 - MOST_ROWS
+
+
+def test_cells_are_short_and_json_to_a_page() -> None:
+    content = table(["a", "b", "c"], [[float("inf"), None, "x" * 9_000]], 1)
+
+    (told,) = told_artifacts([row("table")], lambda _: content)
+
+    assert json.loads(json.dumps(told, allow_nan=False))["table"]["rows"] == [["inf", None, "x" * LONGEST_CELL]]
+    assert "more" not in told["table"]
+
+
+def test_pictures_come_as_long_as_there_is_room() -> None:
+    rows = [row("image", media_type="image/png", size=60), row("image", media_type="image/png", size=60)]
+
+    first, second = told_artifacts(rows, lambda _: b"p" * 60, room=100)
+
+    assert base64.b64decode(first["png"]) == b"p" * 60
+    assert "png" not in second
+    assert second["plain"].startswith("it, large.")
+
+
+def test_what_is_too_large_and_what_is_a_file_is_not_even_read() -> None:
+    rows = [row("table", size=LARGEST_BYTES + 1), row("file", file_name="a.bin"), row("link", link="https://x")]
+
+    told = told_artifacts(rows, never)
+
+    assert ["--save" in one.get("plain", "") for one in told] == [True, True, False]
+    assert told[2]["href"] == "https://x"
+
+
+def test_what_cannot_be_read_is_told_in_its_place() -> None:
+    def read(one: ArtifactRow) -> bytes:
+        if one.key == "gone":
+            raise StoreUnavailable("The bucket is away.")
+        return b"# Head"
+
+    gone, there = told_artifacts([row("markdown", key="gone"), row("markdown")], read)
+
+    assert "The bucket is away." in gone["plain"]
+    assert there["text"] == "# Head"
+
+
+def test_an_svg_is_a_picture_and_never_text_of_the_page() -> None:
+    (told,) = told_artifacts([row("image", media_type="image/svg+xml")], lambda _: b"<svg><script/></svg>")
+
+    assert told == {"key": "it", "kind": "image", "svg": "<svg><script/></svg>"}

@@ -1,0 +1,118 @@
+"""In a real kernel: a page looks at `flow.run()` in a cell, while it goes on and afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from notebook_flows.core.lifecycle import S
+from notebook_flows.widget import is_built
+
+if TYPE_CHECKING:
+    from pages import OpenPage
+
+pytestmark = pytest.mark.skipif(
+    not is_built(), reason="the browser's half was not built (NOTEBOOK_FLOWS_SKIP_LABEXTENSION)"
+)
+DEFINE = """
+from notebook_flows import Flow, artifact, task
+import logging, threading, time, pandas as pd
+may_end = threading.Event()
+
+@task
+def load():
+    logging.getLogger("mine").warning("three rows")
+    print("printed")
+    artifact(pd.DataFrame({"a": range(300), "b": "<b>x</b>"}), "rows", title="The rows", description="All of them.")
+    artifact("# Head", "text")
+    artifact("https://example.org/a", "where")
+    artifact(b"not to be seen", "raw", kind="file", name="raw.bin")
+    return [1, 2, 3]
+
+@task
+def wait(rows):
+    while not may_end.wait(0.02): pass
+
+@task
+def fail(rows): raise ValueError("no rows")
+
+with Flow("looked at") as flow:
+    rows = load()
+    wait(rows)
+    fail(rows)
+"""
+
+
+def running(page: OpenPage, node: int) -> bool:
+    """Whether a page was told that a task runs."""
+    return any(
+        (place, state) == (node, S.RUNNING)
+        for one in page.of("snapshot") + page.of("events")
+        for place, state in zip(one["columns"]["node"], one["columns"]["state"], strict=True)
+    )
+
+
+def begun(page: OpenPage, source: str) -> tuple[str, str]:
+    """The request, and the subshell by which a page is heard meanwhile."""
+    subshell = page.new_subshell()
+    if not subshell:
+        pytest.skip("this ipykernel has no subshells: it hears no page while a cell runs")
+    request = page.begin("go", source)
+    page.wait(lambda: bool(page.told) and running(page, 1))
+    return request, subshell
+
+
+def test_cancel_ends_the_run_also_in_the_midst_of_a_task_and_what_comes_after_it_goes_on(page: OpenPage) -> None:
+    page.run("define", DEFINE)
+    request, subshell = begun(
+        page, "state = flow.run()\nafter = [n for n in range(200_000)][-1]\nprint('went on', after)"
+    )
+
+    first = page.ask({"type": "action", "action": "cancel"}, subshell=subshell)
+    page.wait(lambda: page.is_idle(request))
+    second = page.ask({"type": "action", "action": "cancel"}, subshell=subshell)
+
+    assert first["ok"]
+    assert "went on 199999" in page.text("go")
+    assert page.value("type(state).__name__, state.message") == "('Cancelled', 'Cancelled on its picture.')"
+    assert page.of("snapshot")[-1]["run_state"] == S.CANCELLED
+    assert not second["ok"]
+
+
+def test_what_a_task_has_made_is_told_while_the_run_goes_on(page: OpenPage) -> None:
+    page.run("define", DEFINE)
+    request, subshell = begun(page, "state = flow.run()")
+
+    done = page.ask({"type": "detail", "node": 0, "index": -1}, subshell=subshell)
+    going = page.ask({"type": "detail", "node": 1, "index": -1}, subshell=subshell)
+    page.ask({"type": "action", "action": "cancel"}, subshell=subshell)
+    page.wait(lambda: page.is_idle(request))
+
+    assert done["outputs"] == [{"name": "result", "repr": "[1, 2, 3]"}]
+    assert "def load" in done["code"]
+    assert going["inputs"] == [{"name": "rows", "repr": "[1, 2, 3]", "from": "load"}]
+    assert "outputs" not in going
+
+
+def detail_of(page: OpenPage, node: int) -> dict[str, Any]:
+    return page.ask({"type": "detail", "node": node, "index": -1})
+
+
+def test_logs_tracebacks_and_artifacts_are_there_when_nobody_has_kept_the_state(page: OpenPage) -> None:
+    page.run("define", f"{DEFINE}\nmay_end.set()")
+    page.run("go", "flow.run() and None")
+
+    load, fail = detail_of(page, 0), detail_of(page, 2)
+
+    assert load["logs"][0] == "three rows"
+    assert "ValueError: no rows" in fail["traceback"]
+    assert fail["attempts"][0]["state"] == S.FAILED
+    table, text, link, raw = load["artifacts"]
+    assert (table["key"], table["title"], table["description"]) == ("rows", "The rows", "All of them.")
+    assert table["table"]["columns"] == ["a", "b"]
+    assert table["table"]["rows"][:1] == [["0", "<b>x</b>"]]
+    assert len(table["table"]["rows"]) + table["table"]["more"] == 300
+    assert text["text"] == "# Head"
+    assert link["href"] == "https://example.org/a"
+    assert raw["plain"].startswith("raw.bin, 14 bytes.")
