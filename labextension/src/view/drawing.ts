@@ -1,7 +1,7 @@
 // A picture in the page whose nodes are coloured by state; how the nodes came to their places does not matter here.
 
 import { gravest, present, shortCounts, tally, toldCounts, total } from "../counts";
-import type { Flow } from "../flow";
+import { type Flow, MANY_NODES } from "../flow";
 import type { Run } from "../run";
 import { UNMAPPED } from "../run";
 import { S, STATES } from "../theme/states.generated";
@@ -44,6 +44,10 @@ export class Drawing {
   readonly nodes = new Map<string, DrawnNode>();
   readonly #ofTask = new Map<number, DrawnNode[]>();
   readonly edges = new Map<string, SVGGElement>();
+  /** What is drawn, one above the other: of a large flow the edges are apart, since they need not be painted again. */
+  readonly layers: readonly SVGSVGElement[];
+  /** Where the upper left corner is in the nodes' own coordinates. */
+  readonly #corner: readonly [number, number];
 
   /**
    * @param svg its nodes are `<g class="node …" data-id="…">`.
@@ -71,6 +75,23 @@ export class Drawing {
         fixedClass: ["node", ...kindsOf(element)].join(" "),
       });
     }
+    this.#corner = cornerOf(svg);
+    this.layers = this.isLarge ? [edgesOf(svg), svg] : [svg];
+  }
+
+  /** Whether a node is inside of a part of the picture, which is told from its upper left corner. */
+  isIn(part: Bounds, { bounds }: DrawnNode): boolean {
+    const [x, y] = this.#corner;
+    return (
+      bounds.right > part.left + x &&
+      bounds.left < part.right + x &&
+      bounds.bottom > part.top + y &&
+      bounds.top < part.bottom + y
+    );
+  }
+
+  get isLarge(): boolean {
+    return this.nodes.size > MANY_NODES;
   }
 
   #add(node: DrawnNode): void {
@@ -102,6 +123,23 @@ export class Drawing {
   paint(nodes: Iterable<DrawnNode>, flow: Flow, run: Run | null, nowUs: number): void {
     for (const node of nodes) paintNode(node, standingOf(node, run, nowUs), isStale(node, flow));
   }
+}
+
+function cornerOf(svg: SVGSVGElement): [number, number] {
+  const [x = 0, y = 0] = (svg.getAttribute("viewBox") ?? "").split(/[\s,]+/).map(Number);
+  const moved = /translate\(([-\d.]+)[\s,]+([-\d.]+)\)/.exec(svg.firstElementChild?.getAttribute("transform") ?? "");
+  return [x - Number(moved?.[1] ?? 0), y - Number(moved?.[2] ?? 0)];
+}
+
+/** The edges, taken out of a picture into one of the same size. */
+function edgesOf(svg: SVGSVGElement): SVGSVGElement {
+  const picture = svg.cloneNode(false) as SVGSVGElement;
+  const edges = [...svg.querySelectorAll("g.edge")];
+  const moved = edges[0]?.parentElement?.closest("g")?.cloneNode(false) as Element | undefined; // by Graphviz
+  if (moved) picture.append(moved);
+  (moved ?? picture).append(...edges);
+  setAttribute(picture, "aria-hidden", "true");
+  return picture;
 }
 
 function kindsOf(element: Element): string[] {

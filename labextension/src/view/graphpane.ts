@@ -28,6 +28,8 @@ export class GraphPane implements Pane {
   readonly #tooltip = new Tooltip();
   readonly #panZoom: PanZoom;
   #drawing: Drawing | null = null;
+  /** Nodes of a large picture that are out of view, and not yet painted as they stand. */
+  readonly #late = new Set<DrawnNode>();
   #matches: DrawnNode[] = [];
   #at = -1;
 
@@ -35,6 +37,7 @@ export class GraphPane implements Pane {
     const moved = (position: Position | null): void => {
       context.memory.position = position;
       this.#tooltip.hide();
+      this.#paintLate();
     };
     this.#panZoom = new PanZoom(this.#frame, moved, (height) => {
       context.memory.height = height;
@@ -58,6 +61,7 @@ export class GraphPane implements Pane {
     const { live, memory } = this.context;
     this.#tooltip.hide();
     this.#drawing = live.flow ? drawingOf(live.flow, this.context) : null;
+    this.#late.clear();
     if (!this.#drawing) {
       this.#panZoom.clear(h("p", { class: "nbflow-note" }, live.flow?.pictureMessage ?? "There is no picture."));
       return;
@@ -71,7 +75,7 @@ export class GraphPane implements Pane {
       const title = id && why ? this.#drawing.edges.get(id)?.querySelector("title") : null;
       if (title) title.textContent += `: ${why}`;
     }
-    this.#panZoom.show(svg, memory.position, memory.height);
+    this.#panZoom.show(this.#drawing.layers, memory.position, memory.height);
     this.#showOpened();
     this.#setRoving(this.#nodeById(memory.focused) ?? this.#first());
     this.update(null);
@@ -89,16 +93,31 @@ export class GraphPane implements Pane {
   update(taskRuns: ReadonlySet<number> | null): void {
     const { live } = this.context;
     if (!this.#drawing || !live.flow) return;
-    const nodes =
-      taskRuns === null || !live.run ? this.#drawing.nodes.values() : this.#drawing.nodesOf(live.run, taskRuns);
-    this.#drawing.paint(nodes, live.flow, live.run, live.nowUs);
+    if (taskRuns === null || !live.run) return this.#paint(this.#drawing.nodes.values());
+    const nodes = this.#drawing.nodesOf(live.run, taskRuns);
+    if (!this.#drawing.isLarge || !live.isRunning) return this.#paint([...nodes, ...this.#late]);
+    for (const node of nodes) this.#late.add(node);
+    this.#paintLate();
   }
 
   tick(): void {
-    const { live } = this.context;
-    if (!this.#drawing || !live.flow || !live.run) return;
+    if (!this.#drawing) return;
     const busy = [...this.#drawing.nodes.values()].filter((node) => /state-(running|mapping)/.test(classOf(node)));
-    this.#drawing.paint(busy, live.flow, live.run, live.nowUs);
+    this.#paint([...busy, ...this.#late]);
+  }
+
+  #paint(nodes: Iterable<DrawnNode>): void {
+    const { flow, run, nowUs } = this.context.live;
+    if (!this.#drawing || !flow) return;
+    const all = new Set(nodes);
+    this.#drawing.paint(all, flow, run, nowUs);
+    for (const node of all) this.#late.delete(node);
+  }
+
+  /** Paint those that are late and have come into view. */
+  #paintLate(): void {
+    const seen = this.#panZoom.seen;
+    if (this.#late.size) this.#paint([...this.#late].filter((node) => this.#drawing?.isIn(seen, node)));
   }
 
   // -- opening ---------------------------------------------------------------------------------------------------------

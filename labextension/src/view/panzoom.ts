@@ -5,6 +5,8 @@ import type { Bounds } from "./shape";
 
 /** Points of a picture as pixels of a page: names are then as large as the text around. */
 export const LARGEST_FIT = 4 / 3;
+/** Names of a large picture that is smaller than this are left out: nobody could read them, and painting them costs most. */
+const READABLE = 0.4;
 const LEAST = 0.05;
 const MOST = 8;
 const EDGE = 24;
@@ -13,7 +15,7 @@ const LOWEST = 120;
 const DRAG = 4;
 
 export class PanZoom {
-  #svg: SVGSVGElement | null = null;
+  #layers: readonly SVGSVGElement[] = [];
   #size = { width: 1, height: 1 };
   #at: Position = { x: 0, y: 0, scale: 1 };
   #isFitted = true;
@@ -35,14 +37,21 @@ export class PanZoom {
     this.#observer?.observe(frame);
   }
 
-  /** Put a picture in. @param position where it stood before; null: fitted. */
-  show(svg: SVGSVGElement, position: Position | null, height: number | null): void {
-    const box = (svg.getAttribute("viewBox") ?? "").split(/[\s,]+/).map(Number);
+  /**
+   * Put a picture in.
+   *
+   * @param layers it consists of, all of one size.
+   * @param position where it stood before; null: fitted.
+   */
+  show(layers: readonly SVGSVGElement[], position: Position | null, height: number | null): void {
+    const box = (layers[0]?.getAttribute("viewBox") ?? "").split(/[\s,]+/).map(Number);
     this.#size = { width: box[2] || 1, height: box[3] || 1 };
-    svg.setAttribute("width", String(this.#size.width));
-    svg.setAttribute("height", String(this.#size.height));
-    this.#svg = svg;
-    this.frame.replaceChildren(svg);
+    for (const svg of layers) {
+      svg.setAttribute("width", String(this.#size.width));
+      svg.setAttribute("height", String(this.#size.height));
+    }
+    this.#layers = layers;
+    this.frame.replaceChildren(...layers);
     this.#isHeightChosen = height !== null;
     this.#setHeight(height);
     if (position) this.#place(position);
@@ -75,7 +84,7 @@ export class PanZoom {
   }
 
   #resized(): void {
-    if (!this.frame.clientWidth || !this.#svg) return; // hidden
+    if (!this.frame.clientWidth || !this.#layers.length) return; // hidden
     const height = Number.parseInt(this.frame.style.height, 10);
     if (height !== this.#ownHeight) {
       this.#ownHeight = height; // it was drawn larger by its corner
@@ -84,6 +93,13 @@ export class PanZoom {
     }
     if (!this.#isHeightChosen) this.#setHeight(null);
     if (this.#isFitted) this.fit();
+  }
+
+  /** The part of the picture that is seen, in the picture's units from its upper left corner. */
+  get seen(): Bounds {
+    const { x, y, scale } = this.#at;
+    const { width, height } = this.#frameSize;
+    return { left: -x / scale, top: -y / scale, right: (width - x) / scale, bottom: (height - y) / scale };
   }
 
   /** Scale about a place in the frame, its middle by default. */
@@ -114,9 +130,13 @@ export class PanZoom {
   }
 
   #apply(): void {
-    if (!this.#svg) return;
     const { x, y, scale } = this.#at;
-    this.#svg.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px) scale(${scale.toFixed(4)})`;
+    const isLarge = this.#layers.length > 1;
+    // in three dimensions each of several is painted by itself; letters of a single one are sharper without
+    const [three, z] = isLarge ? ["3d", ", 0"] : ["", ""];
+    for (const svg of this.#layers)
+      svg.style.transform = `translate${three}(${x.toFixed(1)}px, ${y.toFixed(1)}px${z}) scale(${scale.toFixed(4)})`;
+    this.frame.classList.toggle("is-far", isLarge && scale * (globalThis.devicePixelRatio || 1) < READABLE);
   }
 
   readonly #wheel = (event: WheelEvent): void => {
@@ -158,7 +178,7 @@ export class PanZoom {
 
   /** Show no picture. */
   clear(note: HTMLElement): void {
-    this.#svg = null;
+    this.#layers = [];
     this.frame.replaceChildren(note);
     this.frame.style.height = "";
   }

@@ -2,7 +2,7 @@
 
 import { present, tally, toldCounts } from "../counts";
 import { progressOf } from "../eta";
-import { isOver } from "../run";
+import { isFinal, isOver } from "../run";
 import { STATES } from "../theme/states.generated";
 import { counted, duration } from "../words";
 import type { Context } from "./context";
@@ -65,14 +65,13 @@ export class StatusBar {
     setAttribute(this.#meter, "aria-valuenow", String(done));
     setAttribute(this.#meter, "aria-valuetext", `${done} of ${total}`);
     this.#meter.title = toldCounts(counts);
-    const parts = present(counts)
-      .reverse()
-      .map((state) =>
-        h("i", {
-          class: `nbflow-chip ${STATES[state]?.className ?? ""}`,
-          style: `flex-grow:${counts[state] ?? 0}`,
-        }),
-      );
+    const states = present(counts);
+    const parts = [...states.filter(isFinal).reverse(), ...states.filter((state) => !isFinal(state))].map((state) =>
+      h("i", {
+        class: `nbflow-chip ${STATES[state]?.className ?? ""}`,
+        style: `flex-grow:${counts[state] ?? 0}`,
+      }),
+    );
     this.#meter.replaceChildren(...parts);
   }
 
