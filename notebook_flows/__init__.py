@@ -142,13 +142,21 @@ def unload_ipython_extension(shell: Any) -> None:
     unload(shell)
 
 
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Where a Jupyter server finds the extension that makes clicks heard while a cell blocks its kernel."""
+    return [{"module": "notebook_flows.server"}]
+
+
 def _run_flow(flow: Any, **options: Any) -> Any:
     from notebook_flows.workspace import run_flow
 
     if "ipykernel" in sys.modules:
+        from functools import partial
+
+        from notebook_flows.session.outside import run_heard
         from notebook_flows.session.shownflow import run_shown
 
-        return run_shown(run_flow, flow, options)
+        return run_shown(partial(run_heard, run_flow), flow, options)
     return run_flow(flow, **options)
 
 

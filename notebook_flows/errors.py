@@ -19,6 +19,7 @@ FlowError
 ├── Unhashable               a value or function without a fingerprint; in `fingerprints.errors`             (TypeError)
 ├── ShellCommandFailed       a `!command` of a task failed where that ends it
 ├── NeedsMainThread          a task asks for what only the kernel's main thread has; in `session.minishell`  (AttributeError)
+├── UnseenRunError, RunOverError, WishError  what a Jupyter server is asked that it cannot do; in `server`
 ├── ArtifactError            a value that cannot be attached to a run; in `artifacts.content`                (ValueError)
 └── StoreError               the history cannot be read or written
     ├── StoreUnavailable     for the moment: disk full, read-only, locked, server away
