@@ -10,6 +10,13 @@ export interface Channel {
   listen(hear: (message: unknown) => void): void;
 }
 
+/** A way to the process of a run that goes past its kernel, which may be busy. */
+export interface Byway {
+  /** Whether a run can be asked for something there. */
+  sees(run: string): Promise<boolean>;
+  cancel(run: string): Promise<{ readonly ok: boolean; readonly message: string }>;
+}
+
 export interface Change {
   /** The flow is another. */
   readonly flow: boolean;
@@ -32,15 +39,22 @@ function wentWell(state: number | undefined): boolean {
 
 /** How long nothing may be heard after something was asked for, before that is told. */
 const PATIENCE_MS = 10_000;
+/** How long the kernel may take to answer, before the other way is taken. */
+const SOON_MS = 1_500;
 
 export class LiveFlow {
   flow: Flow | null = null;
   run: Run | null = null;
-  can: Can = {};
   hint: string | null = null;
   connection: Connection = "waiting";
   /** Why there is nothing live: the kernel was restarted, say. */
   reason: string | null = null;
+  /** The run that was asked to stop. */
+  #cancelled: string | null = null;
+  #can: Can = {};
+  /** The run that was looked for on the byway, and the one that was found there. */
+  #looked: string | null = null;
+  #seen: string | null = null;
   #batch = 0;
   /** What the run was made of: the last snapshot, and the batches after it. */
   #snapshot: SnapshotMessage | null = null;
@@ -54,7 +68,10 @@ export class LiveFlow {
   readonly #views = new Set<(change: Change) => void>();
   #silence: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(private readonly channel: Channel) {
+  constructor(
+    private readonly channel: Channel,
+    private readonly byway: Byway | null = null,
+  ) {
     channel.listen((message) => this.receive(message as FromKernel));
   }
 
@@ -83,13 +100,45 @@ export class LiveFlow {
     return this.connection === "live" && this.run !== null && this.run.runState !== 0 && !isOver(this.run.runState);
   }
 
+  /** What can be asked for: what the kernel says, and what can be had without it. */
+  get can(): Can {
+    return this.isRunning && this.#seen === this.run?.facts.id ? { ...this.#can, cancel: true } : this.#can;
+  }
+
+  /** The run was asked to stop, and has not begun to. */
+  get isCancelling(): boolean {
+    return this.isRunning && this.run?.stopping === null && this.#cancelled === this.run.facts.id;
+  }
+
   /** Ask for what there is to know about a task run. */
   detail(node: number, index: number): Promise<Detail> {
     return this.#ask((request) => ({ type: "detail", request, node, index })) as Promise<Detail>;
   }
 
   /** Have something done. */
-  act(action: Action, node?: number): Promise<Done> {
+  async act(action: Action, node?: number): Promise<Pick<Done, "ok" | "message">> {
+    if (action !== "cancel") return this.#order(action, node);
+    const run = this.run?.facts.id ?? null;
+    const answer = await this.#cancel(run);
+    if (answer.ok) this.#cancelled = run;
+    this.#tell({});
+    return answer;
+  }
+
+  /** By the kernel if it hears, else past it; a kernel that is slow to answer may be busy with the cell. */
+  async #cancel(run: string | null): Promise<Pick<Done, "ok" | "message">> {
+    const { byway } = this;
+    if (!byway || run === null) return this.#order("cancel");
+    if (this.#can.cancel !== true) return byway.cancel(run);
+    const heard = this.#order("cancel");
+    const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), SOON_MS));
+    const first = await Promise.race([heard, late]);
+    if (first) return first;
+    const asked = await byway.cancel(run);
+    return asked.ok ? asked : heard;
+  }
+
+  #order(action: Action, node?: number): Promise<Done> {
     return this.#ask((request) =>
       node === undefined ? { type: "action", request, action } : { type: "action", request, action, node },
     ) as Promise<Done>;
@@ -108,8 +157,7 @@ export class LiveFlow {
       case "flow":
         this.#hears();
         this.flow = new Flow(message);
-        this.can = message.can ?? {};
-        this.hint = message.hint ?? null;
+        this.#allow(message);
         if (this.run && this.run.size < this.flow.size) this.run = this.#replayed(this.flow.size);
         return this.#tell({ flow: true, run: true });
       case "snapshot":
@@ -121,8 +169,7 @@ export class LiveFlow {
       case "ping":
         return this.channel.send({ type: "pong" });
       case "can":
-        this.can = message.can ?? {};
-        this.hint = message.hint ?? null;
+        this.#allow(message);
         return this.#tell({});
       case "stale":
         this.flow?.setStale(message.stale ?? []);
@@ -138,9 +185,27 @@ export class LiveFlow {
         this.#goneUs ??= this.nowUs;
         this.connection = "gone";
         this.reason = message.reason ?? "The kernel has ended.";
-        this.can = {};
+        this.#can = {};
         return this.#tell({});
     }
+  }
+
+  #allow({ can, hint }: { readonly can?: Can; readonly hint?: string | null }): void {
+    this.#can = can ?? {};
+    this.hint = hint ?? null;
+    this.#look();
+  }
+
+  /** A run that the kernel cannot be asked to cancel: look whether it can be reached past it. */
+  #look(): void {
+    const run = this.run?.facts.id;
+    if (!this.byway || !run || !this.isRunning || this.#can.cancel === true || run === this.#looked) return;
+    this.#looked = run;
+    void this.byway.sees(run).then((isSeen) => {
+      if (!isSeen) return;
+      this.#seen = run;
+      this.#tell({});
+    });
   }
 
   #hears(): void {
@@ -158,6 +223,7 @@ export class LiveFlow {
     this.#since = [];
     this.run = this.#replayed(Math.max(listed(message), this.flow?.size ?? 0));
     this.#freshen(before);
+    this.#look();
     this.#tell({ run: true });
   }
 
@@ -185,6 +251,7 @@ export class LiveFlow {
     this.#batch = message.batch;
     this.#since.push(message);
     this.#freshen(before);
+    this.#look();
     this.#tell({ taskRuns: this.run.takeChanged() });
   }
 

@@ -1,6 +1,7 @@
 // The anywidget module: one model of a run for each widget, and a view for each place where it is shown.
 
 import { type Channel, LiveFlow } from "./live";
+import { jupyterServer } from "./server";
 import { freshMemory } from "./view/context";
 import { FlowView } from "./view/flowview";
 import type { ToKernel } from "./wire";
@@ -28,7 +29,7 @@ export default () => {
   const memory = freshMemory();
   let live: LiveFlow | null = null;
   const begin = (model: Model): LiveFlow => {
-    const begun = new LiveFlow(channelOf(model));
+    const begun = new LiveFlow(channelOf(model), jupyterServer());
     begun.begin();
     return begun;
   };

@@ -228,6 +228,55 @@ test("searching marks what matches, and Enter goes from one to the next", () => 
   assert.equal(all(page, ".is-dim, .is-match").length, 0);
 });
 
+test("Shift and Enter goes to the last match first, in each tab", () => {
+  tell(
+    chain(["load", "clean", "reload"]),
+    snapshot([0, 1, 2].map((task): Row => [task, -1, S.SUCCESS, task, task + 1])),
+  );
+  const field = page.querySelector("input[type=search]") as HTMLInputElement;
+  field.value = "load";
+  field.dispatchEvent(new Event("input"));
+
+  const told = ["Graph", "Timeline", "Table"].map((name) => {
+    tab(name);
+    press(field, "Enter", { shiftKey: true });
+    return page.querySelector(".nbflow-found")?.textContent;
+  });
+
+  assert.deepEqual(told, ["2 of 2", "2 of 2", "2 of 2"]);
+});
+
+test("Escape closes what is told of a task from wherever it is pressed, and the focus goes back", () => {
+  tell(chain(NAMES), snapshot(PENDING));
+  const drawer = page.querySelector(".nbflow-drawer") as HTMLElement;
+  tab("Table");
+  const opener = pane().querySelector("tbody .nbflow-link") as HTMLElement;
+  opener.focus();
+  click(opener);
+
+  press(opener, "Escape");
+  assert.ok(drawer.hidden);
+
+  click(opener);
+  button("Run from here").focus();
+  press(button("Run from here"), "Escape");
+  assert.ok(drawer.hidden);
+  assert.equal(document.activeElement, opener);
+});
+
+test("the line below makes a view taller by keys, and the next view is as high", () => {
+  tell(chain(NAMES), snapshot(PENDING));
+  const height = (): number => Number.parseInt((page.querySelector(".nbflow-frame") as HTMLElement).style.height, 10);
+
+  press(page.querySelector("[role=separator]") as Element, "ArrowDown");
+  const chosen = height();
+  view.dispose();
+  view = new FlowView(page, live, memory);
+
+  assert.equal(chosen, memory.height);
+  assert.equal(height(), chosen);
+});
+
 test("a new view of the same run stands as the one before it", () => {
   tell(chain(NAMES), snapshot(PENDING));
   click(node(2));
@@ -356,6 +405,33 @@ test("screen readers are told of the run as a whole, once", () => {
   assert.equal(announcer?.textContent, "demo failed: 1 failed, 1 upstream failed, 1 success, in 4.0 s");
 });
 
+test("screen readers are told of tasks that fail, of many at once in one sentence", (context) => {
+  context.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  const names = Array.from({ length: 8 }, (_, task) => `task ${task}`);
+  tell(
+    chain(names),
+    snapshot(names.map((_, task): Row => [task, -1, task ? S.RUNNING : S.FAILED, 0, task ? null : 1])),
+  );
+  const told = (): string | null | undefined => page.querySelector("[aria-live=polite].nbflow-hidden")?.textContent;
+
+  tell(events(2, 2, [[1, S.FAILED]]));
+  assert.equal(told(), "task 1 failed");
+
+  tell(events(3, 3, [[2, S.FAILED]]));
+  tell(
+    events(4, 4, [
+      [3, S.TIMED_OUT],
+      [4, S.FAILED],
+      [5, S.FAILED],
+      [6, S.UPSTREAM_FAILED],
+    ]),
+  );
+  assert.equal(told(), "task 1 failed");
+  context.mock.timers.tick(3_000);
+  tell(events(5, 8, [[7, S.SUCCESS]]));
+  assert.equal(told(), "task 2, task 3, task 4 and 1 other failed");
+});
+
 test("stale tasks are told by a mark, a word and a reason", () => {
   tell(chain(NAMES, { stale: [{ task: 1, why: "its code has changed" }] }), snapshot(PENDING));
 
@@ -422,4 +498,18 @@ test("a name that is no name hides nothing", () => {
   tell(chain(NAMES, { still: 'x"] , * { display: none } a["' }), snapshot(PENDING));
 
   assert.equal(page.querySelector("style")?.textContent, "");
+});
+
+test("the button says that the run is asked to stop, until it begins to", async () => {
+  tell(chain(NAMES), snapshot([[0, -1, S.RUNNING, 0], ...PENDING.slice(1)]));
+
+  click(button("Cancel"));
+  tell({ type: "done", request: 1, ok: true, message: "The run is being stopped." });
+  await new Promise((resolve) => setImmediate(resolve));
+  frame();
+  const asked = button("asked to cancel…").textContent;
+  tell(snapshot([[0, -1, S.RUNNING, 0], ...PENDING.slice(1)], { batch: 2, stopping: S.CANCELLED }));
+
+  assert.equal(asked, "asked to cancel…");
+  assert.equal(button("Cancel").textContent, "■ Cancel");
 });

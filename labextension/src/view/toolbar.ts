@@ -12,6 +12,7 @@ const TABS: readonly (readonly [Tab, string])[] = [
   ["timeline", "Timeline"],
   ["table", "Table"],
 ];
+const CANCEL = "■ Cancel";
 const GROUPINGS: Readonly<Record<Grouping, string>> = { heading: "headings", tag: "tags", name: "names" };
 
 export interface ToolbarWishes {
@@ -70,7 +71,7 @@ export class Toolbar {
       button("+", () => wishes.zoom(1), { title: "Zoom in (+), or Ctrl and the wheel", "aria-label": "Zoom in" }),
       button("Fit", () => wishes.fit(), { title: "Show all of it (0)" }),
     );
-    this.#cancel = this.#action("cancel", "■ Cancel", "Stop the run");
+    this.#cancel = this.#action("cancel", CANCEL, "Stop the run");
     this.#retry = this.#action("retry_failed", "↻ Retry failed", "Run again what has failed, and what waits for it");
     const actions = h("div", { class: "nbflow-buttons" }, this.#cancel, this.#retry);
     const search = h("div", { class: "nbflow-search" }, this.searchField, this.#found);
@@ -106,6 +107,7 @@ export class Toolbar {
     const isLive = live.connection === "live";
     setEnabled(this.#cancel, isLive && live.can.cancel === true, live.isRunning ? why : "Nothing runs.");
     setEnabled(this.#retry, isLive && live.can.retry_failed === true, live.isRunning ? "The run goes on." : why);
+    setText(this.#cancel, live.isCancelling ? "asked to cancel…" : CANCEL);
     this.#cancel.hidden = !live.isRunning;
     const hasFailed = live.run?.counts.some((count, state) => count > 0 && isFailed(state)) ?? false;
     this.#retry.hidden = live.isRunning || !hasFailed || live.can.retry_failed === undefined;

@@ -1,0 +1,67 @@
+// The page's own Jupyter server, with our extension: a way to a run past its kernel, which hears nothing while a cell blocks it.
+
+import type { Byway } from "./live";
+
+const ASKED = { kind: "cancel" };
+
+/** The server of a page of JupyterLab or Notebook 7; null in any other page. */
+export function jupyterServer(page: Document = document): Byway | null {
+  const config = configOf(page);
+  const url = config && addressOf(config.baseUrl, page);
+  if (!url) return null;
+  const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
+    fetch(url + path, {
+      cache: "no-store",
+      credentials: "same-origin",
+      ...init,
+      headers: headersOf(config.token, page.cookie),
+    });
+  return {
+    sees: async (run) => {
+      try {
+        return (await ask(encodeURIComponent(run))).ok;
+      } catch {
+        return false; // the server is away: so is this way
+      }
+    },
+    cancel: async (run) => {
+      try {
+        const answer = await ask(`${encodeURIComponent(run)}/requests`, {
+          method: "POST",
+          body: JSON.stringify(ASKED),
+        });
+        const said = (await answer.json()) as { readonly message?: unknown };
+        return { ok: answer.ok, message: String(said.message ?? answer.status) };
+      } catch {
+        return { ok: false, message: "The Jupyter server does not answer." };
+      }
+    },
+  };
+}
+
+function configOf(page: Document): { readonly baseUrl?: unknown; readonly token?: unknown } | null {
+  try {
+    return JSON.parse(page.getElementById("jupyter-config-data")?.textContent ?? "null");
+  } catch {
+    return null;
+  }
+}
+
+/** Where runs are; nothing but the page's own server is told its token. */
+function addressOf(baseUrl: unknown, page: Document): string | null {
+  const here = page.location;
+  try {
+    const url = new URL(`${String(baseUrl ?? "/").replace(/\/?$/, "/")}notebook-flows/api/runs/`, here.href);
+    return url.origin === here.origin ? url.href : null;
+  } catch {
+    return null;
+  }
+}
+
+function headersOf(token: unknown, cookies: string): Record<string, string> {
+  const headers: Record<string, string> = { "Content-Type": "application/json" };
+  if (typeof token === "string" && token) headers.Authorization = `token ${token}`;
+  const xsrf = /(?:^|; ?)_xsrf=([^;]*)/.exec(cookies)?.[1];
+  if (xsrf) headers["X-XSRFToken"] = xsrf;
+  return headers;
+}
