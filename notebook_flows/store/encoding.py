@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii as quoted
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from notebook_flows.core.events import UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 LARGE_BODY = 4096
 """Characters from which a body is handed to SQLite by itself: its JSON functions would parse it twice."""
@@ -26,6 +27,9 @@ _STATES = {int(state): state for state in S}
 _KINDS = {kind.value: kind for kind in Kind}
 _NUMBERS = tuple(range(max(S) + 1))
 _TASK = Kind.TASK
+_CACHED = S.CACHED
+_CACHED_NUMBER = int(S.CACHED)
+_OF_A_HIT = ("result", "message")
 PlainRow = tuple[int, int, int, int | None, int | None]
 compact = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 """JSON of values of our own making: nothing is checked."""
@@ -56,6 +60,8 @@ class Batch:
         attached: of what tasks have attached, seq and the content's SHA-256.
         other: the rest, by (node, index, loop, attempt): the same but the node, then the last message and result that
             were told.
+        hits: of task runs that were taken from the cache, one after the other and six values of each: (node, index, seq,
+            ended_us, message, result as JSON). Rows of their own would be walked by the garbage collector.
     """
 
     first_seq: int
@@ -64,6 +70,7 @@ class Batch:
     large: list[tuple[int, str]] = field(default_factory=list)
     plain: dict[int, PlainRow] = field(default_factory=dict)
     other: dict[tuple[int, int, int, int], list[Any]] = field(default_factory=dict)
+    hits: list[Any] = field(default_factory=list)
     attached: list[tuple[int, str | None]] = field(default_factory=list)
     run: RunChange | None = None
 
@@ -74,26 +81,42 @@ PlainEvent = tuple[int, int, int]
 Made of nothing but numbers, so that the garbage collector lets it be: of many events that wait to be written, it would
 walk all, again and again.
 """
+HitEvent = tuple[int, int, int, str, str]
+"""(at_us, node, index, key, message) of a task run that was taken from the cache; of numbers and texts, for the same reason."""
+LightEvent = PlainEvent | HitEvent
 
 
-def lightened(event: Event) -> PlainEvent | Event:
+def lightened(event: Event) -> LightEvent | Event:
     """The event, as light as it can be kept while its number is known from its place.
 
     >>> lightened(Event(7, 1000, Kind.TASK, 3, -1, 1, 1, S.RUNNING, None))
     (1000, 3, 3)
     """
     _, at_us, kind, node, index, attempt, loop, state, data = event
-    if data is None and attempt == 1 and index == UNMAPPED and loop == 1 and kind is _TASK:
-        return (at_us, node, _NUMBERS[state])
+    if data is None:
+        if attempt == 1 and index == UNMAPPED and loop == 1 and kind is _TASK:
+            return (at_us, node, _NUMBERS[state])
+    elif state is _CACHED and not attempt and loop == 1 and kind is _TASK and tuple(data) == _OF_A_HIT:
+        result, message = data.values()
+        if type(message) is str and type(result) is dict and len(result) == 1:
+            key = result.get("cached")
+            if type(key) is str:
+                return (at_us, node, index, key, message)
     return event
 
 
-def whole(seq: int, event: PlainEvent | Event) -> Event:
+def whole(seq: int, event: LightEvent | Event) -> Event:
     """The event that was lightened."""
-    return event if isinstance(event, Event) else _event(seq, *event)
+    if isinstance(event, Event):
+        return event
+    if len(event) == 3:
+        return _event(seq, *event)
+    at_us, node, index, key, message = event
+    data = {"result": {"cached": key}, "message": message}
+    return Event(seq, at_us, _TASK, node, index, 0, 1, _CACHED, data)
 
 
-def encode(events: Sequence[PlainEvent | Event], first_seq: int | None = None) -> Batch:
+def encode(events: Sequence[LightEvent | Event], first_seq: int | None = None) -> Batch:
     """The batch of some consecutive events, at least one.
 
     One pass in plain Python: it is on the path of every task.
@@ -105,7 +128,7 @@ def encode(events: Sequence[PlainEvent | Event], first_seq: int | None = None) -
     seq = (events[0].seq if isinstance(events[0], Event) else 1) if first_seq is None else first_seq
     batch = Batch(seq, seq + len(events) - 1)
     bodies: list[str] = []
-    plain, other, running = batch.plain, batch.other, int(S.RUNNING)
+    plain, other, hits, running = batch.plain, batch.other, batch.hits, int(S.RUNNING)
     start = seq
     for one in events:
         event = lightened(one) if isinstance(one, Event) else one
@@ -126,6 +149,14 @@ def encode(events: Sequence[PlainEvent | Event], first_seq: int | None = None) -
                 batch.attached.append((seq, content["sha256"] if content else None))
             elif event.kind is not Kind.VERDICT:
                 _task_changed(plain, other, event)
+        elif len(event) == 5:
+            at_us, node, index, key, message = event
+            result = f'{{"cached":{quoted(key)}}}'
+            bodies.append(
+                f'[{at_us},{node},{_CACHED_NUMBER},"task",{index},0,1,'
+                f'{{"result":{result},"message":{quoted(message)}}}]'
+            )
+            hits.extend((node, index, seq, at_us, clean_text(message) or None, result))
         else:
             at_us, node, number = event
             bodies.append(f"[{at_us},{node},{number}]")
@@ -139,6 +170,12 @@ def encode(events: Sequence[PlainEvent | Event], first_seq: int | None = None) -
     if bodies:
         batch.chunks.append((start, f"[{','.join(bodies)}]"))
     return batch
+
+
+def hits_in_rows(hits: Sequence[Any]) -> Iterator[tuple[int, int, int, int, str | None, str]]:
+    """The rows of `Batch.hits`: (node, index, seq, ended_us, message, result as JSON)."""
+    values = iter(hits)
+    return zip(values, values, values, values, values, values, strict=True)
 
 
 def _run_changed(change: RunChange | None, event: Event) -> RunChange:
@@ -155,11 +192,11 @@ def _run_changed(change: RunChange | None, event: Event) -> RunChange:
 def _task_changed(plain: dict[int, PlainRow], other: dict[tuple[int, int, int, int], list[Any]], event: Event) -> None:
     key = (event.node, event.index, event.loop, event.attempt)
     begun = plain.pop(event.node, None) if key[1:] == (UNMAPPED, 1, 1) else None
-    row = other.setdefault(key, [0, event.state, None, None, None, None])
+    row = other.setdefault(key, [0, 0, None, None, None, None])
     if begun is not None and begun[3] is not None:
         row[2] = begun[3]
     row[0] = event.seq
-    row[1] = event.state
+    row[1] = _NUMBERS[event.state]
     if event.state == S.RUNNING:
         row[2] = event.at_us
     row[3] = event.at_us if event.state > S.RUNNING else None

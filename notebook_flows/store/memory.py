@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from notebook_flows.engine.clock import SystemClock
 from notebook_flows.engine.ports import KnownResult, Request
 from notebook_flows.errors import NoSuchRun, StaleOwnerError, StoreError, did_you_mean
 from notebook_flows.store.attached import artifact_rows
-from notebook_flows.store.encoding import Batch, RunChange, encode, state_of
+from notebook_flows.store.encoding import Batch, RunChange, encode, hits_in_rows, state_of
 from notebook_flows.store.locks import this_process
 from notebook_flows.store.rows import ArtifactRow, LogRow, RunRow, TaskRunRow
 from notebook_flows.store.sweeping import crash_events
@@ -364,6 +365,9 @@ def _counts(change: RunChange | None, latest: Collection[TaskRunRow]) -> dict[S,
 def task_rows(slugs: Sequence[str], batch: Batch) -> list[TaskRunRow]:
     """The rows that all events of a run, as one batch, make."""
     rows = {key: list(row) for key, row in batch.other.items()}
+    for node, index, seq, ended, message, result in hits_in_rows(batch.hits):
+        row = rows.setdefault((node, index, 1, 0), [seq, S.CACHED, None, ended, message, None])
+        row[:] = [seq, S.CACHED, row[2], ended, message or row[4], json.loads(result)]
     for node, seq, state, started_us, ended_us in batch.plain.values():
         row = rows.setdefault((node, -1, 1, 1), [seq, state, None, None, None, None])
         row[:4] = [seq, state, row[2] if started_us is None else started_us, ended_us]

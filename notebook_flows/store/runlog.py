@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from notebook_flows.engine.call import LogLine
 from notebook_flows.errors import StaleOwnerError, StoreError, StoreUnavailable
-from notebook_flows.store.encoding import Batch, PlainEvent, encode, lightened, whole
+from notebook_flows.store.encoding import Batch, LightEvent, encode, lightened, whole
 from notebook_flows.store.kept import write_kept
 from notebook_flows.store.spool import Spool
 from notebook_flows.store.writing import AlreadyTold, same_events, stored_bodies, write_batch, write_lines
@@ -57,7 +57,7 @@ class StoredRunLog:
         self._closes_itself = False
         self._ended = False
         self._next_seq = 1
-        self._events: list[PlainEvent | Event] = []
+        self._events: list[LightEvent | Event] = []
         self._committed_seq = 0
         self._lines: list[LogLine] = []
         self._lines_committed = 0

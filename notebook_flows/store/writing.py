@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.errors import StaleOwnerError, StoreError
 from notebook_flows.store import attached
-from notebook_flows.store.encoding import clean_text, compact, decode, encode_body, to_json
+from notebook_flows.store.encoding import clean_text, compact, decode, encode_body, hits_in_rows, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from notebook_flows.core.events import Event
     from notebook_flows.engine.call import LogLine
     from notebook_flows.engine.ports import RunInfo
-    from notebook_flows.store.encoding import Batch, PlainRow
+    from notebook_flows.store.encoding import Batch
     from notebook_flows.store.place import Connection
     from notebook_flows.store.rows import Owner
 
 EVENTS = "INSERT INTO event (run_no, seq, body) SELECT ?1, ?2 + key, value FROM json_each(?3)"
 
 _GROUP = 160
-"""Rows in one statement: five values of each, and one for all, are fewer than the 999 that any SQLite takes."""
+"""Rows in one statement: five or six values of each, and one for all, are fewer than the 999 that any SQLite takes."""
 
 _PLAIN_COLUMNS = "INSERT INTO task_run (run_no, map_index, loop, attempt, node, seq, state, started_us, ended_us)"
 _PLAIN_AGAIN = """
@@ -43,16 +43,29 @@ SELECT ?1, -1, 1, 1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), j
 FROM json_each(?2) WHERE true
 {_PLAIN_AGAIN}"""  # noqa: S608 - of constants
 
-OTHER = """
-INSERT INTO task_run (run_no, node, map_index, loop, attempt, seq, state, started_us, ended_us, message, result)
-SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-       json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
-       json_extract(value, '$[6]'), json_extract(value, '$[7]'), json_extract(value, '$[8]'), json_extract(value, '$[9]')
-FROM json_each(?2) WHERE true
+_OTHER_GROUPED = 99
+"""The same, with ten values of each."""
+_OTHER_COLUMNS = """
+INSERT INTO task_run (run_no, node, map_index, loop, attempt, seq, state, started_us, ended_us, message, result)"""
+_OTHER_AGAIN = """
 ON CONFLICT DO UPDATE SET state = excluded.state, seq = excluded.seq,
        started_us = coalesce(excluded.started_us, started_us), ended_us = excluded.ended_us,
        message = coalesce(excluded.message, message), result = coalesce(excluded.result, result)
 """
+_OTHER_GROUP = (
+    f"{_OTHER_COLUMNS} VALUES {', '.join(['(?1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'] * _OTHER_GROUPED)} {_OTHER_AGAIN}"
+)
+_HIT_VALUES = 6
+_CACHED = int(S.CACHED)
+_HIT_GROUP = f"""
+INSERT INTO task_run (run_no, loop, attempt, state, node, map_index, seq, ended_us, message, result)
+VALUES {", ".join([f"(?1, 1, 0, {_CACHED}, ?, ?, ?, ?, ?, ?)"] * _GROUP)} {_OTHER_AGAIN}"""  # noqa: S608 - of constants
+OTHER = f"""{_OTHER_COLUMNS}
+SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+       json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
+       json_extract(value, '$[6]'), json_extract(value, '$[7]'), json_extract(value, '$[8]'), json_extract(value, '$[9]')
+FROM json_each(?2) WHERE true
+{_OTHER_AGAIN}"""  # noqa: S608 - of constants
 
 LINES = """
 INSERT OR IGNORE INTO log (run_no, number, at_us, level, logger, message, node, map_index, attempt)
@@ -215,10 +228,12 @@ def write_events(connection: Connection, run_no: int, batch: Batch) -> None:
 def write_projections(connection: Connection, run_no: int, batch: Batch) -> None:
     """Bring `task_run` and `run` to where the batch leads."""
     if batch.other:
-        rows = [[*key, *row[:5], None if row[5] is None else to_json(row[5])] for key, row in batch.other.items()]
-        connection.execute(OTHER, (run_no, compact(rows)))
+        rows = [(*key, *row[:5], None if row[5] is None else to_json(row[5])) for key, row in batch.other.items()]
+        _write_grouped(connection, run_no, rows, _OTHER_GROUP, _OTHER_GROUPED, OTHER)
+    if batch.hits:  # after the others: what came before them, such as a pause, is there
+        _write_hits(connection, run_no, batch.hits)
     if batch.plain:
-        _write_plain(connection, run_no, list(batch.plain.values()))
+        _write_grouped(connection, run_no, list(batch.plain.values()), _PLAIN_GROUP, _GROUP, PLAIN)
     if batch.attached:
         attached.index(connection, run_no, batch.attached)
     change = batch.run
@@ -240,13 +255,29 @@ def write_projections(connection: Connection, run_no: int, batch: Batch) -> None
         )
 
 
-def _write_plain(connection: Connection, run_no: int, rows: list[PlainRow]) -> None:
-    """Write the rows of plain tasks: in groups as values, for that is less than half the work; what is left as JSON."""
-    whole = len(rows) // _GROUP * _GROUP if isinstance(connection, sqlite3.Connection) else 0
-    for start in range(0, whole, _GROUP):
-        connection.execute(_PLAIN_GROUP, [run_no, *chain.from_iterable(rows[start : start + _GROUP])])
+def _write_grouped(
+    connection: Connection, run_no: int, rows: Sequence[tuple[Any, ...]], group: str, size: int, rest: str
+) -> None:
+    """Write rows of `task_run`: in groups as values, for that is less than half the work; what is left as JSON."""
+    whole = len(rows) // size * size if isinstance(connection, sqlite3.Connection) else 0
+    for start in range(0, whole, size):
+        connection.execute(group, [run_no, *chain.from_iterable(rows[start : start + size])])
     if whole < len(rows):
-        connection.execute(PLAIN, (run_no, compact(rows[whole:])))
+        connection.execute(rest, (run_no, compact(rows[whole:])))
+
+
+def _write_hits(connection: Connection, run_no: int, hits: list[Any]) -> None:
+    """Write the rows of task runs that were taken from the cache; see `encoding.Batch.hits`."""
+    size = _GROUP * _HIT_VALUES
+    whole = len(hits) // size * size if isinstance(connection, sqlite3.Connection) else 0
+    for start in range(0, whole, size):
+        connection.execute(_HIT_GROUP, [run_no, *hits[start : start + size]])
+    if whole < len(hits):
+        rows = [
+            (node, index, 1, 0, seq, _CACHED, None, ended_us, message, result)
+            for node, index, seq, ended_us, message, result in hits_in_rows(hits[whole:])
+        ]
+        connection.execute(OTHER, (run_no, compact(rows)))
 
 
 def write_lines(connection: Connection, run_no: int, first_number: int, lines: Sequence[LogLine]) -> None:

@@ -11,7 +11,7 @@ from notebook_flows.core.events import Event, Kind
 from notebook_flows.core.lifecycle import S
 from notebook_flows.store import memory, schema
 from notebook_flows.store.checking import problems_of
-from notebook_flows.store.encoding import decode, encode, encode_body
+from notebook_flows.store.encoding import decode, encode, encode_body, lightened, whole
 from notebook_flows.store.locks import this_process
 from notebook_flows.store.writing import COUNTS, insert_run, stored_bodies, write_batch
 
@@ -33,6 +33,12 @@ details = st.none() | st.fixed_dictionaries(
     },
 )
 
+hits = st.fixed_dictionaries({"result": st.fixed_dictionaries({"cached": st.text()}), "message": st.text()})
+almost_hits = hits | st.fixed_dictionaries(
+    {"result": st.dictionaries(st.sampled_from(["cached", "x"]), json_values), "message": json_values},
+    optional={"x": st.none()},
+)
+
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[list[Event], list[int]]:
@@ -40,6 +46,11 @@ def histories(draw: st.DrawFn) -> tuple[list[Event], list[int]]:
     for seq in range(1, draw(st.integers(2, 25))):
         kind = draw(st.sampled_from([Kind.TASK] * 6 + [Kind.RUN, Kind.EXPANDED, Kind.VERDICT]))
         is_plain = draw(st.booleans())
+        if kind is Kind.TASK and draw(st.booleans()):
+            paused = st.tuples(st.just(S.PAUSED), details)
+            state, data = draw(paused if not (seq // 2) % 2 else st.tuples(st.just(S.CACHED), hits))
+            events.append(Event(seq, seq * 7, kind, 4 + seq // 4, draw(st.integers(-1, 0)), 0, 1, state, data))
+            continue
         events.append(
             Event(
                 seq,
@@ -62,7 +73,7 @@ def test_batches_may_be_cut_anywhere(history: tuple[list[Event], list[int]]) -> 
     events, cuts = history
     connection = sqlite3.connect(":memory:", isolation_level=None)
     schema.create(connection)
-    facts = info(slugs=("a", "b", "c", "d"))
+    facts = info(slugs=list("abcdefghijkl"))
     run_no = insert_run(connection, facts, this_process(), 1)
     kept = memory._Kept(facts, 1)
     kept.add(events)
@@ -104,6 +115,55 @@ def test_an_event_comes_back_as_it_was(event: Event) -> None:
     assert type(back.kind) is Kind
     assert type(back.state) is S
     assert body.isascii()
+
+
+@given(
+    st.builds(
+        Event,
+        st.just(1),
+        st.integers(0, 2**60),
+        st.sampled_from([Kind.TASK, Kind.TASK, Kind.VERDICT]),
+        st.integers(0, 9),
+        st.integers(-1, 9),
+        st.integers(0, 1),
+        st.integers(1, 2),
+        st.sampled_from([S.CACHED, S.CACHED, S.SUCCESS]),
+        hits | almost_hits,
+    )
+)
+def test_an_event_that_was_lightened_is_written_as_if_it_were_whole(event: Event) -> None:
+    light = lightened(event)
+
+    written = encode([light], 1)
+
+    ((_, body),) = written.large or [(1, written.chunks[0][1][1:-1])]
+    assert whole(1, light) == event
+    assert body == encode_body(event)
+
+
+def test_rows_in_groups_say_what_rows_one_by_one_say() -> None:
+    facts = info(slugs=[f"t{node}" for node in range(250)])
+    events = [
+        Event(
+            node + 1, 7, Kind.TASK, node, -1, 0, 1, S.CACHED, {"result": {"cached": f"k{node}"}, "message": "Früher."}
+        )
+        for node in range(250)
+    ]
+    written = []
+
+    for cuts in (range(0, 250, 250), range(250)):
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        schema.create(connection)
+        run_no = insert_run(connection, facts, this_process(), 1)
+        width = 250 // len(cuts)
+        for cut in cuts:
+            write_batch(connection, run_no, 1, encode(events[cut : cut + width]))
+        written.append(connection.execute("SELECT * FROM task_run").fetchall())
+        connection.close()
+
+    assert written[0] == written[1]
+    assert len(written[0]) == 250
+    assert written[0][7][-2:] == ("Früher.", '{"cached":"k7"}')
 
 
 def test_the_two_events_of_a_plain_task_are_small() -> None:
