@@ -1,6 +1,6 @@
 // How far a run has come, and how long it may still take by what its tasks took in earlier runs.
 
-import { tally } from "./counts";
+import { range, tally } from "./counts";
 import type { Run } from "./run";
 import { isFinal, isOver } from "./run";
 import { S, STATES } from "./theme/states.generated";
@@ -27,14 +27,15 @@ export function progressOf(
   nowUs: number,
   tasks?: Iterable<number>,
 ): Progress {
-  const counts = tally(run, tasks);
+  const aside = new Set(run.facts.bystanders ?? []);
+  const counts = tally(run, aside.size ? [...(tasks ?? range(run.size))].filter((task) => !aside.has(task)) : tasks);
   let done = 0;
   let total = 0;
   counts.forEach((count, state) => {
     total += count;
     if (STATES[state]?.isFinal) done += count;
   });
-  const leftS = isOver(run.runState) ? null : leftOf(run, edges, estimate, nowUs);
+  const leftS = isOver(run.runState) ? null : leftOf(run, edges, estimate, nowUs, aside);
   return { done, total, fraction: total ? done / total : 0, leftS };
 }
 
@@ -47,6 +48,7 @@ function leftOf(
   edges: readonly Edge[],
   estimate: Readonly<Record<string, Estimate>>,
   nowUs: number,
+  aside: ReadonlySet<number>,
 ): number | null {
   let known = 0;
   let unknown = 0;
@@ -54,7 +56,7 @@ function leftOf(
   let busy = 0;
   const left = new Float64Array(run.size);
   for (let task = 0; task < run.size; task++) {
-    if (isFinal(run.state[task] ?? S.PENDING)) continue;
+    if (aside.has(task) || isFinal(run.state[task] ?? S.PENDING)) continue;
     const median = estimate[String(task)]?.median_s;
     const ofTask = openRuns(run, task);
     busy += ofTask.running.length;

@@ -67,6 +67,8 @@ export interface RunFacts {
   readonly flow?: string;
   readonly parameters?: Readonly<Record<string, unknown>> | null;
   readonly parent?: string | null;
+  /** Tasks that are shown, and are not in the run: they stay as they are. */
+  readonly bystanders?: readonly number[];
 }
 
 export interface StandColumns {

@@ -228,24 +228,37 @@ def test_a_narrow_page_shows_what_is_told_of_a_task_below_the_picture(picture: W
     assert picture.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_a_frame_that_was_drawn_larger_stays_so_in_a_new_view(picture: WidgetPage) -> None:
+def test_a_frame_that_was_made_taller_stays_so_in_a_new_view(picture: WidgetPage) -> None:
     frame = picture.page.locator(".nbflow-frame")
-    found = frame.bounding_box()
+    found, line = frame.bounding_box(), picture.page.get_by_role("separator", name="Height").bounding_box()
     assert found is not None
+    assert line is not None
     mouse = picture.page.mouse
-    mouse.move(found["x"] + found["width"] - 4, found["y"] + found["height"] - 4)
+    mouse.move(line["x"] + line["width"] / 2, line["y"] + 4)
 
     mouse.down()
-    mouse.move(found["x"] + found["width"] - 4, found["y"] + found["height"] + 120, steps=4)
+    mouse.move(line["x"] + 5, line["y"] + 124, steps=4)
     mouse.up()
-    picture.page.wait_for_function(
-        "height => document.querySelector('.nbflow-frame').clientHeight > height + 100", arg=found["height"]
-    )
+    mouse.move(line["x"] + 5, line["y"] + 300)
     picture.show_again()
 
     again = frame.bounding_box()
     assert again is not None
-    assert again["height"] > found["height"] + 100
+    assert round(again["height"] - found["height"]) == 120
+
+
+def test_what_is_told_of_a_task_is_as_high_as_the_picture_beside_it(picture: WidgetPage) -> None:
+    picture.node("join").click()
+    request = picture.sent("detail")[-1]["request"]
+    lines = [f"line {n}" for n in range(200)]
+    picture.tell({"type": "detail", "request": request, "node": 3, "logs": lines, "traceback": "\n".join(lines)})
+
+    frame, drawer = picture.page.locator(".nbflow-frame").bounding_box(), picture.drawer().bounding_box()
+
+    assert frame is not None
+    assert drawer is not None
+    assert (frame["y"], frame["height"]) == (drawer["y"], drawer["height"])
+    assert picture.drawer().evaluate("drawer => drawer.scrollHeight > drawer.clientHeight")
 
 
 def test_a_picture_that_was_made_while_it_was_hidden_fits_when_it_is_shown(page: Page) -> None:

@@ -3,7 +3,7 @@
 import { GRAVITY, STATES } from "../theme/states.generated";
 import { duration } from "../words";
 import type { Context } from "./context";
-import { h } from "./dom";
+import { focusedIn, h } from "./dom";
 import { chip } from "./parts";
 
 const MOST = 200;
@@ -36,19 +36,13 @@ export class ChildList {
     for (const state of present) shown.push(...(byState.get(state) ?? []).slice(0, MOST - shown.length));
     const rows = shown.map((index) => this.#row(task, index, children.first + index));
     const left = (this.#state === null ? children.width : (counts[this.#state] ?? 0)) - shown.length;
-    const had = this.#focusedIndex();
+    const had = focusedIn(this.element)?.getAttribute("data-index");
     this.element.replaceChildren(
       h("div", { class: "nbflow-filters" }, ...present.map((state) => this.#filter(state, counts[state] ?? 0))),
       h("ul", {}, ...rows),
       left > 0 ? h("p", { class: "nbflow-note" }, `… and ${left.toLocaleString("en")} more`) : "",
     );
-    if (had !== null) this.element.querySelector<HTMLElement>(`[data-index="${had}"]`)?.focus({ preventScroll: true });
-  }
-
-  #focusedIndex(): string | null {
-    const root = this.element.getRootNode() as Document | ShadowRoot;
-    const active = root.activeElement;
-    return active && this.element.contains(active) ? active.getAttribute("data-index") : null;
+    if (had) this.element.querySelector<HTMLElement>(`[data-index="${had}"]`)?.focus({ preventScroll: true });
   }
 
   #filter(state: number, count: number): HTMLElement {

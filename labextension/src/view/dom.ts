@@ -41,6 +41,12 @@ function assign(element: Element, properties: Properties): void {
   }
 }
 
+/** What has the focus inside of an element, which may be in a shadow tree. */
+export function focusedIn(element: Element): HTMLElement | null {
+  const { activeElement } = element.getRootNode() as Document | ShadowRoot;
+  return activeElement && element.contains(activeElement) ? (activeElement as HTMLElement) : null;
+}
+
 /** Set a text only where it changes, which costs a layout. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;

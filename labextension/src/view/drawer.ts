@@ -46,11 +46,6 @@ export class Drawer {
       this.#buttons.append(one);
     }
     this.element.append(this.#head, this.#facts, this.#buttons, this.#answer, this.#children.element, this.#body);
-    this.element.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      event.stopPropagation();
-      context.choose(null);
-    });
   }
 
   show(chosen: Chosen | null): void {

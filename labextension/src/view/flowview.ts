@@ -4,9 +4,10 @@ import type { Change, LiveFlow } from "../live";
 import { Pace } from "../pace";
 import type { Action } from "../wire";
 import type { Chosen, Context, Memory, Pane, Tab } from "./context";
-import { h, setText } from "./dom";
+import { focusedIn, h, setText } from "./dom";
 import { Drawer } from "./drawer";
 import { GraphPane } from "./graphpane";
+import { grip } from "./grip";
 import { StatusBar } from "./statusbar";
 import { TablePane } from "./tablepane";
 import { TimelinePane } from "./timelinepane";
@@ -59,6 +60,10 @@ export class FlowView {
       return h("div", { class: "nbflow-pane", ...labelled, "data-tab": tab }, pane.element);
     });
     const main = h("div", { class: "nbflow-main" }, ...panels, this.#drawer.element);
+    const bottom = grip(
+      () => this.#pane.element.offsetHeight,
+      (height) => this.#setHeight(height),
+    );
     this.#root = h(
       "div",
       { class: "nbflow-view" },
@@ -67,7 +72,9 @@ export class FlowView {
       this.#toolbar.element,
       this.#answer,
       main,
+      bottom,
     );
+    if (memory.height !== null) this.#setHeight(memory.height);
     this.#root.addEventListener("keydown", this.#key);
     window.addEventListener("keydown", this.#keepFromPage, true);
     el.replaceChildren(this.#root);
@@ -142,6 +149,8 @@ export class FlowView {
     this.#changed = new Set();
   }
 
+  /** What had the focus before somebody went into the drawer. */
+  #opener: HTMLElement | null = null;
   /** The picture is hidden, and has not been coloured meanwhile. */
   #graphIsLate = false;
 
@@ -187,13 +196,22 @@ export class FlowView {
     this.#toolbar.update(this.#tab, this.#graph.hasPicture);
   }
 
+  #setHeight(height: number): void {
+    this.memory.height = height;
+    this.#root.style.setProperty("--nbflow-height", `${height}px`);
+    this.#graph.setHeight(height);
+  }
+
   #choose(chosen: Chosen | null): void {
-    const hadFocus = this.#drawer.element.contains(document.activeElement);
+    const hadFocus = focusedIn(this.#drawer.element) !== null;
+    if (!hadFocus) this.#opener = focusedIn(this.#root);
     this.memory.chosen = chosen;
     this.#drawer.show(chosen);
     if (this.#tab === "graph") this.#graph.mark();
     else this.#pane.update(null);
-    if (!chosen && hadFocus && this.#tab === "graph") this.#graph.focusAgain();
+    if (chosen || !hadFocus) return;
+    if (this.#tab === "graph") this.#graph.focusAgain();
+    else this.#opener?.focus({ preventScroll: true });
   }
 
   // -- what is done ----------------------------------------------------------------------------------------------------
@@ -215,6 +233,10 @@ export class FlowView {
   }
 
   readonly #key = (event: KeyboardEvent): void => {
+    if (event.key === "Escape" && this.memory.chosen) {
+      event.stopPropagation();
+      return this.#choose(null);
+    }
     const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
     if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();

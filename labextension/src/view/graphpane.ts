@@ -39,9 +39,7 @@ export class GraphPane implements Pane {
       this.#tooltip.hide();
       this.#paintLate();
     };
-    this.#panZoom = new PanZoom(this.#frame, moved, (height) => {
-      context.memory.height = height;
-    });
+    this.#panZoom = new PanZoom(this.#frame, moved);
     this.element = h("div", { class: "nbflow-graph" }, this.#opened, this.#frame, this.#tooltip.element);
     this.#frame.addEventListener("click", this.#click);
     this.#frame.addEventListener("dblclick", (event) => this.#nodeAt(event.target) ?? this.#panZoom.fit());
@@ -219,10 +217,7 @@ export class GraphPane implements Pane {
         this.fit();
         return true;
       case "Escape":
-        if (this.#tooltip.element.hidden && !this.context.memory.chosen) return false;
         this.#tooltip.hide();
-        this.context.choose(null);
-        return true;
     }
     return false;
   }
@@ -230,6 +225,10 @@ export class GraphPane implements Pane {
   zoom(step: number): void {
     this.#tooltip.hide();
     this.#panZoom.zoom(step > 0 ? ZOOM_STEP : 1 / ZOOM_STEP);
+  }
+
+  setHeight(height: number): void {
+    this.#panZoom.setHeight(height);
   }
 
   fit(): void {

@@ -19,8 +19,6 @@ export class PanZoom {
   #size = { width: 1, height: 1 };
   #at: Position = { x: 0, y: 0, scale: 1 };
   #isFitted = true;
-  /** The height that we have given the frame; 0: none yet. */
-  #ownHeight = 0;
   #isHeightChosen = false;
   readonly #observer: ResizeObserver | null;
   /** A drag has just ended: the click that follows is none. */
@@ -29,7 +27,6 @@ export class PanZoom {
   constructor(
     private readonly frame: HTMLElement,
     private readonly moved: (position: Position | null) => void,
-    private readonly heightChosen: (height: number) => void,
   ) {
     frame.addEventListener("wheel", this.#wheel, { passive: false });
     frame.addEventListener("pointerdown", this.#pointerDown);
@@ -52,17 +49,17 @@ export class PanZoom {
     }
     this.#layers = layers;
     this.frame.replaceChildren(...layers);
-    this.#isHeightChosen = height !== null;
-    this.#setHeight(height);
+    this.setHeight(height);
     if (position) this.#place(position);
     else this.fit();
   }
 
-  #setHeight(height: number | null): void {
+  /** Make the frame as high as somebody wants; null: as the picture needs. */
+  setHeight(height: number | null): void {
+    this.#isHeightChosen = height !== null;
     const width = this.frame.clientWidth || this.#size.width;
     const natural = this.#size.height * Math.min(LARGEST_FIT, width / this.#size.width) + 16;
-    this.#ownHeight = Math.round(height ?? Math.min(TALLEST, Math.max(LOWEST, natural)));
-    this.frame.style.height = `${this.#ownHeight}px`;
+    this.frame.style.height = `${Math.round(height ?? Math.min(TALLEST, Math.max(LOWEST, natural)))}px`;
   }
 
   /** All of it, as large as it can be shown; not larger than the text around. */
@@ -85,13 +82,7 @@ export class PanZoom {
 
   #resized(): void {
     if (!this.frame.clientWidth || !this.#layers.length) return; // hidden
-    const height = Number.parseInt(this.frame.style.height, 10);
-    if (height !== this.#ownHeight) {
-      this.#ownHeight = height; // it was drawn larger by its corner
-      this.#isHeightChosen = true;
-      this.heightChosen(height);
-    }
-    if (!this.#isHeightChosen) this.#setHeight(null);
+    if (!this.#isHeightChosen) this.setHeight(null);
     if (this.#isFitted) this.fit();
   }
 
@@ -148,7 +139,7 @@ export class PanZoom {
   };
 
   readonly #pointerDown = (event: PointerEvent): void => {
-    if (event.button !== 0 || this.#isAtResizer(event)) return;
+    if (event.button !== 0) return;
     const start = { x: event.clientX, y: event.clientY };
     let last = start;
     this.hasDragged = false;
@@ -169,12 +160,6 @@ export class PanZoom {
     window.addEventListener("pointerup", up);
     window.addEventListener("pointercancel", up);
   };
-
-  /** The corner by which the frame is made taller. */
-  #isAtResizer(event: PointerEvent): boolean {
-    const box = this.frame.getBoundingClientRect();
-    return event.target === this.frame && box.right - event.clientX < 18 && box.bottom - event.clientY < 18;
-  }
 
   /** Show no picture. */
   clear(note: HTMLElement): void {

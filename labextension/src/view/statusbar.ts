@@ -5,14 +5,14 @@ import { progressOf } from "../eta";
 import { isFinal, isOver } from "../run";
 import { STATES } from "../theme/states.generated";
 import { counted, duration } from "../words";
+import { Announcer } from "./announcer";
 import type { Context } from "./context";
 import { h, setAttribute, setText } from "./dom";
 import { chip } from "./parts";
 
 export class StatusBar {
   readonly element: HTMLElement;
-  /** For screen readers: only what happens to the run as a whole. */
-  readonly announcer = h("div", { class: "nbflow-hidden", "aria-live": "polite", role: "status" });
+  readonly #announcer: Announcer;
   readonly #state = h("span", { class: "nbflow-run-state" });
   readonly #counts = h("span", { class: "nbflow-run-counts" });
   readonly #meter = h("div", {
@@ -22,10 +22,10 @@ export class StatusBar {
   });
   readonly #time = h("span", { class: "nbflow-run-time" });
   readonly #message = h("span", { class: "nbflow-run-message" });
-  #announced = "";
 
   constructor(private readonly context: Context) {
-    const parts = [this.#state, this.#time, this.#meter, this.#counts, this.#message, this.announcer];
+    this.#announcer = new Announcer(context);
+    const parts = [this.#state, this.#time, this.#meter, this.#counts, this.#message, this.#announcer.element];
     this.element = h("div", { class: "nbflow-status" }, ...parts);
   }
 
@@ -55,7 +55,7 @@ export class StatusBar {
     setText(this.#time, times.filter(Boolean).join(", "));
     const stopping = run.stopping !== null && !isOver(run.runState) ? "stopping…" : "";
     setText(this.#message, live.reason ?? run.message ?? stopping);
-    this.#announce(toldCounts(counts), elapsed);
+    this.#announcer.update(run, counts, elapsed);
   }
 
   #showMeter(counts: Int32Array, done: number, total: number): void {
@@ -73,18 +73,5 @@ export class StatusBar {
       }),
     );
     this.#meter.replaceChildren(...parts);
-  }
-
-  #announce(counts: string, elapsed: number | null): void {
-    const { run, flow } = this.context.live;
-    if (!run) return;
-    const key = `${run.facts.id} ${run.runState} ${run.stopping}`;
-    if (key === this.#announced) return;
-    const isFirst = this.#announced === "";
-    this.#announced = key;
-    if (isFirst && isOver(run.runState)) return; // it was over when we came
-    const word = STATES[run.runState]?.word ?? "";
-    const ended = isOver(run.runState) ? `: ${counts}${elapsed === null ? "" : `, in ${duration(elapsed)}`}` : "";
-    setText(this.announcer, `${flow?.name ?? "Run"} ${run.stopping !== null && !ended ? "is stopping" : word}${ended}`);
   }
 }

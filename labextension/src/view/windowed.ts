@@ -62,7 +62,8 @@ export class Windowed<R extends Row, E extends HTMLElement> {
   /** Go on by some rows, round and round, and bring that row into view; its place counts from 1, 0: there is none. */
   go(step: number): { place: number; element: E | undefined } {
     if (!this.#rows.length) return { place: 0, element: undefined };
-    this.#at = (this.#at + step + this.#rows.length) % this.#rows.length;
+    const from = this.#at < 0 && step < 0 ? 0 : this.#at; // the one before the first is the last
+    this.#at = (from + step + this.#rows.length) % this.#rows.length;
     this.reveal(this.#at);
     const row = this.#rows[this.#at] as R;
     return { place: this.#at + 1, element: this.#kept.get(row.key) };
