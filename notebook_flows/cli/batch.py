@@ -30,6 +30,7 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.errors import FlowError, ParameterError
 from notebook_flows.notebook.names import address_of
 from notebook_flows.outputname import OutputNameError, default_output, is_template, safe_part
+from notebook_flows.views.treelines import Inside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,7 +93,9 @@ def run_batch_of(
     for task in tasks:
         flow.add_task(task)
     watch = Watch()
-    view = view_for(watch, flow.name, is_quiet=wishes.is_quiet)
+    view = view_for(
+        watch, flow.name, is_quiet=wishes.is_quiet, medians=lambda: _medians(jobs), unit="notebook", leaves_tree=False
+    )
     watch.views.append(view)
     stops = Stops(is_asked=cancel_asked(run_id, wishes.history), says=view.say_stopping)
     results: Any = {}
@@ -272,6 +275,15 @@ def _name_of(targets: Sequence[Target], jobs: Sequence[Job]) -> str:
     return f"{what}, {len(jobs)} runs" if len(jobs) > len(targets) else what
 
 
+def _medians(jobs: Sequence[Job]) -> dict[int, float]:
+    """{job's number: how long its notebook took in earlier runs}."""
+    from notebook_flows.workspace.durations import median_of_runs
+
+    took = {name: median_of_runs(name) for name in {Path(job.path).stem for job in jobs}}
+    found = {number: took[Path(job.path).stem] for number, job in enumerate(jobs)}
+    return {number: seconds for number, seconds in found.items() if seconds is not None}
+
+
 class _CellsDone:
     """Tells, while a notebook runs, how far it is."""
 
@@ -282,7 +294,7 @@ class _CellsDone:
     def __call__(self, run: Run, events: Sequence[Event]) -> None:
         """Something has happened in the notebook."""
         total = len(run.state)
-        self._watch.notes[self._task] = f"{total - run.unfinished} of {total} cells"
+        self._watch.inside[self._task] = Inside(total - run.unfinished, total, "cells")
 
 
 # -- after -------------------------------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ def run_flow_of(target: Target, wishes: Wishes) -> Exit:
     from notebook_flows.core.parameter import Constant, Parameter
     from notebook_flows.executors import from_name
     from notebook_flows.workspace import run_flow
+    from notebook_flows.workspace.durations import median_durations
     from notebook_flows.workspace.environment import begun_from
 
     flow = flow_in(target)
@@ -68,7 +69,8 @@ def run_flow_of(target: Target, wishes: Wishes) -> Exit:
     run_id = uuid.uuid4().hex
     hidden = {number for number, task in enumerate(flow._into) if isinstance(task, (Parameter, Constant))}
     watch = Watch(hidden)
-    view = view_for(watch, flow.name, is_quiet=wishes.is_quiet)
+    slugs = list(flow.slugs.values())
+    view = view_for(watch, flow.name, is_quiet=wishes.is_quiet, medians=lambda: median_durations(flow.name, slugs))
     watch.views.append(view)
     stops = Stops(is_asked=cancel_asked(run_id, wishes.history), says=view.say_stopping)
     try:

@@ -150,8 +150,8 @@ def _teller() -> Callable[[Line], None]:
     from rich.text import Text
 
     from notebook_flows.cli import screen
-    from notebook_flows.cli.tracebacks import error_lines
     from notebook_flows.views.text import printable
+    from notebook_flows.views.tracebacks import error_lines
 
     console = screen.stdout()
     styles = {"warning": "yellow", "error": "red", "critical": "bold red", "err": "yellow"}

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from notebook_flows.views.diagram import Diagram
     from notebook_flows.views.picture import Picture
 
+CELL = "cell-"
+"""How the slugs of cells begin, before their numbers."""
+
 
 def run_notebook_of(target: Target, wishes: Wishes, more: NotebookWishes) -> Exit:
     """Run it to its end, and again if it failed and that is wanted; how it ended.
@@ -75,7 +78,7 @@ def _run_once(target: Target, wishes: Wishes, more: NotebookWishes, parameters: 
         check_report(report, shown(path), output_path)
     done = None
     watch = Watch()
-    view = view_for(watch, path.name, is_quiet=wishes.is_quiet)
+    view = view_for(watch, path.name, is_quiet=wishes.is_quiet, medians=lambda: _medians(path.stem), unit="cell")
     watch.views.append(view)
     stops = Stops(is_asked=cancel_asked(run_id, wishes.history), says=view.say_stopping)
     try:
@@ -104,6 +107,14 @@ def _run_once(target: Target, wishes: Wishes, more: NotebookWishes, parameters: 
     _tell(path, output_path, watch, run_id, wishes, kept)
     sys.stdout.flush()
     return stops.reason if stops.reason is not None else exit_of_state(watch.state), watch.state
+
+
+def _medians(flow_name: str) -> dict[int, float]:
+    """{cell's number in the run: how long it took in earlier runs}; of a notebook that has changed since, roughly."""
+    from notebook_flows.workspace.durations import medians_by_slug
+
+    found = medians_by_slug(flow_name)
+    return {int(slug.removeprefix(CELL)) - 1: took for slug, took in found.items() if slug.removeprefix(CELL).isdigit()}
 
 
 def output_file(template: str | None, notebook: str, parameters: Mapping[str, Any], run_id: str) -> Path | None:

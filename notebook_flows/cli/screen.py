@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cache
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
 from notebook_flows.core.lifecycle import S, facts_of
+from notebook_flows.views.styled import style_of
 from notebook_flows.views.table import GRAVITY, glyph_of
 
 if TYPE_CHECKING:
@@ -24,25 +24,6 @@ WIDE = 1000
 
 IN_A_NOTEBOOK = 100
 """Columns below a cell."""
-
-# Names, not the theme's colours: a terminal's own palette suits its background, dark or light.
-_STYLES: dict[S, str] = {
-    S.RUNNING: "yellow",
-    S.EXPANDED: "yellow",
-    S.RETRYING: "yellow",
-    S.LOOPED: "yellow",
-    S.PAUSED: "bold yellow",
-    S.SUCCESS: "green",
-    S.MAPPED: "green",
-    S.CACHED: "cyan",
-    S.SKIPPED: "cyan",
-    S.FAILED: "bold red",
-    S.TIMED_OUT: "bold red",
-    S.VALIDATION_FAILED: "bold red",
-    S.CRASHED: "bold red",
-    S.UPSTREAM_FAILED: "magenta",
-    S.CANCELLED: "magenta",
-}
 
 
 def stdout() -> Console:
@@ -97,16 +78,6 @@ def is_terminal(stream: TextIO | None) -> bool:
 def can_redraw(console: Console) -> bool:
     """Whether lines that are there already can be drawn anew: on a terminal that is not a dumb one."""
     return is_terminal(sys.stderr) and console.is_terminal and not console.is_dumb_terminal
-
-
-@cache
-def style_of(state: S) -> str:
-    """The terminal's style of a state; every state also has its glyph and word.
-
-    >>> style_of(S.SUCCESS), style_of(S.PENDING)
-    ('green', 'dim')
-    """
-    return _STYLES.get(state, "dim")
 
 
 def glyph(state: S, encoding: str) -> Text:

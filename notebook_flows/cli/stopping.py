@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from notebook_flows.cli.exits import Exit
+from notebook_flows.views.pinned import let_go_of_terminals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -125,9 +126,9 @@ def _leave_within(seconds: float, code: int, saying: str = "") -> None:
 
     def leave() -> None:
         time.sleep(seconds)
+        let_go_of_terminals()
         if saying:
-            cursor = "\x1b[?25h" if os.isatty(2) else ""  # the display has hidden it
-            os.write(2, f"{cursor}{saying}".encode())
+            os.write(2, saying.encode())
         os._exit(code)
 
     threading.Thread(target=leave, name="notebook-flows-leave", daemon=True).start()

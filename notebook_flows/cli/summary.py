@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.text import Text
 
 from notebook_flows.cli import screen
-from notebook_flows.cli.tracebacks import LONGEST_LINE, error_lines, place_of
 from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.views.table import told_counts
 from notebook_flows.views.text import counted, printable, shortened, told_duration
+from notebook_flows.views.tracebacks import LONGEST_LINE, error_lines, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

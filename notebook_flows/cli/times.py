@@ -64,17 +64,6 @@ def moment_of(at_us: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
 
 
-def stop_watch(seconds: float) -> str:
-    """A duration that goes on.
-
-    >>> stop_watch(7.9), stop_watch(75), stop_watch(3_725)
-    ('0:07', '1:15', '1:02:05')
-    """
-    minutes, left = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
-
-
 def past(text: str) -> datetime:
     """The moment that an option names; aware.
 

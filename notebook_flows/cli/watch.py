@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from notebook_flows.core.events import UNMAPPED, Kind
 from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S
 from notebook_flows.core.run import tally
+from notebook_flows.views.runview import OWN_FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from notebook_flows.core.events import Event
     from notebook_flows.core.run import Run
+    from notebook_flows.views.treelines import Inside
 
 MOST_LISTED = 100
 """Of a run with more task runs than this, only those that fail are told one by one."""
@@ -24,7 +26,6 @@ MOST_OF_ONE_TASK = 3
 """Of the children of one mapped task, details are kept of so many: they mostly fail alike."""
 
 _TASK, _RUNNING = Kind.TASK, S.RUNNING
-OWN_FAILURES = frozenset({S.FAILED, S.TIMED_OUT, S.VALIDATION_FAILED, S.CRASHED})
 
 
 class Change(NamedTuple):
@@ -72,10 +73,13 @@ class Outlook(NamedTuple):
 
 
 class View(Protocol):
-    """Shows how a run goes."""
+    """Shows how a run goes; called from the engine's thread."""
+
+    def hear(self, run: Run, events: Sequence[Event]) -> None:
+        """These events have happened."""
 
     def tell(self, changes: Sequence[Change]) -> None:
-        """These task runs have changed; called from the engine's thread."""
+        """These task runs have changed."""
 
 
 class Watch:
@@ -88,7 +92,8 @@ class Watch:
         run: where it stands; None before its first event.
         failures: the first task runs that failed by themselves.
         message: what the run's last event says.
-        notes: {task: what there is to say of it while it runs}; any thread may write there.
+        inside: {task: how far what it runs is}; any thread may write there.
+        hidden: as given.
     """
 
     def __init__(self, hidden: Collection[int] = ()) -> None:
@@ -99,8 +104,8 @@ class Watch:
         self.message = ""
         self.stopping = ""
         self.views: list[View] = []
-        self.notes: dict[int, str] = {}
-        self._hidden = hidden
+        self.inside: dict[int, Inside] = {}
+        self.hidden = hidden
         self._lock = Lock()
         self._running: dict[tuple[int, int], int] = {}
         self._counts: dict[S, int] = {}
@@ -132,8 +137,9 @@ class Watch:
                 self._seconds[change.node] = self._seconds.get(change.node, 0.0) + change.seconds
             if change.state in OWN_FAILURES:
                 self._keep(change)
-        told = [one for one in changes if one.node not in self._hidden or IS_FAILED[one.state]]
+        told = [one for one in changes if one.node not in self.hidden or IS_FAILED[one.state]]
         for view in self.views:
+            view.hear(run, events)
             view.tell(told)
 
     def _keep(self, failure: Change) -> None:
@@ -198,7 +204,9 @@ class Watch:
         return Outlook(names, running_count, counts, sum(counts.values()), done, self.stopping)
 
     def _noted(self, run: Run, node: int, index: int) -> str:
-        return ", ".join(filter(None, [name_in(run, node, index), self.notes.get(node, "")]))
+        inside = self.inside.get(node)
+        told = "" if inside is None else f"{inside.done} of {inside.total} {inside.what}"
+        return ", ".join(filter(None, [name_in(run, node, index), told]))
 
 
 def name_in(run: Run, node: int, index: int) -> str:

@@ -83,6 +83,17 @@ def told_duration(seconds: float) -> str:
     return f"{whole // 86_400} d {whole % 86_400 // 3600:02d} h"
 
 
+def stop_watch(seconds: float) -> str:
+    """A duration that goes on.
+
+    >>> stop_watch(7.9), stop_watch(75), stop_watch(3_725)
+    ('0:07', '1:15', '1:02:05')
+    """
+    minutes, left = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+
+
 def counted(number: int, word: str) -> str:
     """A number of things.
 

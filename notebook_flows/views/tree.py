@@ -70,9 +70,9 @@ def task_tree(
     """
     size = len(names)
     named = [printable(name) or "(no name)" for name in names]
-    order, parent, depth = _placed(size, upstream)
+    order, parent, depth = placed(size, upstream)
     is_tree = max(depth, default=0) <= DEEPEST
-    rails = _rails(order, parent) if is_tree else dict.fromkeys(order, "")
+    rails = rails_of(order, parent) if is_tree else dict.fromkeys(order, "")
     shown = list(rails)[:most_lines]
     rows = []
     for number in shown:
@@ -88,10 +88,10 @@ def task_tree(
     if len(shown) < size:
         left = counts_of(states[number] for number in list(rails)[most_lines:]) if states else {}
         lines.append(f"… and {counted(size - len(shown), 'more task')}" + (f": {told_counts(left)}" if left else ""))
-    return _in_encoding("\n".join(lines), encoding, {state for state in states if state is not None})
+    return in_encoding("\n".join(lines), encoding, {state for state in states if state is not None})
 
 
-def _placed(size: int, upstream: Sequence[Sequence[int]]) -> tuple[list[int], list[int], list[int]]:
+def placed(size: int, upstream: Sequence[Sequence[int]]) -> tuple[list[int], list[int], list[int]]:
     """The order of running, and of each task the one that it stands below, and how far it is from the start.
 
     What stands on a cycle comes last, below nothing.
@@ -111,7 +111,7 @@ def _placed(size: int, upstream: Sequence[Sequence[int]]) -> tuple[list[int], li
     return order + sorted(missing), parent, depth
 
 
-def _rails(order: Sequence[int], parent: Sequence[int]) -> dict[int, str]:
+def rails_of(order: Sequence[int], parent: Sequence[int]) -> dict[int, str]:
     """The lines before each name, in the order in which the names are written."""
     below: dict[int, list[int]] = {}
     for number in sorted(order):
@@ -146,10 +146,11 @@ def _columns(rows: Sequence[_Row], width: int) -> list[str]:
     return lines
 
 
-def _in_encoding(text: str, encoding: str, states: set[S]) -> str:
+def in_encoding(text: str, encoding: str, states: set[S]) -> str:
+    """The text as this encoding can carry it, with the letters that stand for the glyphs of these states."""
     if carries_glyphs(encoding):
         return text
-    plain: dict[str, str | int | None] = {"├": "|", "└": "`", "│": "|", "─": "-", "…": "~"}
+    plain: dict[str, str | int | None] = {"├": "|", "└": "`", "│": "|", "─": "-", "━": "=", "…": "~"}
     plain.update({facts_of(state).glyph: glyph_of(state, encoding) for state in states})
     try:
         return text.translate(str.maketrans(plain)).encode(encoding, "replace").decode(encoding)

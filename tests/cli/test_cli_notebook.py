@@ -9,8 +9,8 @@ import nbformat
 import pytest
 
 from notebook_flows import workspace
-from notebook_flows.cli.tracebacks import place_of
 from notebook_flows.core.lifecycle import S
+from notebook_flows.views.tracebacks import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import sysconfig
+from pathlib import Path
 from typing import NamedTuple
 
-from notebook_flows.cli.loading import OUR_FOLDER
 from notebook_flows.views.text import printable, shortened
 
+OUR_FOLDER = str(Path(__file__).parent.parent)
 ERROR_LINES = 4
 LONGEST_LINE = 500
 _PYTHON = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+), in (?P<function>.*)')
