@@ -34,10 +34,12 @@ class _Version(NamedTuple):
 
     Attributes:
         definers: the cells that may have bound it, in document order; only the first did so surely.
+        since: how many of the cells that may bind any name stand above; those below may have bound it, too.
     """
 
     definers: tuple[str, ...]
     value: Value
+    since: int
 
 
 @dataclass(kw_only=True, slots=True)
@@ -79,6 +81,10 @@ class _Wiring:
         self._names = {cell.key: cell.name for cell in cells}
         self._place = {key: number for number, key in enumerate(self._names)}
         self._blind: list[str] = []  # cells that may bind any name
+        self._rebinding: list[str] = []  # those of them that may bind anew what is bound above
+        self._passed_on: set[tuple[str, str]] = (
+            set()
+        )  # pairs of cells, the lower one of which reads a name of the upper
         self._writer: dict[int, _Seen] = {}
         self._readers: dict[int, list[_Seen]] = {}
         self._files = FileOrder()
@@ -160,6 +166,9 @@ class _Wiring:
             walk.reads.setdefault(name, cell.facts.lines.get(name, 1))
             walk.taken.setdefault(name, self._value_above(name) or NOTHING)
 
+    def _definers(self, version: _Version) -> tuple[str, ...]:
+        return (*version.definers, *self._rebinding[version.since :])
+
     def _value_above(self, name: str) -> Value | None:
         version = self.versions.get(name)
         return version.value if version is not None else None
@@ -204,7 +213,7 @@ class _Wiring:
         for name in (*walk.reads, *sorted(walk.builtins & self.versions.keys()), *sorted(walk.history)):
             version = self.versions.get(name)
             if version is not None:
-                seen.inputs[name] = version.definers
+                seen.inputs[name] = self._definers(version)
             elif self._blind and name not in walk.history:
                 seen.inputs[name] = (self._blind[-1],)
             elif name in walk.reads:
@@ -270,7 +279,7 @@ class _Wiring:
     def _name_edges(self, seen: _Seen) -> None:
         here, via = repr(seen.cell.name), seen.walk.via
         for name, definers in seen.inputs.items():
-            for definer in definers:
+            for definer in self._direct(definers, seen):
                 kind = Reason.LATE if name in via else Reason.DATA
                 if len(definers) > 1 or name in self._may_outputs(definer):
                     kind = Reason.MAY
@@ -278,6 +287,7 @@ class _Wiring:
                 does = "may bind" if kind is Reason.MAY or definer in self._blind else "binds"
                 text = f"{here} reads {name}{how}, which {self._names[definer]!r} {does}"
                 self._edge(definer, seen, name, kind, text, is_flow=True)
+                self._passed_on.add((definer, seen.cell.key))
         if seen.cell.is_task:
             for name in seen.inputs.keys() | seen.binds | seen.deletes:
                 self._task_users.setdefault(name, []).append(seen)
@@ -287,6 +297,18 @@ class _Wiring:
                 does = "binds" if name in user.binds else "reads"
                 text = f"{here} binds {name} anew, which {user.cell.name!r} {does} before"
                 self._edge(user.cell.key, seen, name, Reason.REBINDING, text)
+
+    def _direct(self, definers: tuple[str, ...], seen: _Seen) -> Iterable[str]:
+        """Those of the cells that may have bound a name that are not waited for by way of the next of them.
+
+        Where each of a thousand cells may bind any name, there is one edge between neighbours in place of half a million.
+        """
+        tasks = self.tasks
+        for number, key in enumerate(definers):
+            below = definers[number + 1] if 0 < number < len(definers) - 1 else None
+            is_kept_by_way = below in tasks or not (seen.cell.is_task or key in tasks)
+            if below is None or not is_kept_by_way or (key, below) not in self._passed_on:
+                yield key
 
     def _may_outputs(self, key: str) -> frozenset[str]:
         return self.links[key].may_outputs if key in self.links else frozenset()
@@ -339,7 +361,7 @@ class _Wiring:
         for cell in self.cells:
             for name in sorted(self.links[cell.key].late):
                 version = self.versions.get(name)
-                for definer in version.definers if version is not None else ():
+                for definer in self._definers(version) if version is not None else ():
                     if definer != cell.key:
                         text = f"a function of {cell.name!r} reads {name}, which {self._names[definer]!r} binds"
                         yield Edge(
@@ -350,6 +372,9 @@ class _Wiring:
 
     def _land(self, seen: _Seen) -> None:
         key = seen.cell.key
+        is_blind = bool(seen.walk.unseen or seen.walk.star)
+        is_rebinding = is_blind and bool(seen.walk.star or not all(map(_stops_there, seen.walk.unseen)))
+        since = len(self._rebinding) + is_rebinding
         texts: dict[str, str] = {}
         for name in sorted(seen.binds | seen.deletes):
             value = seen.walk.values.get(name, NOTHING)
@@ -360,16 +385,14 @@ class _Wiring:
             old = self.versions.get(name)
             is_sure = name in seen.walk.sure or (name in seen.deletes and name not in seen.binds)
             if is_sure or old is None:
-                self.versions[name] = _Version((key,), value)
+                self.versions[name] = _Version((key,), value, since)
             else:
-                self.versions[name] = _Version((*old.definers, key), old.value | value)
-        if seen.walk.unseen or seen.walk.star:
+                self.versions[name] = _Version((*self._definers(old), key), old.value | value, since)
+        if is_blind:
             self._blind.append(key)
-            if seen.walk.star or not all(map(_stops_there, seen.walk.unseen)):  # it may bind any of the names anew
-                for name, version in self.versions.items():
-                    if name not in seen.binds:
-                        self.versions[name] = version._replace(definers=(*version.definers, key))
             self._texts.clear()
+        if is_rebinding:
+            self._rebinding.append(key)
         self._texts.update(texts)
 
     def _mutated(self, seen: _Seen) -> list[str]:

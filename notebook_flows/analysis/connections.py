@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Links:
     shares: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: one property is kept
 class Connections:
     """All cells of a notebook, connected.
 
@@ -140,9 +141,16 @@ class Connections:
 
     def read_from(self, key: str) -> frozenset[str]:
         """The names that other cells take from this one."""
-        return frozenset(
-            name for links in self.cells.values() for name, definers in links.inputs.items() if key in definers
-        )
+        return self._read_from.get(key, frozenset())
+
+    @cached_property
+    def _read_from(self) -> Mapping[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for links in self.cells.values():
+            for name, definers in links.inputs.items():
+                for definer in definers:
+                    found.setdefault(definer, set()).add(name)
+        return {key: frozenset(names) for key, names in found.items()}
 
     def why(self, upstream_key: str, downstream_key: str) -> tuple[Edge, ...]:
         """All reasons for which the second comes right after the first."""
