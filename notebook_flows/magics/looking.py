@@ -10,17 +10,16 @@ import click
 from notebook_flows.analysis import connect
 from notebook_flows.analysis.problems import may_raise, problems_of
 from notebook_flows.analysis.taskcell import prose_in
-from notebook_flows.core import state as api
-from notebook_flows.core.flow import Flow
 from notebook_flows.core.lifecycle import S, facts_of
-from notebook_flows.core.task import Task
 from notebook_flows.errors import did_you_mean
 from notebook_flows.magics.attached import tell_attached
 from notebook_flows.magics.errors import FlowLineError
 from notebook_flows.magics.here import only_asks
 from notebook_flows.magics.parameters import declared_here
-from notebook_flows.session.freshness import FAILED
+from notebook_flows.session.cellpicture import picture_flow, standings_of_cells
 from notebook_flows.session.order import FIRST_EXECUTION
+from notebook_flows.views.diagram import diagram_of
+from notebook_flows.views.picture import Picture
 from notebook_flows.views.text import counted, printable
 from notebook_flows.views.values import told_value
 from notebook_flows.workspace.resuming import said_of
@@ -28,7 +27,7 @@ from notebook_flows.workspace.resuming import said_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from notebook_flows.analysis import Connections
+    from notebook_flows.core.flow import Flow
     from notebook_flows.magics.here import Here
     from notebook_flows.session.outlook import Outlook
     from notebook_flows.session.record import CellRecord
@@ -117,38 +116,6 @@ def _older_values(here: Here, outlook: Outlook) -> Iterator[str]:
 # -- pictures ----------------------------------------------------------------------------------------------------------
 
 
-class _CellAsTask(Task):
-    """A cell in a picture; it is never run."""
-
-    def run(self) -> Any:
-        raise NotImplementedError
-
-
-def picture_flow(
-    name: str, records: Mapping[str, CellRecord], connections: Connections
-) -> tuple[Flow, dict[str, Task]]:
-    """The cells as a flow that is only drawn.
-
-    Args:
-        name: of the flow.
-        records: of the cells to be drawn.
-        connections: of all cells.
-    """
-    flow = Flow(name)
-    tasks: dict[str, Task] = {}
-    for key, record in records.items():
-        tasks[key] = _CellAsTask(name=record.name)
-        flow.add_task(tasks[key])
-    edges = {
-        (edge.upstream_key, edge.downstream_key): None
-        for edge in (*connections.dataflow, *connections.task_edges)
-        if edge.upstream_key in tasks and edge.downstream_key in tasks
-    }
-    for upper, lower in edges:
-        flow.add_edge(tasks[upper], tasks[lower])
-    return flow, tasks
-
-
 def show_flow(here: Here, name: str | None, *, as_text: bool, output: str | None, all_cells: bool) -> None:
     """Draw the notebook, or a flow."""
     picture = _picture(here, name, all_cells=all_cells)
@@ -175,8 +142,8 @@ def _picture(here: Here, name: str | None, *, all_cells: bool) -> Any:
         if len(flows) == 1:
             return flows[0].visualize()
         raise FlowLineError("No cell is a task yet: put `%%task` above one, and execute it. `--cells` draws all cells.")
-    flow, tasks = picture_flow(here.session.saved.name, records, outlook.connections)
-    picture = flow.visualize(_states(here, outlook, tasks))
+    flow, _ = picture_flow(here.session.saved.name, records, outlook.connections)
+    picture = Picture(diagram_of(flow), standings_of_cells(records, outlook.stale, here.flow.last))
     picture.shown_by = lambda: _show_live(here, picture, flow, records, outlook)
     return picture
 
@@ -197,25 +164,6 @@ def _show_live(here: Here, picture: Any, flow: Flow, records: Mapping[str, CellR
         return False
     here.flow.shown = [*(one for one in here.flow.shown if one.is_open), shown]
     return True
-
-
-def _states(here: Here, outlook: Outlook, tasks: Mapping[str, Task]) -> api.State:
-    """How the cells stand: as they ended last, or pending where they are stale."""
-    last = here.flow.last
-    states: dict[Task, api.State] = {}
-    for key, task in tasks.items():
-        ended = None if last is None else last.states.get(key)
-        if key not in outlook.stale:
-            states[task] = api.Success()
-        elif ended is not None and ended is not S.SUCCESS:
-            states[task] = api.class_of(ended)(message=outlook.stale[key])
-        elif outlook.stale[key] == FAILED:
-            states[task] = api.Failed(message=outlook.stale[key])
-        else:
-            states[task] = api.Pending(message=f"stale: {outlook.stale[key]}")
-    whole = api.Pending()
-    whole.result = states
-    return whole
 
 
 # -- in words ----------------------------------------------------------------------------------------------------------

@@ -185,7 +185,7 @@ class KernelRun:
         """Land what was made; on the main thread, between two cells."""
         self.was_ended = True
         self.main.close()
-        recorded = {} if self._recorded is None else dict(zip(self._keys(), self._recorded.state, strict=True))
+        recorded = {} if self._recorded is None else dict(zip(self.keys, self._recorded.state, strict=True))
         states = {key: self._cells.state_of(key, self._state, recorded.get(key)) for key in self.tasks}
         done = {key: values for key, values in self._cells.values.done.items() if states[key] in _MADE}
         found = land_run(
@@ -214,7 +214,8 @@ class KernelRun:
         self._since = {}
         return report
 
-    def _keys(self) -> list[str]:
+    @property
+    def keys(self) -> list[str]:
         """Of the cells, in the order of the flow's tasks."""
         return [key for key in self.order.connections.cells if key in self.tasks]
 

@@ -7,12 +7,15 @@ import html
 import logging
 import threading
 import uuid
+from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.session.page import Page, answer, beside_page, page_at, tell_stale
+from notebook_flows.session.renumbering import Renumbering
+from notebook_flows.session.shownpicture import standing_board
 from notebook_flows.views.diagram import diagram_of
 from notebook_flows.views.layout import PictureError
 from notebook_flows.views.picture import MOST_NODES, Picture
@@ -20,7 +23,7 @@ from notebook_flows.views.standing import Standing, standings_of, standings_of_r
 from notebook_flows.widget.flowmessage import Surroundings, flow_message
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from notebook_flows.core.events import Event
     from notebook_flows.core.flow import Flow
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from notebook_flows.engine.results import Ledger
     from notebook_flows.session.outputs import Sink
     from notebook_flows.session.picturesource import PictureSource
+    from notebook_flows.views.standing import Standings
 
 EVERY_S = 0.5
 """How often it is drawn anew at most, where no page is told what has changed; the end is drawn at once."""
@@ -42,6 +46,26 @@ LAYOUT_S = 0.2
 """How long the beginning of a run waits for its layout; a larger one comes when it is there."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Around:
+    """What is drawn of a run's surroundings.
+
+    Attributes:
+        flow: all that is drawn.
+        numbers: {task's number in the run: its number there}.
+        before: how its other tasks stand; those of the run are left out.
+    """
+
+    flow: Flow
+    numbers: Mapping[int, int]
+    before: Standings
+
+    @property
+    def bystanders(self) -> frozenset[int]:
+        """The tasks that are drawn, and do not run."""
+        return frozenset(range(len(self.flow._into))) - set(self.numbers.values())
+
+
 class LivePicture:
     """Shows a flow's run; an observer of it.
 
@@ -50,20 +74,31 @@ class LivePicture:
     Args:
         flow: what runs.
         sink: where it is shown.
-        source: what is known of the flow besides, and what can be done with it.
+        source: what is known of what is drawn besides, and what can be done with it.
         run_id: of the run, where it is known beforehand.
+        around: what is drawn, where that is more than what runs.
     """
 
     def __init__(
-        self, flow: Flow, sink: Sink, *, source: PictureSource | None = None, run_id: str | None = None
+        self,
+        flow: Flow,
+        sink: Sink,
+        *,
+        source: PictureSource | None = None,
+        run_id: str | None = None,
+        around: Around | None = None,
     ) -> None:
         self._sink = sink
         self._flow: Flow | None = flow
         self._source = source
         self._run_id = run_id or uuid.uuid4().hex
         self._display_id = uuid.uuid4().hex
-        pending = {(number, UNMAPPED): Standing(S.PENDING) for number in range(len(flow.tasks))}
-        self._picture = Picture(diagram_of(flow), pending)  # with room for states from the first
+        drawn = flow if around is None else around.flow
+        self._around = around
+        self._drawn: Flow | None = drawn
+        self._renumbering = None if around is None else Renumbering(around.numbers)
+        pending = {(number, UNMAPPED): Standing(S.PENDING) for number in range(len(drawn._into))}
+        self._picture = Picture(diagram_of(drawn), {**pending, **({} if around is None else around.before)})
         self._drawn_s = 0.0
         self._last: Any = None
         self._drawing = threading.RLock()
@@ -83,7 +118,12 @@ class LivePicture:
         facts = {"id": self._run_id, "flow": self._picture.diagram.name}
         threading.Thread(target=self._introduce, name="notebook-flows-layout", daemon=True).start()
         self._laid_out.wait(LAYOUT_S)
-        self._page.teller.begin(len(self._picture.diagram.names), facts)
+        size, around = len(self._picture.diagram.names), self._around
+        if around is None:
+            self._page.teller.begin(size, facts)
+        else:
+            before = standing_board(size, around.before)
+            self._page.teller.begin(size, facts, before=before, bystanders=around.bystanders)
         self._goes_on = True
         self._allow()
         self._sink.display(self._page.bundle, {}, {})
@@ -94,7 +134,7 @@ class LivePicture:
         """Tell the page of the flow; in a thread of its own, for Graphviz may take a while."""
         from notebook_flows.session.picturesource import surroundings_of
 
-        flow = self._flow
+        flow, self._drawn = self._drawn, None
         known = surroundings_of(self._source, flow) if flow is not None else Surroundings()
         if QUICK_NODES < len(self._picture.diagram.nodes) <= MOST_NODES:
             self._tell_flow(None, known, "The picture is being laid out…")
@@ -121,7 +161,9 @@ class LivePicture:
     def __call__(self, run: Run, events: Sequence[Event]) -> None:
         """These events have happened: they are told, or drawn, soon, by another thread."""
         if self._page is not None:
-            self._page.teller(run, events)
+            told = events if self._renumbering is None else self._renumbering.events(events)
+            if told:
+                self._page.teller(run, told)
         if IS_FINAL[run.run_state]:
             self._run = run
             return  # the end is drawn by `finish`
@@ -159,8 +201,8 @@ class LivePicture:
             if state is not None and flow is not None:
                 standings = standings_of(flow, state)
             if standings is not None:
-                self._last = standings
-                self._draw(standings)
+                self._last = self._whole(standings)
+                self._draw(self._last)
 
     @property
     def text(self) -> str:
@@ -172,7 +214,13 @@ class LivePicture:
             self._timer = None
             if self._run is not None:
                 self._drawn_s = monotonic()
-                self._draw(standings_of_run(self._run))
+                self._draw(self._whole(standings_of_run(self._run)))
+
+    def _whole(self, standings: Standings) -> Standings:
+        """How all that is drawn stands, with what is not in the run."""
+        if self._around is None or self._renumbering is None:
+            return standings
+        return {**self._around.before, **self._renumbering.standings(standings)}
 
     def _draw(self, standings: Any) -> None:
         try:

@@ -9,10 +9,11 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.errors import FlowError
 from notebook_flows.session import routing
 from notebook_flows.session.cellmemory import Remembering
+from notebook_flows.session.cellpicture import picture_flow, standings_of_cells
 from notebook_flows.session.choosing import chosen
 from notebook_flows.session.heldversions import HeldVersions
 from notebook_flows.session.kernelrun import KernelRun
-from notebook_flows.session.livepicture import LivePicture
+from notebook_flows.session.livepicture import Around, LivePicture
 from notebook_flows.session.notebooksource import NotebookSource
 from notebook_flows.session.outlook import Outlooks
 from notebook_flows.session.runorder import Order, PastRun
@@ -156,12 +157,9 @@ class NotebookFlow:
             is_busy=lambda: self._session.hooks.is_busy,
         )
         if is_shown and is_kernel(self._session.shell):
-            source = NotebookSource(
-                self._session, order.records, order.connections, run.flow, sink, run=run, stale=outlook.stale
-            )
-            run.picture = LivePicture(run.flow, sink, source=source, run_id=run.run_id)
+            run.picture = self._picture_of(run, outlook, sink)
         for shown in self.shown:
-            follower = shown.follow(list(run.tasks), run.run_id)
+            follower = shown.follow(run.keys, run.run_id)
             if follower is not None:
                 run.followers.append(follower)
         observers.extend(run.followers)
@@ -171,6 +169,23 @@ class NotebookFlow:
         run.begin()
         self._latest = run
         return run
+
+    def _picture_of(self, run: KernelRun, outlook: Outlook, sink: Sink) -> LivePicture:
+        """The picture of a run: all tasks of the notebook, those that are not in the run as they stand."""
+        order = run.order
+        drawn = {
+            key: record
+            for key, record in outlook.records.items()
+            if key in order.records or (record.is_task and key in order.connections.cells)
+        }
+        flow, _ = picture_flow(order.name, drawn, order.connections)
+        place = {key: number for number, key in enumerate(drawn)}
+        numbers = {number: place[key] for number, key in enumerate(run.keys)}
+        stands = standings_of_cells(drawn, outlook.stale, self.last)
+        before = {at: one for at, one in stands.items() if at[0] not in set(numbers.values())}
+        source = NotebookSource(self._session, drawn, order.connections, flow, sink, run=run, stale=outlook.stale)
+        around = Around(flow=flow, numbers=numbers, before=before) if before else None
+        return LivePicture(run.flow, sink, source=source, run_id=run.run_id, around=around)
 
     def _remembering(self, outlook: Outlook, selection: Selection, options: RunOptions) -> Remembering:
         settings = settings_from()

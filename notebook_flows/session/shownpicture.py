@@ -7,10 +7,11 @@ import uuid
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.core.events import UNMAPPED, Event, Kind
+from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import S
 from notebook_flows.session.page import Page, answer, beside_page, page_at, tell_stale
 from notebook_flows.session.picturesource import FlowSource
+from notebook_flows.session.renumbering import Renumbering
 from notebook_flows.views.layout import PictureError
 from notebook_flows.widget.board import Board
 from notebook_flows.widget.flowmessage import flow_message
@@ -18,6 +19,7 @@ from notebook_flows.widget.flowmessage import flow_message
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from notebook_flows.core.events import Event
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.run import Run
     from notebook_flows.core.state import State
@@ -76,12 +78,11 @@ class ShownPicture:
             return None
         return Following(self, numbers, run_id)
 
-    def _begin(self, run_id: str) -> None:
+    def _begin(self, run_id: str, bystanders: frozenset[int]) -> None:
         if self._page is not None:
-            board = self._page.teller.board
+            before = self._page.teller.board
             facts = {"id": run_id, "flow": self._picture.diagram.name}
-            stands = None if board is None else dict(enumerate(board.state[: board.size]))
-            self._page.teller.begin(len(self.keys), facts, stands=stands)
+            self._page.teller.begin(len(self.keys), facts, before=before, bystanders=bystanders)
             self._goes_on = True
             self._allow()
 
@@ -123,29 +124,12 @@ class Following:
 
     def __init__(self, shown: ShownPicture, numbers: Mapping[int, int], run_id: str) -> None:
         self._shown = shown
-        self._numbers = numbers
-        self._seq = 0
-        shown._begin(run_id)
+        self._renumbering = Renumbering(numbers)
+        shown._begin(run_id, frozenset(range(len(shown.keys))) - set(numbers.values()))
 
     def __call__(self, run: Run, events: Sequence[Event]) -> None:
-        """These events have happened; those of other tasks are passed over, and the rest is counted anew."""
-        told = []
-        for event in events:
-            node = event.node if event.kind is Kind.RUN else self._numbers.get(event.node)
-            if node is not None:
-                self._seq += 1
-                told.append(event._replace(seq=self._seq, node=node, data=self._data_of(event)))
-        self._shown._tell(run, told)
-
-    def _data_of(self, event: Event) -> Mapping[str, Any] | None:
-        if event.kind is not Kind.RUN or not event.data or "presets" not in event.data:
-            return event.data
-        presets = {
-            str(self._numbers[int(number)]): state
-            for number, state in event.data["presets"].items()
-            if int(number) in self._numbers
-        }
-        return {**event.data, "presets": presets}
+        """These events have happened."""
+        self._shown._tell(run, self._renumbering.events(events))
 
     def attend(self, run_id: str, ledger: Ledger) -> None:
         """A run begins."""

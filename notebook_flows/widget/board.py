@@ -9,7 +9,7 @@ from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.core.run import Children, left_as
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from notebook_flows.core.events import Event
 
@@ -48,6 +48,7 @@ class Board:
 
     Args:
         size: n.
+        bystanders: tasks that are shown, and are not in the run: they stay as they are.
 
     Attributes:
         state: of each task run.
@@ -63,8 +64,9 @@ class Board:
         attached: {task run: {an artifact's key: its title, or the key}}.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, bystanders: Collection[int] = ()) -> None:
         self.size = size
+        self.bystanders = frozenset(bystanders)
         self.state: list[S] = [_PENDING] * size
         self.attempt: list[int] = [0] * size
         self.started_us: list[int | None] = [None] * size
@@ -82,6 +84,19 @@ class Board:
         self.seq = 0
         self.began_us: int | None = None
         self.over_us: int | None = None
+
+    def after(self, before: Board | None) -> Board:
+        """The same board; its bystanders stand as they stood on another one of the same tasks."""
+        for number in () if before is None else self.bystanders:
+            assert before is not None
+            self.state[number] = before.state[number]
+            self.attempt[number] = before.attempt[number]
+            self.started_us[number], self.ended_us[number] = before.started_us[number], before.ended_us[number]
+            if number in before.messages:
+                self.messages[number] = before.messages[number]
+            if number in before.attached:
+                self.attached[number] = before.attached[number]
+        return self
 
     @property
     def is_over(self) -> bool:
@@ -170,7 +185,7 @@ class Board:
         if not IS_FINAL[event.state]:
             return
         for number, state in enumerate(self.state):
-            if not IS_FINAL[state]:
+            if not IS_FINAL[state] and number not in self.bystanders:
                 if state is _RUNNING:
                     self.ended_us[number] = event.at_us
                 self.state[number] = left_as(state, event.state)

@@ -15,10 +15,9 @@ from notebook_flows.widget.detail import short_repr
 from notebook_flows.widget.feed import Feed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from notebook_flows.core.events import Event
-    from notebook_flows.core.lifecycle import S
     from notebook_flows.core.run import Run
 
 PING_S = 1.0
@@ -107,20 +106,20 @@ class Teller:
         size: int,
         facts: Mapping[str, Any],
         *,
-        stands: Mapping[int, S] | None = None,
+        before: Board | None = None,
+        bystanders: Collection[int] = (),
     ) -> None:
         """A run begins: from now on it is told of.
 
         Args:
             size: how many tasks it has.
             facts: ``id``, ``name``, ``flow``... of the run.
-            stands: how tasks stand before it; pending unless given.
+            before: how tasks stand before it; pending unless given.
+            bystanders: tasks that are shown, and are not in the run.
         """
+        told = {**facts, "bystanders": sorted(bystanders)} if bystanders else facts
         with self._lock:
-            board = Board(size)
-            for number, state in (stands or {}).items():
-                board.state[number] = state
-            self._feed = Feed(board, facts, batch=self._batch)
+            self._feed = Feed(Board(size, bystanders).after(before), told, batch=self._batch)
         self._closing.clear()
         self._ring()
         self._thread = threading.Thread(target=self._work, name="notebook-flows-picture", daemon=True)
@@ -142,7 +141,9 @@ class Teller:
         if first.seq == 1 and feed.has_begun:  # the next run of a schedule
             with self._lock:
                 self._feed = feed = Feed(
-                    Board(feed.board.size), {**feed.facts, "id": self._next_id or uuid.uuid4().hex}, batch=self._batch
+                    Board(feed.board.size, feed.board.bystanders).after(feed.board),
+                    {**feed.facts, "id": self._next_id or uuid.uuid4().hex},
+                    batch=self._batch,
                 )
         if first.seq == 1 and first.kind is Kind.RUN and first.data:
             feed.facts |= {

@@ -119,8 +119,26 @@ def test_what_was_asked_for_runs(notebook: OpenNotebook, line: str, ran: set[str
     answer = notebook.run("run", f"%flow run {line}")
 
     assert f"✓ {len(ran)} cell" in answer.said
-    assert ran == {name for name in ("load", "double", "square", "total") if f"{name} " in answer.picture}
+    log = "__import__('notebook_flows.workspace').workspace.event_log()"
+    slugs = f"{log}.run({log}.runs()[0].run_id).slugs"
+    assert notebook.value(f"sorted({slugs})") == repr(sorted(f"{name}-1" for name in ran))
+    assert "4 tasks, 4 success" in answer.picture
     assert notebook.value("total") == "11"
+
+
+def test_the_picture_of_a_run_of_some_tasks_has_all_of_them_as_status_tells_them(notebook: OpenNotebook) -> None:
+    a_pipeline(notebook)
+    notebook.run("run", "%flow run")
+    notebook.run("square", "%%task square\nsquared = [row * row for row in rows]\nsquared")
+    notebook.run("double", "%%task double\n1 / 0\ndoubled = [row * 2 for row in rows]")
+
+    answer = notebook.run("run", "%flow run --only square")
+
+    assert "4 tasks" in answer.picture
+    names = ("load", "square", "total", "double")
+    lines = [next(one for one in answer.picture.splitlines() if f"{name} " in one) for name in names]
+    words = ("success", "success", "pending", "failed")
+    assert [word in line for word, line in zip(words, lines, strict=True)] == [True] * 4, answer.picture
 
 
 def test_a_task_that_is_asked_for_brings_what_it_needs_where_that_is_stale(notebook: OpenNotebook) -> None:

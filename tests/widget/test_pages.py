@@ -155,7 +155,7 @@ def test_a_click_cancels_the_run_that_goes_on(page: OpenPage) -> None:
 
     page.wait(lambda: page.is_idle(request))
     assert answer["ok"]
-    assert states(page.of("snapshot")[-1]) == [S.CANCELLED]
+    assert states(page.of("snapshot")[-1]) == [*[S.SUCCESS] * 3, S.CANCELLED]
     assert "Stopped" in page.text("go")
 
 
@@ -175,7 +175,9 @@ def test_what_failed_is_run_again_by_a_click_below_the_same_cell(page: OpenPage)
     )
     page.wait(lambda: "✓" in page.text("go"))
     assert answer["ok"]
-    assert [node["name"] for node in page.of("flow")[0]["nodes"]] == ["clean"]
+    assert [node["name"] for node in page.of("flow")[0]["nodes"]] == ["load", "clean"]
+    assert page.of("snapshot")[-1]["run"]["bystanders"] == [0]
+    assert states(page.of("snapshot")[-1]) == [S.SUCCESS] * 2
     assert "broken" not in page.text("go")
     assert page.value("kept") == "[1, 2]"
 
