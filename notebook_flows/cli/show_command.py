@@ -10,7 +10,15 @@ import click
 
 from notebook_flows.cli.children import told_children, with_cells
 from notebook_flows.cli.guard import command
-from notebook_flows.cli.history import complete_run, durations_of, folded, graph_of, run_named, seconds_of
+from notebook_flows.cli.history import (
+    complete_run,
+    durations_of,
+    folded,
+    graph_of,
+    is_of_notebook,
+    run_named,
+    seconds_of,
+)
 from notebook_flows.cli.times import local
 from notebook_flows.core.lifecycle import IS_FAILED, S, facts_of
 
@@ -24,8 +32,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("tree", "dot", "svg")
 MOST_PROBLEMS = 10
-IN_KERNEL = "kernel("
-"""How the executor of a notebook's cells is told."""
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -41,13 +47,19 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     "-f", "--format", "form", type=click.Choice(FORMATS), help="tree unless the name of --output says otherwise."
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it to a file.")
-def command_line(what: str, form: str | None, output: Path | None) -> None:
+@click.option("--follow", is_flag=True, help="Look on at a run, in whichever process it goes, until it has ended.")
+@click.pass_context
+def command_line(ctx: click.Context, /, what: str, form: str | None, output: Path | None, follow: bool) -> None:
     """Draw a flow or a notebook, or a run of one with its states: as a tree, as DOT or as SVG.
 
     RUN is a run's id, the beginning of one, or `latest`.
     """
     from notebook_flows.cli import screen
     from notebook_flows.cli.loading import is_file_name
+
+    if follow:
+        _check_follow(is_run=not is_file_name(what), is_tree=form in {None, "tree"} and output is None)
+        _follow(ctx, what)
 
     form = form or _form_of(output)
     head, picture, durations, tail = (
@@ -66,6 +78,31 @@ def command_line(what: str, form: str | None, output: Path | None) -> None:
     else:
         output.write_bytes(content)
         click.echo(f"Written: {output}", err=True)
+
+
+def _check_follow(*, is_run: bool, is_tree: bool) -> None:
+    """Whether there is something to look on at.
+
+    Raises:
+        click.UsageError: there is not.
+    """
+    if not is_run:
+        raise click.UsageError("--follow looks on at a run: give its id, the beginning of one, or `latest`.")
+    if not is_tree:
+        raise click.UsageError("--follow shows a tree on the screen: leave out --format and --output.")
+
+
+def _follow(ctx: click.Context, what: str) -> None:
+    """Look on at a run until it has ended; of one that has, nothing is done here."""
+    from notebook_flows.workspace import event_log
+
+    log = event_log()
+    log.sweep()
+    row = run_named(log, what)
+    if row.ended_us is None and row.state is not S.PAUSED:
+        from notebook_flows.cli.following import follow
+
+        ctx.exit(follow(log, row))
 
 
 def _form_of(output: Path | None) -> str:
@@ -97,7 +134,7 @@ def _of_run(text: str, width: int, *, is_drawn: bool) -> tuple[str, Picture, dic
     graph = graph_of(log, row.run_id)
     standings = standings_of_run(folded(log, row.run_id))
     shown = with_cells(log, row, graph, standings) if is_drawn else (graph, standings)
-    hidden = asides(graph["names"]) if (row.executor or "").startswith(IN_KERNEL) else frozenset()
+    hidden = asides(graph["names"]) if is_of_notebook(row) else frozenset()
     picture = Picture(diagram_from_json(row.flow, shown[0], widths_of(standings), hidden=hidden), shown[1])
     attempts = log.task_runs(row.run_id)
     inside = told_children(log, row, graph["names"], width=width)
