@@ -107,6 +107,7 @@ class KnownResult(NamedTuple):
         created_us: when.
         reference: to its content; with ``content``, the fingerprint of the value.
         inline: its content, where the history has it.
+        used_us: when it was last of use; 0 where that is not known.
     """
 
     key: str
@@ -117,6 +118,7 @@ class KnownResult(NamedTuple):
     created_us: int
     reference: Mapping[str, Any]
     inline: bytes | None
+    used_us: int = 0
 
 
 class KnownResults(Protocol):
@@ -179,13 +181,13 @@ class Taken(NamedTuple):
         state: how it stands.
         value: its result, usually `engine.call.Stored`.
         message: where it is from.
-        data: more for the event.
+        data: more for the event, which it becomes.
     """
 
     state: S
     value: Any
     message: str
-    data: Mapping[str, Any]
+    data: dict[str, Any]
 
 
 class Reuse(Protocol):

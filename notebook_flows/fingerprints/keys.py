@@ -81,11 +81,36 @@ def key_of(code: str, inputs: Mapping[str, str], *, version: str = "", serialize
         version: what the user has declared.
         serializer: how the result is to be written.
     """
-    parts = [f"notebook_flows {RULES}", code, version, serializer]
-    for name in sorted(inputs):
-        parts += (name, inputs[name])
-    written = "".join([f"{len(part)},{part}" for part in parts])
+    return key_beginning(beginning_of(code, version=version, serializer=serializer), inputs)
+
+
+def beginning_of(code: str, *, version: str = "", serializer: str = "") -> str:
+    """What is written into the keys of all calls of a task, before what each of them is given; see `key_of`."""
+    return "".join([f"{len(part)},{part}" for part in (f"notebook_flows {RULES}", code, version, serializer)])
+
+
+def key_beginning(beginning: str, inputs: Mapping[str, str]) -> str:
+    """The key of a call; see `key_of`.
+
+    Args:
+        beginning: as `beginning_of` tells it.
+        inputs: the fingerprint of each argument.
+    """
+    written = beginning
+    for name in sorted(inputs) if len(inputs) > 1 else inputs:
+        one = inputs[name]
+        written += f"{len(name)},{name}{len(one)},{one}"
     return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=SIZE).hexdigest()
 
 
-__all__ = ["LASTING", "RULES", "Fingerprints", "Unhashable", "fingerprint", "key_of", "named"]
+__all__ = [
+    "LASTING",
+    "RULES",
+    "Fingerprints",
+    "Unhashable",
+    "beginning_of",
+    "fingerprint",
+    "key_beginning",
+    "key_of",
+    "named",
+]

@@ -8,6 +8,7 @@ That two parts of a value are the same object does not count.
 from __future__ import annotations
 
 from hashlib import blake2b
+from struct import pack
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.fingerprints.errors import Entangled, Unhashable
@@ -146,10 +147,8 @@ def fingerprint(value: Any, *, secret_key: bytes | None = None) -> str:
         Unhashable: its content cannot be told; says why.
     """
     kind = type(value)
-    if kind is int or kind is str:  # as `Walk.put` would write it, all at once: they are most of what tasks are given
-        content = b"%x" % value if kind is int and value >= 0 else _content_of(value)
-        written = b"%s:1;%d,%s" % (kind.__name__.encode(), len(content), content)
-        return blake2b(written, digest_size=SIZE).hexdigest()
+    if kind in _WRITTEN_AT_ONCE:
+        return blake2b(_WRITTEN_AT_ONCE[kind](value), digest_size=SIZE).hexdigest()
     walk = Walk(secret_key=secret_key)
     try:
         walk.value(value)
@@ -158,8 +157,24 @@ def fingerprint(value: Any, *, secret_key: bytes | None = None) -> str:
     return walk.digest()
 
 
-def _content_of(value: int | str) -> bytes:
-    return b"-%x" % -value if isinstance(value, int) else value.encode("utf-8", "surrogatepass")
+def _int_at_once(value: int) -> bytes:
+    content = b"%x" % value if value >= 0 else b"-%x" % -value
+    return b"int:1;%d,%s" % (len(content), content)
+
+
+def _str_at_once(value: str) -> bytes:
+    content = value.encode("utf-8", "surrogatepass")
+    return b"str:1;%d,%s" % (len(content), content)
+
+
+_WRITTEN_AT_ONCE: dict[type, Callable[[Any], bytes]] = {
+    int: _int_at_once,
+    str: _str_at_once,
+    float: lambda value: b"float:1;8," + pack("<d", value),
+    bool: lambda value: b"bool:1;1,1" if value else b"bool:1;1,0",
+    type(None): lambda _: b"none:0;",
+}
+"""As `Walk.put` would write them piece by piece: they are most of what tasks are given."""
 
 
 def register(kind: type, content: Callable[[Any], Any]) -> None:
@@ -168,6 +183,7 @@ def register(kind: type, content: Callable[[Any], Any]) -> None:
     A class may say it itself, with a method ``__fingerprint__(self)``.
     """
     _registered[kind] = content
+    _WRITTEN_AT_ONCE.pop(kind, None)
     _writers.clear()
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.resource import ResourceCleanupTask, ResourceInitTask, ResourceSetupTask
 from notebook_flows.engine.call import Pickled, Stored, unwrapped
-from notebook_flows.fingerprints import Fingerprints, Unhashable, key_of
-from notebook_flows.fingerprints.keys import LASTING
+from notebook_flows.fingerprints import Fingerprints, Unhashable, fingerprint, key_of
+from notebook_flows.fingerprints.keys import LASTING, beginning_of, key_beginning
 
 if TYPE_CHECKING:
     from notebook_flows.core.flow import Flow
@@ -39,6 +39,7 @@ class InputPrints:
         self._prints = prints
         self._codes: dict[int, str] = {}
         self._known_constants: dict[tuple[int, str], str] = {}
+        self._beginnings: dict[tuple[str, str | None], str] = {}
 
     def key(self, number: int, node: int, index: int) -> str:
         """The key of a task run that is about to start.
@@ -52,14 +53,29 @@ class InputPrints:
         if constants:
             for name, value in constants.items():
                 inputs[name] = self._constant(node, name, value)
-        for upstream, key, is_mapped, is_flattened in self._run.plan.graph.inputs[node]:
+        edges = self._run.plan.graph.inputs[node]
+        children = self._run.children
+        for upstream, key, is_mapped, is_flattened in edges:
             if key is None:
                 continue
             try:
-                inputs[key] = self._input(upstream, index, is_mapped, is_flattened)
+                if is_mapped or is_flattened or upstream in children:
+                    inputs[key] = self._input(upstream, index, is_mapped, is_flattened)
+                else:
+                    inputs[key] = self.of(upstream)
             except Unhashable as error:
                 raise error.inside(f"the argument {key!r}") from None
-        return key_of(self._prints.of_code(task), inputs, version=task.version or "")
+        made = key_beginning(self._beginning(task), inputs)
+        if not edges:  # then it is made of what `code` tells as well
+            self._codes.setdefault(node, made)
+        return made
+
+    def _beginning(self, task: Task) -> str:
+        which = (self._prints.of_code(task), task.version)
+        known = self._beginnings.get(which)
+        if known is None:
+            known = self._beginnings[which] = beginning_of(which[0], version=which[1] or "")
+        return known
 
     def code(self, node: int) -> str:
         """The fingerprint of a task as it is written: what it runs, with which constants, in which version.
@@ -77,7 +93,10 @@ class InputPrints:
         return known
 
     def _constant(self, node: int, name: str, value: Any) -> str:
-        if type(value) not in LASTING:
+        kind = type(value)
+        if kind is int or kind is float:
+            return fingerprint(value)  # sooner made than found
+        if kind not in LASTING:
             try:
                 return self._prints.of_value(value)
             except Unhashable as error:

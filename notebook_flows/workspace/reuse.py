@@ -12,6 +12,7 @@ from notebook_flows.engine.call import LogLine, Stored
 from notebook_flows.engine.ports import KeptContent, KnownResult, Taken
 from notebook_flows.engine.wording import short
 from notebook_flows.fingerprints import Unhashable
+from notebook_flows.store.kept import USED_EVERY_US
 from notebook_flows.workspace.resuming import said_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger("notebook_flows.cache")
 SHORT_US = 100_000
-"""What has saved less is not worth a word."""
+"""What has saved less is not worth a word; `said_of` says none."""
 
 
 class Reusing:
@@ -43,7 +44,7 @@ class Reusing:
         kept: the tasks whose results are kept at all.
         is_fresh: cached tasks run, and are kept anew.
         resumed: the run that this one goes on with.
-        used: told, at the end, which keys were of use.
+        used: told, at the end, which keys were of use, but for those of which that is known.
     """
 
     def __init__(
@@ -74,14 +75,21 @@ class Reusing:
         self._is_fresh = is_fresh
         self._resumed = resumed
         self._tell_used = used
+        self._hits = 0
         self._used: list[str] = []
+        self._used_before_us = time.time_ns() // 1000 - USED_EVERY_US
+        self._said: dict[str, str] = {}
         self._keys: dict[int, str] = {}
         self._told: set[int] = set()
         self._saved_us = 0
 
     def find(self, number: int, node: int, index: int) -> Taken | None:
         """A result that makes it needless to run this task run."""
-        key = self._key(number, node, index)
+        try:
+            key = self._keys[number] = self._prints.key(number, node, index)
+        except Exception as error:  # Unhashable; and what a value of the user's own raises when it is looked at
+            self._has_no_key(node, error)
+            key = None
         if self._resumed is not None:
             taken = self._resumed.find(number, node, index, key)
             if taken is not None:
@@ -92,23 +100,30 @@ class Reusing:
         found = self._known.find(key)
         if found is None or not self._still_holds(found, self._tasks[node].cache):
             return None
-        self._used.append(key)
-        self._remember(number, found.reference)
-        self._saved_us += found.took_us
-        data = {"result": {"cached": key}}
-        value = Stored(found.reference, found.inline, self._store)
-        return Taken(S.CACHED, value, said_of(found.run_id, found.took_us), data)
+        return self._taken(number, found)
 
-    def _key(self, number: int, node: int, index: int) -> str | None:
-        try:
-            key = self._keys[number] = self._prints.key(number, node, index)
-        except Exception as error:  # Unhashable; and what a value of the user's own raises when it is looked at
-            if node in self._cached and node not in self._told:
-                self._told.add(node)
-                said = str(error) if isinstance(error, Unhashable) else short(error)
-                self._warn(node, f"Task {self._tasks[node].name!r} runs, and is not cached: {said}.")
-            return None
-        return key
+    def _taken(self, number: int, found: KnownResult) -> Taken:
+        """What is on the path of every task of a run in which nothing has changed."""
+        key, run_id, _, _, took_us, _, reference, inline, used_us = found
+        self._hits += 1
+        if used_us < self._used_before_us:
+            self._used.append(key)
+        if "content" in reference:
+            self._prints.content[number] = reference["content"]
+        self._saved_us += took_us
+        if took_us >= SHORT_US:
+            said = said_of(run_id, took_us)
+        elif (known := self._said.get(run_id)) is not None:
+            said = known
+        else:
+            said = self._said[run_id] = said_of(run_id, took_us)
+        return Taken(S.CACHED, Stored(reference, inline, self._store), said, {"result": {"cached": key}})
+
+    def _has_no_key(self, node: int, error: Exception) -> None:
+        if node in self._cached and node not in self._told:
+            self._told.add(node)
+            said = str(error) if isinstance(error, Unhashable) else short(error)
+            self._warn(node, f"Task {self._tasks[node].name!r} runs, and is not cached: {said}.")
 
     def _remember(self, number: int, reference: Any) -> None:
         if reference is not None and "content" in reference:
@@ -146,10 +161,11 @@ class Reusing:
     def close(self) -> None:
         """The run has ended."""
         self._known.close()
-        if self._used:
-            tasks = "1 task was" if len(self._used) == 1 else f"{len(self._used)} tasks were"
+        if self._hits:
+            tasks = "1 task was" if self._hits == 1 else f"{self._hits} tasks were"
             saved = f", which saved {self._saved_us / 1e6:.1f} s" if self._saved_us >= SHORT_US else ""
             self._say(logging.INFO, f"{tasks} taken from the cache{saved}.", -1, 0)
+        if self._used:
             self._tell_used(self._used)
 
     def _warn(self, node: int, text: str) -> None:

@@ -22,6 +22,7 @@ from written_functions import module_of
 
 from notebook_flows.core.context import context
 from notebook_flows.fingerprints import Fingerprints, Unhashable, fingerprint, register
+from notebook_flows.fingerprints.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -363,3 +364,12 @@ def test_a_drawing_is_refused_at_once() -> None:
     for drawing in (figure, axes, axes.plot([1, 2])):
         with pytest.raises(Unhashable, match="a drawing, which holds all that is drawn on it"):
             fingerprint(drawing)
+
+
+@given(st.integers() | st.floats() | st.text() | st.booleans() | st.none())
+def test_a_plain_value_by_itself_is_written_as_inside_of_another(value: float | str | None) -> None:
+    walk = Walk()
+
+    walk.value(value)
+
+    assert fingerprint(value) == walk.digest()

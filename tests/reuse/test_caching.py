@@ -68,6 +68,23 @@ def etl() -> tuple[Flow, Any]:
     return flow, end
 
 
+def test_that_a_result_was_of_use_is_written_once_an_hour(history: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if history == "memory":
+        pytest.skip("results in memory end with their process")
+    told: list[list[str]] = []
+    monkeypatch.setattr(type(event_log()), "used", lambda _, keys: told.append(list(keys)))
+    flow, _ = etl()
+    flow.run()
+
+    flow.run()
+    monkeypatch.setattr("notebook_flows.workspace.reuse.USED_EVERY_US", 0)
+    flow.run()
+
+    assert [len(keys) for keys in told] == [5]
+    lines = event_log().log_lines(event_log().runs(limit=1)[0].run_id)
+    assert "5 tasks were taken from the cache." in [line.message for line in lines]
+
+
 @pytest.mark.parametrize("executor", ["local", "threads:2", "processes:2"])
 def test_the_same_again_is_taken_from_the_run_before(executor: str, history: str) -> None:
     if history == "memory" and executor.startswith("processes"):

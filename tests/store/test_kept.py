@@ -99,6 +99,22 @@ def test_the_last_result_under_a_key_counts(bench: Any) -> None:
     run_log.close()
 
 
+def test_what_was_found_says_when_it_was_last_of_use(bench: Any) -> None:
+    run_log = begun(bench.log)
+    run_log.append([event(1, S.RUNNING)])
+    run_log.keep([kept(f"{number}".encode(), f"k{number}") for number in range(50)])
+    run_log.close()
+
+    known = bench.log.known_results()
+    found = [known.find(f"k{number}") for number in range(50)]
+
+    assert [one.key for one in found] == [f"k{number}" for number in range(50)]
+    assert [one.inline for one in found] == [f"{number}".encode() for number in range(50)]
+    if not isinstance(bench, MemoryBench):  # which ends with its process, and keeps all until then
+        assert all(one.used_us > 1_600_000_000_000_000 for one in found)
+    known.close()
+
+
 def test_many_contents_are_taken_over(bench: Any) -> None:
     run_log = begun(bench.log)
     run_log.append([event(1, S.RUNNING)])
