@@ -1,7 +1,7 @@
 // How many task runs are in which state, in words; the same as views/table.py and core.run.tally.
 
 import type { Counts, Run } from "./run";
-import { GRAVITY, STATES } from "./theme/states.generated";
+import { GRAVITY, S, STATES } from "./theme/states.generated";
 
 /** The one state to be told where only one can be. */
 export function gravest(counts: Counts): number | null {
@@ -45,6 +45,12 @@ export function tally(run: Run, tasks?: Iterable<number>): Counts {
     }
   }
   return counts;
+}
+
+/** How long a task run has taken, if that says anything: what was not done took no time. */
+export function shownSeconds(run: Run, number: number, nowUs: number): number | null {
+  const state = run.state[number];
+  return state === S.SKIPPED || state === S.CACHED ? null : run.durationS(number, nowUs);
 }
 
 function count(counts: Counts, state: number): number {

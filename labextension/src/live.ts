@@ -119,8 +119,10 @@ export class LiveFlow {
   async act(action: Action, node?: number): Promise<Pick<Done, "ok" | "message">> {
     if (action !== "cancel") return this.#order(action, node);
     const run = this.run?.facts.id ?? null;
+    this.#cancelled = run;
+    this.#tell({});
     const answer = await this.#cancel(run);
-    if (answer.ok) this.#cancelled = run;
+    if (!answer.ok) this.#cancelled = null;
     this.#tell({});
     return answer;
   }

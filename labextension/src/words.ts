@@ -26,6 +26,11 @@ export function printable(text: string, longest = 300): string {
   return plain.length <= longest ? plain : `${plain.slice(0, longest - 1)}…`;
 }
 
+/** A name inside of a sentence: cut, and turning nothing else round where it is written from right to left. */
+export function isolated(name: string, longest: number): string {
+  return `\u2068${printable(name, longest)}\u2069`;
+}
+
 /** What is searched for: case and accents do not count. */
 export function folded(text: string): string {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();

@@ -380,7 +380,7 @@ test("the timeline marks the critical path in words too", () => {
 
   tab("Timeline");
 
-  assert.match(pane().textContent ?? "", /Critical path, 2 tasks, 5\.0 s: load → clean/);
+  assert.match(pane().textContent ?? "", /Critical path, 2 tasks, 5\.0 s: \u2068load\u2069 → \u2068clean\u2069/);
   const [bar] = all(pane(), ".nbflow-row");
   assert.equal(bar?.getAttribute("aria-label"), "load, success, 4.0 s, began at 0 ms, on the critical path");
 });
@@ -478,6 +478,41 @@ test("what a task has attached is counted on it, and shown as text, tables and s
     assert.equal(all(drawer, "i, script, .nbflow-artifact b b").length, 0);
     assert.match(drawer.textContent ?? "", /7 more rows/);
   });
+});
+
+test("a text that was attached shows headings, bold and code as such, and all else as it is written", async () => {
+  tell(chain(NAMES), snapshot(PENDING));
+  const text = "# Bad <i>rows</i>\n\n**3** of `<b>9</b>`, [see](javascript:evil()) <img src=x onerror=evil()>";
+
+  click(node(1));
+  tell({ type: "detail", request: 1, node: 1, artifacts: [{ key: "note", kind: "markdown", text }] });
+  await Promise.resolve();
+
+  const shown = page.querySelector(".nbflow-artifact p") as HTMLElement;
+  assert.equal(
+    shown.innerHTML,
+    "<b>Bad &lt;i&gt;rows&lt;/i&gt;</b>\n\n<b>3</b> of <code>&lt;b&gt;9&lt;/b&gt;</code>, [see](javascript:evil()) " +
+      "&lt;img src=x onerror=evil()&gt;",
+  );
+});
+
+test("what was taken from an earlier run tells no duration: it took none", () => {
+  const rows: Row[] = [
+    [0, -1, S.CACHED, 1, 1],
+    [1, -1, S.SKIPPED, 1, 1],
+    [2, -1, S.SUCCESS, 1, 2],
+  ];
+  tell(chain(NAMES), snapshot(rows));
+
+  tab("Timeline");
+  const bars = all(pane(), ".nbflow-track").map((one) => one.textContent);
+  tab("Graph");
+
+  assert.deepEqual(
+    all(page, "text.state").map((one) => one.textContent),
+    ["≡ cached", "» skipped", "✓ success 1.0 s"],
+  );
+  assert.deepEqual(bars.slice(1), ["≡ cached", "» skipped", "✓ 1.0 s"]);
 });
 
 test("the still picture below is hidden by its name while the live one is there", () => {

@@ -1,5 +1,6 @@
 // The children of a mapped task, those that are not well first.
 
+import { shownSeconds } from "../counts";
 import { GRAVITY, STATES } from "../theme/states.generated";
 import { duration } from "../words";
 import type { Context } from "./context";
@@ -58,7 +59,7 @@ export class ChildList {
   #row(task: number, index: number, number: number): HTMLElement {
     const { live } = this.context;
     const state = live.run?.state[number] ?? 0;
-    const seconds = live.run?.durationS(number, live.nowUs) ?? null;
+    const seconds = live.run ? shownSeconds(live.run, number, live.nowUs) : null;
     const facts = STATES[state];
     const text = `[${index}] ${facts?.glyph} ${facts?.word}${seconds === null ? "" : `, ${duration(seconds)}`}`;
     const press = (): void => this.context.choose({ task, index });

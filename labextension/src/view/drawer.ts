@@ -1,6 +1,6 @@
 // All that there is to know about one task run, beside the picture.
 
-import { toldCounts } from "../counts";
+import { shownSeconds, toldCounts } from "../counts";
 import { UNMAPPED } from "../run";
 import { S, STATES } from "../theme/states.generated";
 import type { Action, Detail } from "../wire";
@@ -8,7 +8,7 @@ import { duration, printable } from "../words";
 import { ChildList } from "./childlist";
 import type { Chosen, Context } from "./context";
 import { h } from "./dom";
-import { artifact, button, chip, display, setEnabled, withoutColours } from "./parts";
+import { artifact, button, chip, display, pre, setEnabled, withoutColours } from "./parts";
 
 const REFRESH_MS = 2_000;
 /** A question without an answer for so long may be asked again. */
@@ -57,7 +57,11 @@ export class Drawer {
     this.element.setAttribute("aria-label", `Task ${name}`);
     const close = button("×", () => this.context.choose(null), { "aria-label": "Close", title: "Close (Esc)" });
     close.classList.add("nbflow-close");
-    this.#head.replaceChildren(h("h3", { title: name }, name), this.#parentLink(chosen) ?? "", close);
+    this.#head.replaceChildren(
+      h("h3", { class: "nbflow-name", title: name }, name),
+      this.#parentLink(chosen) ?? "",
+      close,
+    );
     this.#body.replaceChildren(h("p", { class: "nbflow-note" }, "…"));
     this.#answer.hidden = true;
     this.#isAskedAgain = false;
@@ -107,7 +111,7 @@ export class Drawer {
     const rows: (string | HTMLElement)[] = [];
     if (run && number !== null) {
       rows.push(chip(run.state[number] ?? S.PENDING));
-      const seconds = run.durationS(number, live.nowUs);
+      const seconds = shownSeconds(run, number, live.nowUs);
       if (seconds !== null) rows.push(duration(seconds));
       if ((run.attempt[number] ?? 0) > 1) rows.push(`attempt ${run.attempt[number]}`);
       if ((run.loop[number] ?? 1) > 1) rows.push(`round ${run.loop[number]}`);
@@ -235,10 +239,6 @@ export class Drawer {
   dispose(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
-}
-
-function pre(text: string): HTMLElement {
-  return h("pre", { tabindex: "0" }, text);
 }
 
 function errorOf(detail: Detail): (HTMLElement | null)[] {

@@ -1,6 +1,6 @@
 // A picture in the page whose nodes are coloured by state; how the nodes came to their places does not matter here.
 
-import { gravest, present, shortCounts, tally, toldCounts, total } from "../counts";
+import { gravest, present, shortCounts, shownSeconds, tally, toldCounts, total } from "../counts";
 import { type Flow, MANY_NODES } from "../flow";
 import type { Run } from "../run";
 import { UNMAPPED } from "../run";
@@ -173,7 +173,7 @@ function ofTaskRun(run: Run, number: number, nowUs: number): Standing {
   return {
     state: run.state[number] ?? null,
     counts: null,
-    seconds: run.durationS(number, nowUs),
+    seconds: shownSeconds(run, number, nowUs),
     attempt: run.attempt[number] ?? 0,
     attached: [...(run.attached.get(number)?.values() ?? [])],
   };
@@ -185,7 +185,7 @@ export function lineOf(standing: Standing): string {
   const facts = standing.state === null ? undefined : STATES[standing.state];
   if (!facts) return "";
   const word = `${facts.glyph} ${facts.word}`;
-  if (standing.seconds === null || standing.state === S.SKIPPED) return word;
+  if (standing.seconds === null) return word;
   const whole = `${word} ${duration(standing.seconds)}`;
   return whole.length <= LONGEST_LINE ? whole : word;
 }

@@ -1,6 +1,6 @@
 // The line below a view by which it is made taller, with the mouse or by keys.
 
-import { h } from "./dom";
+import { h, setAttribute } from "./dom";
 
 const LOWEST = 120;
 const KEY_STEP = 40;
@@ -12,7 +12,11 @@ const KEY_STEP = 40;
  * @param chosen is told the new height.
  */
 export function grip(height: () => number, chosen: (height: number) => void): HTMLElement {
-  const choose = (wanted: number): void => chosen(Math.max(LOWEST, Math.round(wanted)));
+  const choose = (wanted: number): void => {
+    const real = Math.max(LOWEST, Math.round(wanted));
+    chosen(real);
+    setAttribute(element, "aria-valuenow", String(real));
+  };
   const drag = (event: PointerEvent): void => {
     event.preventDefault();
     const begin = height() - event.clientY;
@@ -35,6 +39,9 @@ export function grip(height: () => number, chosen: (height: number) => void): HT
     tabindex: "0",
     "aria-orientation": "horizontal",
     "aria-label": "Height",
+    "aria-valuemin": LOWEST,
+    "aria-valuenow": LOWEST,
+    focus: () => setAttribute(element, "aria-valuenow", String(height())),
     title: "Drag, or press ↑ and ↓, to change the height",
     pointerdown: drag,
     keydown: key,

@@ -27,18 +27,42 @@ const BASE64 = /^[A-Za-z0-9+/=\s]*$/;
 
 /** A rich output. Pictures are shown as images, in which no script runs; all else is text. */
 export function display(shown: Display): HTMLElement | null {
-  if (shown.png && BASE64.test(shown.png)) return image(`data:image/png;base64,${shown.png}`);
-  if (shown.svg) return image(`data:image/svg+xml;base64,${base64(shown.svg)}`);
   const text = shown.text ?? shown.plain;
-  return text ? h("pre", {}, text) : null;
+  return imageOf(shown, "output of the task") ?? (text ? pre(text) : null);
+}
+
+export function pre(text: string): HTMLElement {
+  return h("pre", { tabindex: "0" }, text);
+}
+
+function imageOf({ png, svg }: Display, alt: string): HTMLElement | null {
+  if (png && BASE64.test(png)) return image(`data:image/png;base64,${png}`, alt);
+  return svg ? image(`data:image/svg+xml;base64,${base64(svg)}`, alt) : null;
 }
 
 /** What a task has attached, under its title. Only web addresses can be followed. */
 export function artifact(shown: Artifact): HTMLElement {
-  const title = h("b", {}, printable(shown.title || shown.key));
-  const parts = [shown.description ? h("p", {}, shown.description) : null, tableOf(shown), display(shown)];
-  if (shown.href) parts.push(link(shown.href));
-  return h("div", { class: "nbflow-artifact" }, title, ...parts);
+  const title = printable(shown.title || shown.key);
+  const text = shown.text ?? shown.plain;
+  const parts = [
+    shown.description ? h("p", {}, shown.description) : null,
+    tableOf(shown),
+    imageOf(shown, title) ?? (text ? prose(text) : null),
+    shown.href ? link(shown.href) : null,
+  ];
+  return h("div", { class: "nbflow-artifact" }, h("b", {}, title), ...parts);
+}
+
+const MARKED = /(\*\*[^*\n]+\*\*|`[^`\n]+`|^#{1,6} .*$)/gm;
+
+/** A text with the little of Markdown that can be shown by letters alone: headings, what is bold, and code. */
+function prose(text: string): HTMLElement {
+  const parts = text.split(MARKED).map((part, place) => {
+    if (place % 2 === 0) return part; // between two that are marked
+    if (part.startsWith("`")) return h("code", {}, part.slice(1, -1));
+    return h("b", {}, part.replace(/^#+ |\*\*/g, ""));
+  });
+  return h("p", { class: "nbflow-message" }, ...parts);
 }
 
 function link(address: string): HTMLElement {
@@ -55,8 +79,8 @@ function tableOf({ table }: Artifact): HTMLElement | null {
   return h("div", {}, h("table", { tabindex: "0" }, h("thead", {}, head), h("tbody", {}, ...rows)), more);
 }
 
-function image(source: string): HTMLElement {
-  return h("img", { src: source, alt: "output of the task", class: "nbflow-image" });
+function image(source: string, alt: string): HTMLElement {
+  return h("img", { src: source, alt, class: "nbflow-image" });
 }
 
 function base64(text: string): string {

@@ -1,6 +1,6 @@
 // The run as a table: the same as the picture, for those who search, sort or listen.
 
-import { gravest, shortCounts } from "../counts";
+import { gravest, shortCounts, shownSeconds } from "../counts";
 import { UNMAPPED } from "../run";
 import { GRAVITY, STATES } from "../theme/states.generated";
 import { duration, folded } from "../words";
@@ -75,6 +75,10 @@ export class TablePane implements Pane {
       const order = memory.isDescending ? "descending" : "ascending";
       setAttribute(head, "aria-sort", key === memory.sort ? order : "none");
     }
+    this.#table.classList.toggle(
+      "has-groups",
+      rows.some(({ group }) => group !== ""),
+    );
     this.#rows.show(shown);
   }
 
@@ -117,7 +121,7 @@ export class TablePane implements Pane {
       name: flow?.nameOf(task, index) ?? "",
       state,
       line: counts ? shortCounts(counts) : word,
-      seconds: run?.durationS(number, nowUs) ?? null,
+      seconds: run ? shownSeconds(run, number, nowUs) : null,
       attempt: run?.attempt[number] ?? 0,
       began: run?.startedUs[number] ?? null,
       group: facts?.group ?? facts?.tags.join(", ") ?? "",
@@ -127,7 +131,7 @@ export class TablePane implements Pane {
   }
 
   #make(): HTMLElement {
-    const name = h("button", { type: "button", class: "nbflow-link" });
+    const name = h("button", { type: "button", class: "nbflow-link nbflow-name" });
     const more = h("button", { type: "button", class: "nbflow-more", hidden: true });
     const cells = COLUMNS.slice(1).map(() => h("td", {}));
     cells[0]?.append(h("span", { class: "nbflow-chip" }), h("small", {}));

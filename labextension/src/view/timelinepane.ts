@@ -1,16 +1,20 @@
 // When what ran: a bar for each task run that has begun, and the chain of tasks that the run had to wait for.
 
-import { gravest, toldCounts } from "../counts";
+import { gravest, shownSeconds, toldCounts } from "../counts";
 import { UNMAPPED } from "../run";
 import { STATES } from "../theme/states.generated";
 import { type Bar, criticalTasks, timelineOf } from "../timeline";
-import { counted, duration, folded } from "../words";
+import { counted, duration, folded, isolated } from "../words";
 import type { Context, Pane } from "./context";
 import { h, setAttribute, setText } from "./dom";
 import { Windowed } from "./windowed";
 
 const ROW = 24;
-const TICKS = 6;
+/** Ticks of the axis are no nearer to one another, in pixels. */
+const TICK_APART = 90;
+const MOST_TICKS = 6;
+/** Of a name in the chain, in letters. */
+const LONGEST_NAME = 40;
 /** Percent of the track that a bar needs for its text. */
 const WIDE = 14;
 
@@ -20,6 +24,7 @@ interface BarRow {
   readonly name: string;
   readonly state: number;
   readonly isCritical: boolean;
+  readonly label: string;
   readonly told: string;
 }
 
@@ -59,16 +64,17 @@ export class TimelinePane implements Pane {
       const counts = bar.index === UNMAPPED ? run.childCounts.get(bar.task) : undefined;
       const state = (counts && gravest(counts)) ?? run.state[bar.number] ?? 0;
       const name = flow.nameOf(bar.task, bar.index);
-      const seconds = duration(bar.endS - bar.beginS);
+      const seconds = shownSeconds(run, bar.number, now) === null ? "" : duration(bar.endS - bar.beginS);
       const word = counts ? toldCounts(counts) : (STATES[state]?.word ?? "");
       const isCritical = critical.has(bar.task);
       const told = [word, seconds, `began at ${duration(bar.beginS)}`, isCritical ? "on the critical path" : ""];
-      return { key: String(bar.number), bar, name, state, isCritical, told: told.filter(Boolean).join(", ") };
+      const label = `${STATES[state]?.glyph} ${seconds || word}`;
+      return { key: String(bar.number), bar, name, state, isCritical, label, told: told.filter(Boolean).join(", ") };
     });
     this.#rows.show(query ? rows.filter(({ name }) => folded(name).includes(query)) : rows);
     this.#drawAxis();
     if (!rows.length) return this.#tell("Nothing has run yet.");
-    const names = path.map((task) => flow.nameOf(task));
+    const names = path.map((task) => isolated(flow.nameOf(task), LONGEST_NAME));
     const chain = names.length > 8 ? [...names.slice(0, 4), "…", ...names.slice(-3)] : names;
     const chainS = path.reduce((sum, task) => sum + secondsOf(bars, task), 0);
     this.#tell(`◆ Critical path, ${counted(path.length, "task")}, ${duration(chainS)}: ${chain.join(" → ")}`);
@@ -83,7 +89,8 @@ export class TimelinePane implements Pane {
   }
 
   #drawAxis(): void {
-    const step = niceStep(this.#lengthS / TICKS);
+    const room = Math.floor((this.#axis.clientWidth * 0.75) / TICK_APART); // the names stand beside it
+    const step = niceStep(this.#lengthS / Math.max(1, Math.min(MOST_TICKS, room || MOST_TICKS)));
     const ticks: HTMLElement[] = [];
     for (let at = 0; at <= this.#lengthS; at += step) {
       const share = at / this.#lengthS;
@@ -95,7 +102,7 @@ export class TimelinePane implements Pane {
 
   #make(): HTMLElement {
     const bar = h("span", { class: "nbflow-span" });
-    const name = h("span", { class: "nbflow-row-name" });
+    const name = h("span", { class: "nbflow-row-name nbflow-name" });
     const label = h("span", { class: "nbflow-span-label" });
     const track = h("span", { class: "nbflow-track" }, bar, label);
     const one = h("button", { type: "button", class: "nbflow-row" }, name, track);
@@ -114,10 +121,9 @@ export class TimelinePane implements Pane {
     const facts = STATES[row.state];
     const critical = row.isCritical ? " is-critical" : "";
     setAttribute(bar, "class", `nbflow-span nbflow-chip ${facts?.className ?? ""}${critical}`);
-    const word = `${facts?.glyph ?? ""} ${duration(row.bar.endS - row.bar.beginS)}`;
     const isInside = width > WIDE;
-    setText(bar, isInside ? word : "");
-    setText(label, isInside ? "" : word);
+    setText(bar, isInside ? row.label : "");
+    setText(label, isInside ? "" : row.label);
     const isBefore = left + width > 100 - WIDE; // after it there is no room
     label.style.left = isBefore ? "" : `${(left + width).toFixed(2)}%`;
     label.style.right = isBefore ? `${(100 - left).toFixed(2)}%` : "";
