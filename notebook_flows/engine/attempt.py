@@ -94,7 +94,8 @@ async def perform_async(call: Call) -> Outcome:
         try:
             with _printed(attempt) if call.task.log_stdout else nullcontext():
                 running = call.task.run(**arguments)
-                value = await (asyncio.wait_for(running, call.timeout_s) if call.timeout_s else running)
+                async with asyncio.timeout(call.timeout_s or None):
+                    value = await running  # in no asyncio task of its own, whose KeyboardInterrupt would end the loop
         except TimeoutError as error:
             if call.timeout_s and time.time_ns() // 1000 - started_us >= call.timeout_s * 1e6:
                 raise TaskTimeout from error

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.session.apart import apart
 from notebook_flows.session.namespace import HISTORY, difference
 from notebook_flows.session.running import around_cell, await_steps, run_steps
 from notebook_flows.session.values import CellValues
@@ -66,7 +66,7 @@ async def run_exclusive_on_loop(
         with borrowed.made(sink, shell):
             await await_steps(code, user_ns, sink, shell)
 
-    await asyncio.create_task(steps(), name=f"notebook_flows {code.name}")
+    await apart(steps(), name=f"notebook_flows {code.name}")
     return borrowed.values(predicted)
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
+from asyncio import CancelledError
 from contextlib import ExitStack
 from contextvars import copy_context
 from enum import StrEnum
-from time import monotonic, sleep
+from time import monotonic, sleep, time_ns
 from typing import TYPE_CHECKING, cast
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import perform, perform_async
+from notebook_flows.engine.endings import failed_outcome
 from notebook_flows.engine.open_calls import OpenCalls, ended_without, stopped
 from notebook_flows.executors import ProcessExecutor, ThreadExecutor
+from notebook_flows.session.apart import was_cancelled
 from notebook_flows.session.nobodys import nobodys_text_logged
 from notebook_flows.session.toldfirst import ToldFirst
 from notebook_flows.session.turns import RunIsOver
@@ -40,6 +43,8 @@ class Lane(StrEnum):
 LOOP_IS_TAKEN = "It awaits, and the kernel's event loop is not free: put `%flow run` on a line of its own in a cell."
 ENDING_S, LOOK_S = 0.5, 0.02
 """How long a thread may take whose command was ended, and how often it is looked at."""
+RAISED_IN_A_THREAD = "The task raised KeyboardInterrupt."
+"""What a thread's outcome says then: it means the same wherever a cell runs."""
 MAIN_IS_CLOSED = "The kernel's main thread takes nothing more."
 
 
@@ -94,11 +99,17 @@ class LanesExecutor:
 
     def start(self, inbox: Inbox, facts: RunFacts) -> None:
         """Be ready for calls."""
-        self._inbox, self._facts = ToldFirst(inbox, self._on_end), facts
+        self._inbox, self._facts = ToldFirst(inbox, self._has_ended), facts
         self._context = copy_context()
         self._while_it_runs.enter_context(nobodys_text_logged(facts.run_id))
         if self._was_interrupted:
             inbox.interrupt()
+
+    def _has_ended(self, task: Task, outcome: Outcome) -> Outcome:
+        if outcome.state is S.CANCELLED and outcome.message == RAISED_IN_A_THREAD:
+            self._main.ask_to_stop()
+            self.interrupt()
+        return self._on_end(task, outcome)
 
     def interrupt(self) -> None:
         """Stop the run, as Ctrl-C does; from any thread."""
@@ -242,22 +253,34 @@ class LanesExecutor:
                 return  # given up while it waited
             try:
                 outcome = self._context.copy().run(perform, call)
-            except BaseException as error:  # Ctrl-C: it ends the task, and the run with it
-                outcome = ended_without(call, S.CANCELLED, f"Interrupted ({type(error).__name__}).")
-                self.interrupt()
+            except BaseException as error:
+                outcome = self._interrupted(call, error)
             self._report(call, outcome)
         finally:
             ended.set()
 
     async def _follow(self, call: Call, ended: threading.Event) -> None:
+        began_us = time_ns() // 1000
         try:
             outcome = await perform_async(call)
-        except BaseException as error:  # cancelled, or Ctrl-C
-            outcome = ended_without(call, S.CANCELLED, f"Interrupted ({type(error).__name__}).")
+        except BaseException as error:
+            is_its_own = isinstance(error, CancelledError) and not was_cancelled()  # it has awaited a cancelled task
+            if is_its_own and not self._main.has_interrupted(_key_of(call)):
+                outcome = failed_outcome(call, error, began_us)
+            else:
+                outcome = self._interrupted(call, error)
         try:
             self._report(call, outcome)
         finally:
             ended.set()
+
+    def _interrupted(self, call: Call, error: BaseException) -> Outcome:
+        """The outcome of a cell that was interrupted; KeyboardInterrupt ends the run with it, whoever has raised it."""
+        if isinstance(error, KeyboardInterrupt) and self._is_open(call):  # else this one alone was given up
+            self._main.ask_to_stop()
+        if self._main.is_asked_to_stop:
+            self.interrupt()
+        return ended_without(call, S.CANCELLED, f"Interrupted ({type(error).__name__}).")
 
     def _report(self, call: Call, outcome: Outcome) -> None:
         if self._open.pop((call.ref, call.attempt), None) is not None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import threading
 from collections import deque
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.session.hearing import Hearing
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine
 
 
 LOOK_UP_S = 0.1
@@ -21,6 +22,9 @@ class MainLane:
 
     Whoever waits for a run serves the lane meanwhile: `serve` where the loop is free, `serve_blocking` where it is
     not; then nothing can be awaited. A run in the background is served by the loop between two cells.
+
+    Ctrl-C is raised in the code of cells, as `hearing.hears_interrupts` shows it; in functions that are posted it is
+    kept until they are over.
 
     Args:
         loop: the kernel's; None where there is none, as in a script.
@@ -34,8 +38,8 @@ class MainLane:
         self._changed = threading.Condition()
         self._awaited: dict[asyncio.Task[None], object] = {}
         self._is_closed = False
-        self._now: tuple[Callable[[], None], object] | None = None
-        self._interrupted: tuple[Callable[[], None], object] | None = None
+        self._is_working = False
+        self._hearing = Hearing(is_kernel=loop is not None)
         self.can_await = loop is not None
 
     def post(self, function: Callable[[], None], *, who: object = None) -> bool:
@@ -57,27 +61,40 @@ class MainLane:
             assert self._loop is not None
             task = self._loop.create_task(make())
             self._awaited[task] = who
-            task.add_done_callback(self._awaited.pop)
+            self._hearing.begin()
+            task.add_done_callback(self._has_ended)
 
         self._loop.call_soon_threadsafe(begin)
         return True
 
     def interrupt(self, who: object = None) -> None:
-        """Raise KeyboardInterrupt in what the lane runs now, and cancel what is awaited; only what is somebody's, if told."""
+        """Interrupt what runs and what is awaited; only what is somebody's, if told."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._cancel_awaited, who)
-        if not hasattr(signal, "pthread_kill"):
-            return
-        with self._changed, suppress(OSError):
-            now = self._now
-            if now is not None and who in {None, now[1]}:
-                self._interrupted = now
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        self._hearing.send(who)
+
+    def has_interrupted(self, who: object) -> bool:
+        """Whether a step on the loop was interrupted, of what is somebody's; told once."""
+        return self._hearing.has_hit(who)
+
+    def ask_to_stop(self) -> None:
+        """As Ctrl-C does: whoever serves hears of it, after what is being done; any thread may ask."""
+        self._hearing.was_asked = True
+        self.wake_up()
+
+    @property
+    def is_asked_to_stop(self) -> bool:
+        """Whether somebody has pressed Ctrl-C, and whoever serves has not heard of it yet."""
+        return self._hearing.was_asked
 
     def _cancel_awaited(self, who: object) -> None:
         for task, whose in tuple(self._awaited.items()):
             if who in {None, whose}:
                 task.cancel()
+
+    def _has_ended(self, task: asyncio.Task[None]) -> None:
+        self._awaited.pop(task)
+        self._hearing.end()
 
     # -- on the main thread --------------------------------------------------------------------------------------------
 
@@ -85,29 +102,40 @@ class MainLane:
         """Run what is posted until the event is set; the loop stays free between two functions.
 
         It looks up now and then, for a kernel's Ctrl-C cancels the coroutine without waking the loop.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C has reached the code of a cell, or one of our functions.
         """
         ending = asyncio.ensure_future(ended.wait())
+        self._hearing.begin()
         try:
             while not ended.is_set():
                 self._bell = asyncio.Event()  # before the look, so that what is posted after it rings
+                if not self._is_busy():
+                    self._hearing.stand()
                 self.run_waiting()
                 ringing = asyncio.ensure_future(self._bell.wait())
                 try:
                     await asyncio.wait([ending, ringing], timeout=LOOK_UP_S, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     ringing.cancel()
+            self.run_waiting()
         finally:
             ending.cancel()
             self._bell = None
-        self.run_waiting()
+            self._hearing.end()
 
     def serve_blocking(self, has_ended: Callable[[], bool]) -> None:
-        """Run what is posted until the end is told by `wake_up`; the thread's loop, if there is one, stands still."""
+        """Run what is posted until the end is told by `wake_up`; the thread's loop, if there is one, stands still.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C.
+        """
         self.can_await = False
         while not has_ended():
             self.run_waiting()
             with self._changed:
-                if not self._waiting and not has_ended():
+                if not self._waiting and not has_ended() and not self._hearing.was_asked:
                     self._changed.wait(0.5)
         self.run_waiting()
 
@@ -118,24 +146,28 @@ class MainLane:
         self._wake()
 
     def run_waiting(self) -> None:
-        """Run what waits now; only on the main thread."""
-        while True:
-            with self._changed:
-                if not self._waiting or self._now is not None:
-                    return
-                self._now = now = self._waiting.popleft()
+        """Run what waits now; only on the main thread.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed meanwhile; what ran then is over.
+        """
+        self._hearing.raise_if_asked()
+        while self._waiting and not self._is_working:
+            self._is_working = True
             try:
-                with _interruptible():
-                    try:
-                        now[0]()
-                    finally:
-                        with self._changed:  # from here on nobody interrupts it
-                            self._now = None
-            except KeyboardInterrupt:
-                if self._interrupted is not now:  # Ctrl-C; else it was meant for what has just ended
-                    raise
+                self._run_next()
             finally:
-                self._now = None
+                self._is_working = False
+            self._hearing.raise_if_asked()
+
+    def _run_next(self) -> None:
+        with self._changed:
+            who = self._waiting[0][1] if self._waiting else None
+        with self._hearing.posted(who):  # it is taken when Ctrl-C can hit it no more
+            with self._changed:
+                function = self._waiting.popleft()[0] if self._waiting else None
+            if function is not None:
+                function()
 
     def close(self) -> None:
         """Take nothing more."""
@@ -155,22 +187,9 @@ class MainLane:
         elif self._is_busy():
             assert self._loop is not None
             self._loop.call_later(LOOK_UP_S, self._ring)
-        else:
-            self.run_waiting()  # a run in the background: nobody serves, the loop does it between two cells
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Inside, Ctrl-C raises: a kernel's own handler, while a cell awaits, would only cancel what awaits."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-    if before is None or before is signal.SIG_IGN:
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+        else:  # a run in the background: nobody serves, the loop does it between two cells
+            with suppress(KeyboardInterrupt):  # the cell that it was raised in has heard it; here it would end the loop
+                self.run_waiting()
+            if self._waiting and not self._is_working:
+                assert self._loop is not None
+                self._loop.call_soon(self._ring)

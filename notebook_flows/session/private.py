@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import FlowError
+from notebook_flows.session.apart import apart
 from notebook_flows.session.asmain import found_in_main
 from notebook_flows.session.minishell import MiniShell
 from notebook_flows.session.namespace import TaskNames, difference, start_names
@@ -98,7 +98,7 @@ async def run_on_loop(
         with run.made(sink):
             await await_steps(code, run.names, sink, shell)
 
-    await asyncio.create_task(steps(), name=f"notebook_flows {code.name}")
+    await apart(steps(), name=f"notebook_flows {code.name}")
     return run.values(predicted)
 
 

@@ -7,8 +7,10 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import FlowError
+from notebook_flows.session.apart import was_cancelled
 from notebook_flows.session.failures import show_failure
 from notebook_flows.session.figures import own_figures
+from notebook_flows.session.hearing import as_shown, hears_interrupts
 from notebook_flows.session.routes import current_route, routed
 
 if TYPE_CHECKING:
@@ -40,10 +42,10 @@ def around_cell(code: CellCode, sink: Sink, shell: Any = None) -> Iterator[None]
                     yield
             else:
                 yield
-        except asyncio.CancelledError:
-            raise
         except BaseException as error:
-            show_failure(error, code, sink, shell)
+            if isinstance(error, asyncio.CancelledError) and was_cancelled():
+                raise
+            show_failure(as_shown(error), code, sink, shell)
             raise
 
 
@@ -57,10 +59,11 @@ def run_steps(code: CellCode, names: dict[str, Any], sink: Sink, shell: Any = No
         raise fresh(code.problem)
     if code.awaits:
         raise NeedsLoop(code.name)
-    for step in code.steps:
-        value = eval(step.code, names)  # noqa: S307 - the user's own cell
-        if step.shows:
-            show(value, sink, shell)
+    with hears_interrupts(code.key):
+        for step in code.steps:
+            value = eval(step.code, names)  # noqa: S307 - the user's own cell
+            if step.shows:
+                show(value, sink, shell)
 
 
 async def await_steps(code: CellCode, names: dict[str, Any], sink: Sink, shell: Any = None) -> None:
@@ -71,12 +74,13 @@ async def await_steps(code: CellCode, names: dict[str, Any], sink: Sink, shell: 
     """
     if code.problem is not None:
         raise fresh(code.problem)
-    for step in code.steps:
-        value = eval(step.code, names)  # noqa: S307 - the user's own cell
-        if step.awaits:
-            value = await value
-        if step.shows:
-            show(value, sink, shell)
+    with hears_interrupts(code.key):
+        for step in code.steps:
+            value = eval(step.code, names)  # noqa: S307 - the user's own cell
+            if step.awaits:
+                value = await value
+            if step.shows:
+                show(value, sink, shell)
 
 
 def fresh(problem: SyntaxError) -> SyntaxError:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.engine.wording import said
 from notebook_flows.errors import WorkerDied
+from notebook_flows.session.apart import was_cancelled
+from notebook_flows.session.hearing import Hearing
 from notebook_flows.session.publishing import Publisher
 
 if TYPE_CHECKING:
@@ -80,13 +82,20 @@ class ServedAttempt:
         Raises:
             CancelledError: the kernel was interrupted; the client is told so as well.
         """
+        hearing = Hearing(is_kernel=True)
+        hearing.begin()
         try:
             self.result = self.task.values_of(await self.task.run())
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            if not hearing.has_hit(self.key) and not was_cancelled():
+                self.error = error  # its own code has raised it, for it has awaited a cancelled task
+                return
             self.error = KeyboardInterrupt("The kernel was interrupted.")
             raise
         except BaseException as error:  # as above
             self.error = error
+        finally:
+            hearing.end()
 
     def stop(self) -> None:
         """It waits for others: the client counts its time no further. With `go_on`, a `waiting.Clock`."""

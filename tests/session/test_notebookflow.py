@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from opened import OpenNotebook
+from opened import OpenNotebook, Result
 from talking import kernels
 
 if TYPE_CHECKING:
@@ -470,6 +470,7 @@ SLOW = {
     "in a thread": "%%task slow\nimport time\nif go:\n    begun()\n    time.sleep(20)",
     "on the main thread": "%%task slow --executor main\nimport time\nif go:\n    begun()\n    time.sleep(20)",
     "that awaits": "%%task slow\nimport asyncio\nif go:\n    begun()\n    await asyncio.sleep(20)",
+    "that awaits and blocks": "%%task slow\nimport asyncio, time\nawait asyncio.sleep(0)\nif go:\n    begun()\n    time.sleep(20)",
     "in a process": "%%task slow --executor processes\nimport time\nif go:\n    begun()\n    time.sleep(20)",
     "in a command": "%%task slow\nif go:\n    begun()\n    !sleep 20",
 }
@@ -496,6 +497,53 @@ def test_ctrl_c_gives_the_prompt_back_and_the_kernel_lives_on(
     assert notebook.run("alive", "print('alive')").said == "alive\n"
     assert "slow   stale: was cancelled last time\n" in notebook.run("status", "%flow status").said
     assert "cancelled" in notebook.run("status", "%flow runs --limit 1").said
+
+
+def run_where_it_raises(notebook: OpenNotebook, body: str, options: str = "") -> Result:
+    """Run all cells once more, with a task that does something bad then."""
+    notebook.run("quick", "%%task quick\nmade = 1")
+    notebook.run("bad", "bad = False")
+    notebook.run("slow", f"%%task slow {options}\nimport asyncio\n{body}")
+    notebook.run("bad", "bad = True")
+    return notebook.run("run", "%flow run --all")
+
+
+RAISING = {
+    "in a thread": ("", ""),
+    "on the main thread": ("--executor main", ""),
+    "after an await": ("", "await asyncio.sleep(0)\n"),
+    "after an await, in its time": ("--timeout 60", "await asyncio.sleep(0)\n"),
+}
+
+
+@pytest.mark.parametrize(("options", "first"), RAISING.values(), ids=RAISING.keys())
+def test_a_task_that_raises_keyboardinterrupt_stops_the_run_wherever_it_runs(
+    notebook: OpenNotebook, options: str, first: str
+) -> None:
+    answer = run_where_it_raises(notebook, f"{first}if bad: raise KeyboardInterrupt", options)
+
+    assert answer.ename == "RunStopped"
+    assert "slow     cancelled" in answer.picture
+    assert notebook.run("alive", "print('alive')").said == "alive\n"
+
+
+@pytest.mark.parametrize(("options", "first"), RAISING.values(), ids=RAISING.keys())
+def test_a_task_that_raises_systemexit_fails_wherever_it_runs(notebook: OpenNotebook, options: str, first: str) -> None:
+    answer = run_where_it_raises(notebook, f"{first}if bad: raise SystemExit(3)", options)
+
+    assert answer.ename == "FlowRunFailed"
+    assert "✗ slow: failed: SystemExit: 3" in answer.said
+    assert notebook.run("alive", "print('alive')").said == "alive\n"
+
+
+def test_a_task_that_awaits_what_it_has_cancelled_has_failed_and_says_where(notebook: OpenNotebook) -> None:
+    body = "waiting = asyncio.ensure_future(asyncio.sleep(60))\nif bad: waiting.cancel()\nelse: waiting = None\nif waiting: await waiting"
+
+    answer = run_where_it_raises(notebook, body)
+
+    assert answer.ename == "FlowRunFailed"
+    assert "✗ slow: failed: CancelledError" in answer.said
+    assert notebook.shown("slow")[-1] == ("error", "CancelledError")
 
 
 def test_a_task_that_ends_in_the_moment_of_the_stop_is_cancelled_for_all_who_look(notebook: OpenNotebook) -> None:

@@ -281,6 +281,7 @@ KILL = "import asyncio, os, signal, threading, time\n"
     [
         "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\ntime.sleep(600)",
         "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\nawait asyncio.sleep(600)",
+        "await asyncio.sleep(0)\nthreading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\ntime.sleep(600)",
     ],
 )
 def test_an_interrupted_task_in_the_main_thread_is_told_and_the_kernel_goes_on(client: Client, body: str) -> None:
@@ -289,6 +290,28 @@ def test_an_interrupted_task_in_the_main_thread_is_told_and_the_kernel_goes_on(c
     end = client.run("1", executor="main")
 
     assert (end["state"], end["ename"]) == ("failed", "KeyboardInterrupt")
+    assert client.text_of("2") == "on\n"
+
+
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "SystemExit"])
+@pytest.mark.parametrize("first", ["", "await asyncio.sleep(0)\n"])
+def test_what_ends_a_program_fails_its_task_and_the_kernel_goes_on(client: Client, error: str, first: str) -> None:
+    client.serve(f"%%task\n{KILL}{first}raise {error}", "print('on')")
+
+    end = client.run("1", executor="main")
+
+    assert (end["state"], end["ename"]) == ("failed", error)
+    assert client.text_of("2") == "on\n"
+
+
+def test_a_task_that_awaits_what_it_has_cancelled_has_failed(client: Client) -> None:
+    client.serve(
+        f"%%task\n{KILL}one = asyncio.ensure_future(asyncio.sleep(60))\none.cancel()\nawait one", "print('on')"
+    )
+
+    end = client.run("1", executor="main")
+
+    assert (end["state"], end["ename"]) == ("failed", "CancelledError")
     assert client.text_of("2") == "on\n"
 
 
