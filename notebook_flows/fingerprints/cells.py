@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -35,19 +36,6 @@ def text_print(source: str) -> str:
     body: Any = found.tree.body
     is_quiet = source.rstrip().endswith(";")  # then its last value is not shown
     return _digest("cell", written([[*body], str(is_quiet)]))
-
-
-def compares_objects(source: str) -> bool:
-    """Whether a cell asks which object something is: ``a is b``, ``id(a)``; ``a is None`` aside."""
-    found = parsed(source)
-    nodes = ast.walk(found.tree) if found is not None else ()
-    return any(_asks_which(node) for node in nodes)
-
-
-def _asks_which(node: ast.AST) -> bool:
-    if isinstance(node, ast.Compare) and any(isinstance(one, (ast.Is, ast.IsNot)) for one in node.ops):
-        return not any(isinstance(one, ast.Constant) for one in (node.left, *node.comparators))
-    return isinstance(node, ast.Name) and node.id == "id"
 
 
 def imports_of(source: str) -> tuple[str, ...]:
@@ -89,12 +77,26 @@ def file_print(path: str, folder: Path) -> str:
     place = folder / Path(path).expanduser()
     try:
         if place.is_dir():
-            inside = [f"{one.name} {one.stat().st_size} {one.stat().st_mtime_ns}" for one in sorted(place.iterdir())]
+            counted = [one for one in sorted(place.iterdir()) if _counts(one.name)]
+            inside = [f"{one.name} {one.stat().st_size} {one.stat().st_mtime_ns}" for one in counted]
             return _digest("directory", "\n".join(inside))
         facts = place.stat()
         return _file_content(str(place), facts.st_ino, facts.st_mtime_ns, facts.st_size)
     except OSError as error:
         return _digest("no file", type(error).__name__)
+
+
+def _counts(name: str) -> bool:
+    """Whether a name in a directory counts: not what is hidden, nor notebooks, which are written while they run."""
+    return not name.startswith(".") and not name.endswith(".ipynb") and name != "__pycache__"
+
+
+def listing_print(path: str) -> str:
+    """The fingerprint of the names in a directory."""
+    try:
+        return _digest("names", "\n".join(sorted(filter(_counts, os.listdir(path)))))  # noqa: PTH208 - names are all that is wanted
+    except OSError as error:
+        return _digest("no directory", type(error).__name__)
 
 
 @lru_cache(maxsize=1024)

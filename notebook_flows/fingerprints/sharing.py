@@ -10,7 +10,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.fingerprints.errors import Unhashable
-from notebook_flows.fingerprints.walk import SIZE
+from notebook_flows.fingerprints.walk import SIZE, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,27 +30,74 @@ def sharing_print(values: Mapping[str, Any]) -> str:
     Raises:
         Unhashable: there are too many objects to tell.
     """
-    met: dict[int, tuple[int, Any]] = {}  # what is in it stays alive, so that its id stays its own
-    again: list[str] = []
-    waiting = [values[name] for name in sorted(values, reverse=True)]
-    steps = 0
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, _FIXED):
-            continue
-        steps += 1
-        if steps > MOST_OBJECTS:
-            raise Unhashable(f"what shares what among more than {MOST_OBJECTS:,} objects")
-        owner, place = _memory_of(value)
-        number = met.get(id(owner))
-        if number is not None:
-            again.append(f"{steps} {number[0]} {place}")
-            if owner is value:
+    sharing = _Sharing()
+    sharing.walk([values[name] for name in sorted(values)])
+    return blake2b("\n".join(sharing.again).encode(), digest_size=SIZE).hexdigest() if sharing.again else ""
+
+
+class _Sharing:
+    """Which objects were met, and which again."""
+
+    def __init__(self) -> None:
+        self.again: list[str] = []
+        self._met: dict[int, tuple[int, Any]] = {}  # what is in it stays alive, so that its id stays its own
+        self._sets: list[tuple[int, Any]] = []
+        self._steps = 0
+
+    def walk(self, values: list[Any]) -> None:
+        """Look at values in their order; then at the members of sets, which have none."""
+        self._walk(values)
+        while self._sets:
+            sets, self._sets = self._sets, []
+            objects = [[one for one in members if not _is_plain(one)] for _, members in sets]
+            among: dict[int, list[int]] = {}  # members that look the same are told apart by the sets that they are in
+            for number, found in enumerate(objects):
+                for one in found:
+                    among.setdefault(id(one), []).append(number)
+            for (number, _), found in zip(sets, objects, strict=True):
+                known = sorted(self._met[id(one)][0] for one in found if id(one) in self._met)
+                if known:
+                    self.again.append(f"set {number} {known}")
+                new = [one for one in found if id(one) not in self._met]
+                self._walk(sorted(new, key=lambda one: (_order(one), among[id(one)])))
+
+    def _walk(self, values: list[Any]) -> None:
+        waiting = values[::-1]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, _FIXED):
                 continue
-        else:
-            met[id(owner)] = steps, owner
-        waiting.extend(reversed(list(_parts_of(value))))
-    return blake2b("\n".join(again).encode(), digest_size=SIZE).hexdigest() if again else ""
+            self._steps += 1
+            if self._steps > MOST_OBJECTS:
+                raise Unhashable(f"what shares what among more than {MOST_OBJECTS:,} objects")
+            if self._is_new(value):
+                waiting.extend(reversed(list(_parts_of(value))))
+
+    def _is_new(self, value: Any) -> bool:
+        owner, place = _memory_of(value)
+        number = self._met.get(id(owner))
+        if number is not None:
+            self.again.append(f"{self._steps} {number[0]} {place}")
+            return owner is not value
+        self._met[id(owner)] = self._steps, owner
+        if isinstance(value, (set, frozenset)):
+            self._sets.append((self._steps, value))
+        return True
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether nobody can change a member of a set, nor what is in it."""
+    return isinstance(value, _FIXED) or (isinstance(value, (tuple, frozenset)) and all(map(_is_plain, value)))
+
+
+def _order(value: Any) -> str:
+    """The same in every process; members that look the same may change places."""
+    walk = Walk()
+    try:
+        walk.value(value)
+    except (Unhashable, RecursionError):
+        return f"{type(value).__module__}.{type(value).__qualname__}"
+    return walk.digest()
 
 
 def _memory_of(value: Any) -> tuple[Any, str]:
@@ -70,9 +117,12 @@ def _is_array(value: Any) -> bool:
 
 def _parts_of(value: Any) -> Iterator[Any]:
     if isinstance(value, dict):
+        yield from value
         yield from value.values()
     elif isinstance(value, (list, tuple)):
         yield from value
+    elif isinstance(value, (set, frozenset)):
+        return  # they have no order
     elif isinstance(value, MethodType):
         yield value.__self__
     elif isinstance(value, FunctionType):
@@ -87,7 +137,7 @@ def _parts_of(value: Any) -> Iterator[Any]:
         if value.dtype.hasobject:
             yield from value.ravel().tolist()
         return
-    else:  # what is in a set can be hashed, so that it is hardly ever changed
+    else:
         yield from getattr(
             getattr(value, "_mgr", None), "arrays", ()
         )  # a table of pandas, and a column that is a view of it

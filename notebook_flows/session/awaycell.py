@@ -53,12 +53,12 @@ def run_errand(errand: Errand) -> SentValues:
             classes = sent_classes()
             names.update(inputs)
             before = dict(names)
-            with around_cell(code, sink, shell), _explained(errand.left_out):
+            with around_cell(code, sink, shell) as watch, _explained(errand.left_out):
                 if code.awaits:
                     asyncio.run(await_steps(code, names, sink, shell))
                 else:
                     run_steps(code, names, sink, shell)
-            return _sent_back(errand, before, names, inputs, classes)
+            return _sent_back(errand, before, names, inputs, classes)._replace(seen=watch.seen())
     finally:
         sink.flush()
 

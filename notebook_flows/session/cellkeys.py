@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notebook_flows.fingerprints.cells import (
-    compares_objects,
     file_print,
     import_print,
     imports_of,
@@ -14,9 +13,11 @@ from notebook_flows.fingerprints.cells import (
     text_print,
     value_print,
 )
+from notebook_flows.fingerprints.comparing import asks_which
 from notebook_flows.fingerprints.errors import Unhashable
 from notebook_flows.fingerprints.made import files_of, is_on_this_machine
 from notebook_flows.fingerprints.outside import outside_of
+from notebook_flows.fingerprints.readfiles import files_named_by
 from notebook_flows.fingerprints.sharing import sharing_print
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ def content_key(record: CellRecord, links: Links, sight: Sight, secret_key: byte
 
 
 def _parts(record: CellRecord, links: Links, sight: Sight, secret_key: bytes) -> Iterator[Sequence[str]]:
-    facts = record.facts
-    wanted = facts.reads | facts.late | facts.builtins | links.inputs.keys() | links.mutates
+    wanted = names_in_key(record, links)
     for name in sorted(wanted):
         if name not in sight.names:
             continue
@@ -47,14 +47,34 @@ def _parts(record: CellRecord, links: Links, sight: Sight, secret_key: bytes) ->
         except Unhashable as error:
             raise error.inside(f"{name!r}, which it reads") from None
         yield "name", name, told
-    if links.mutates or compares_objects(record.source):
+    if links.mutates or asks_which(sight.codes, sight.names, sight.globals_of):
         seen = {name: sight.names[name] for name in wanted if name in sight.names}
         if shared := sharing_print(seen):
             yield "shared", shared
     for module in imports_of(record.source):
         yield "import", module, import_print(module)
-    for path in files_of(links.files, record.options.files):
+    for path in files_in_key(record, links, sight):
         yield "file", path, file_print(path, Path.cwd())
+
+
+def names_in_key(record: CellRecord, links: Links) -> frozenset[str]:
+    """The names whose values count for a cell."""
+    facts = record.facts
+    return facts.reads | facts.late | facts.builtins | links.inputs.keys() | links.mutates
+
+
+def files_in_key(record: CellRecord, links: Links, sight: Sight) -> tuple[str, ...]:
+    """The files that count for a cell: those that it names; and, where it does not, those that values name."""
+    named = files_of(links.files, record.options.files)
+    if not hides_files(links):
+        return named
+    values = [sight.names[name] for name in names_in_key(record, links) if name in sight.names]
+    return tuple(sorted({*named, *files_named_by(values, Path.cwd())}))
+
+
+def hides_files(links: Links) -> bool:
+    """Whether the text of a cell reads files that it does not tell."""
+    return any(use.kind == "read" and use.path is None for use in links.files)
 
 
 def why_not_cached(record: CellRecord, links: Links, sight: Sight) -> str:

@@ -8,8 +8,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows.engine.wording import short
 from notebook_flows.fingerprints import Unhashable
-from notebook_flows.session.cellkeys import content_key, why_not_cached
+from notebook_flows.fingerprints.watching import Seen
+from notebook_flows.session.cellkeys import content_key, files_in_key, hides_files, names_in_key, why_not_cached
 from notebook_flows.session.cellresults import NotUsable, Sight, kept, look_before, marked, recalled, with_changes
+from notebook_flows.session.cellseen import (
+    Expected,
+    added,
+    as_seen,
+    evaluates_texts,
+    names_read,
+    sight_of_all,
+    warning_of,
+    why_never_seen,
+    why_not_kept,
+    why_other,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +71,8 @@ class Shelf:
         self._store = store
         self._known = known
         self._secret_key = secret_key
-        self._sights: dict[str, Sight] = {}
+        self._expected: dict[str, Expected] = {}
+        self._wanted: dict[str, frozenset[str]] = {}
         self._key_of: dict[str, str] = {}
         self._to_say: dict[str, list[tuple[int, str]]] = {}
 
@@ -70,17 +84,26 @@ class Shelf:
         """What makes it needless to run the cell, which is about to run; None: run it."""
         key = record.key
         self._key_of.pop(key, None)
-        self._sights[key] = sight
+        is_evaluating = bool(record.options.cache) and not asked.is_off and evaluates_texts(links)
+        if is_evaluating:
+            sight = sight_of_all(sight)
+        self._wanted[key] = names_in_key(record, links)
+        self._expected[key] = _expected(record, links, sight, evaluates=is_evaluating)
         look_before(sight, self._secret_key)
         if asked.before is not None and (hit := self._hit(record, asked.before, sight)) is not None:
             return hit
         if not self._is_cached(record, links, sight, asked):
             return None
+        if never_seen := why_never_seen(links):
+            self._say_not_cached(
+                record,
+                f"nobody can see through it ({never_seen}); name what it takes and gives with --reads and --writes",
+            )
+            return None
         try:
             own_key = self._key_of[key] = content_key(record, links, sight, self._secret_key)
         except Exception as error:  # Unhashable; and what a value of the user's own raises when it is looked at
-            said = str(error) if isinstance(error, Unhashable) else short(error)
-            self._say(key, logging.WARNING, f"Task {record.name!r} runs, and is not cached: {said}.")
+            self._say_not_cached(record, str(error) if isinstance(error, Unhashable) else short(error))
             return None
         found = None if asked.is_fresh else self._known.find(own_key)
         return None if found is None else self._hit(record, found, sight)
@@ -100,7 +123,14 @@ class Shelf:
             self._say(record.key, logging.INFO, said)
         return not why_not
 
+    def _say_not_cached(self, record: CellRecord, why: str) -> None:
+        self._say(record.key, logging.WARNING, f"Task {record.name!r} runs, and is not cached: {why}.")
+
     def _hit(self, record: CellRecord, found: KnownResult, sight: Sight) -> Hit | None:
+        if why := why_other(found.reference, sight, self._secret_key):
+            said = f"Task {record.name!r} runs, though run {found.run_id[:8]} has run it: {why}."
+            self._say(record.key, logging.INFO, said)
+            return None
         inline = found.inline
         if inline is None and found.reference.get("in") == "history":
             inline = self._known.content(found.reference["sha256"])
@@ -110,7 +140,7 @@ class Shelf:
             said = f"Task {record.name!r} runs, though run {found.run_id[:8]} has run it: {error}."
             self._say(record.key, logging.WARNING, said)
             return None
-        self._sights.pop(record.key, None)
+        self._expected.pop(record.key, None)
         return Hit(with_changes(values, sight), marked(outputs, found.run_id), found)
 
     def keep(
@@ -126,14 +156,31 @@ class Shelf:
         Returns:
             As `cellresults.kept`, with its ``key``; None: nothing is to be kept.
         """
-        sight = self._sights.pop(record.key, None)
+        expected = self._expected.pop(record.key, None)
         key = self._key_of.get(record.key)
-        if sight is None or not (keeps or key):
+        if expected is None or not (keeps or key):
             return None
-        said = kept(self._store, sight, values, outputs, self._secret_key)
-        if "why" in said and key:
-            self._say(record.key, logging.WARNING, f"Task {record.name!r} is not cached: {said['why']}")
-        return {**said, "key": key}
+        seen = values.seen or Seen()
+        names = names_read(record, expected, seen, self._wanted.pop(record.key))
+        more, changed = added(expected, seen, names)
+        if key and (why := why_not_kept(expected, seen, changed, names)):
+            key = None
+            self._say(record.key, logging.WARNING, f"Task {record.name!r} is not cached: {why}.")
+            if not keeps:
+                return None
+        said = kept(self._store, as_seen(expected, names), values, outputs, self._secret_key)
+        if "why" in said:
+            if key:
+                self._say(record.key, logging.WARNING, f"Task {record.name!r} is not cached: {said['why']}")
+            return {**said, "key": key}
+        if key and (warning := warning_of(expected, seen)):
+            self._say(record.key, logging.WARNING, f"Task {record.name!r} is cached, and {warning}.")
+        return {**said, "result": {**said["result"], **more}, "key": key}
 
     def _say(self, key: str, level: int, text: str) -> None:
         self._to_say.setdefault(key, []).append((level, text))
+
+
+def _expected(record: CellRecord, links: Links, sight: Sight, *, evaluates: bool) -> Expected:
+    counted = files_in_key(record, links, sight)
+    return Expected(sight=sight, counted=counted, hides_files=hides_files(links) and not counted, evaluates=evaluates)

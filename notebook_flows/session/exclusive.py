@@ -13,6 +13,7 @@ from notebook_flows.session.values import CellValues
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from notebook_flows.fingerprints.watching import Watch
     from notebook_flows.session.code import CellCode
     from notebook_flows.session.outputs import Sink
 
@@ -82,6 +83,7 @@ class _Borrowed:
         self._absent = absent
         self._bound: dict[str, Any] = {}
         self._deleted: frozenset[str] = frozenset()
+        self._watch: Watch | None = None
 
     @contextmanager
     def made(self, sink: Sink, shell: Any) -> Iterator[None]:
@@ -95,7 +97,7 @@ class _Borrowed:
             stack.callback(_give_back, names, before)
             if shell is not None:
                 stack.enter_context(shell.builtin_trap)
-            stack.enter_context(around_cell(self._code, sink, shell))
+            self._watch = stack.enter_context(around_cell(self._code, sink, shell))
             yield
             self._bound, self._deleted = difference(start, names, self._code.facts)
 
@@ -107,6 +109,7 @@ class _Borrowed:
             bound=self._bound,
             deleted=self._deleted,
             unpredicted=frozenset((self._bound.keys() | self._deleted) - foreseen),
+            seen=self._watch.seen() if self._watch is not None else None,
         )
 
 

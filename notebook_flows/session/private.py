@@ -18,6 +18,7 @@ from notebook_flows.session.values import CellValues
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from notebook_flows.fingerprints.watching import Watch
     from notebook_flows.session.code import CellCode
     from notebook_flows.session.outputs import Sink
 
@@ -129,6 +130,7 @@ class _PrivateRun:
         if self._rebinding.obstacles:
             raise NeedsRealNamespace(code.name, self._rebinding.obstacles.values())
         self._before = dict(self.names)
+        self._watch: Watch | None = None
         if begun is not None:
             begun(mini)
 
@@ -136,7 +138,7 @@ class _PrivateRun:
     def made(self, sink: Sink) -> Iterator[None]:
         """Around the cell's code."""
         try:
-            with around_cell(self._code, sink, self._shell), found_in_main(self.names):
+            with around_cell(self._code, sink, self._shell) as self._watch, found_in_main(self.names):
                 yield
         except BaseException:
             self.names.open_window(())
@@ -157,4 +159,5 @@ class _PrivateRun:
             deleted=deleted,
             unpredicted=frozenset((bound.keys() | deleted) - foreseen),
             settling=settling,
+            seen=self._watch.seen() if self._watch is not None else None,
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.errors import NoSuchRun, StoreError
 from notebook_flows.fingerprints import fingerprint
 from notebook_flows.fingerprints.made import Making, files_of, gone_file, which_notebook
+from notebook_flows.fingerprints.readfiles import READ, changed_file
 from notebook_flows.session.unasked import acting_outside
 from notebook_flows.settings import settings_from
 from notebook_flows.workspace.cellreuse import MADE
@@ -85,7 +86,9 @@ def remembered_in(
     for key, links in connections.cells.items():
         if key not in wanted or gone_file(links.files, folder) is not None:
             continue
-        if (made := making.of(key)) is not None and (known := find(key, made)) is not None:
+        if (made := making.of(key)) is None or (known := find(key, made)) is None:
+            continue
+        if changed_file(known.reference.get(READ, {}), folder) is None:
             found[key] = known
             making.set_result(key, str(known.reference["content"]))
     return found

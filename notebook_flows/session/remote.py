@@ -16,6 +16,7 @@ from notebook_flows.session.values import CellValues
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from notebook_flows.fingerprints.watching import Seen
     from notebook_flows.session.code import CellCode
     from notebook_flows.session.outputs import Sink
 
@@ -54,6 +55,7 @@ class SentValues(NamedTuple):
         bound: n.
         whole: the inputs among these that travel whole; of others it is what is in them.
         left_behind: name -> why its value has not come back.
+        seen: what the cell read and evaluated there.
     """
 
     parcel: Parcel
@@ -62,6 +64,7 @@ class SentValues(NamedTuple):
     deleted: frozenset[str]
     unpredicted: frozenset[str]
     left_behind: dict[str, str]
+    seen: Seen | None = None
 
 
 class Sending:
@@ -180,6 +183,7 @@ class Sending:
             unpredicted=sent.unpredicted,
             handed_back=handed_back,
             left_behind=sent.left_behind,
+            seen=sent.seen,
         )
 
 

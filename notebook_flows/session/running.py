@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import FlowError
+from notebook_flows.fingerprints.watching import watching
 from notebook_flows.session.apart import was_cancelled
 from notebook_flows.session.failures import show_failure
 from notebook_flows.session.figures import own_figures
@@ -16,6 +17,7 @@ from notebook_flows.session.routes import current_route, routed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from notebook_flows.fingerprints.watching import Watch
     from notebook_flows.session.code import CellCode
     from notebook_flows.session.outputs import Sink
 
@@ -32,16 +34,20 @@ class NeedsLoop(FlowError):  # noqa: N818 - the sentence that people read
 
 
 @contextmanager
-def around_cell(code: CellCode, sink: Sink, shell: Any = None) -> Iterator[None]:
-    """Around a cell's code: what it puts out goes to its sink, its figures are its own, an error is shown there."""
+def around_cell(code: CellCode, sink: Sink, shell: Any = None) -> Iterator[Watch]:
+    """Around a cell's code: what it puts out goes to its sink, its figures are its own, an error is shown there.
+
+    Inside, what it reads and evaluates is watched.
+    """
     with ExitStack() as stack:
         stack.enter_context(routed(sink))
+        watch = stack.enter_context(watching())
         try:
             if code.facts.uses_pyplot:
                 with own_figures():
-                    yield
+                    yield watch
             else:
-                yield
+                yield watch
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError) and was_cancelled():
                 raise

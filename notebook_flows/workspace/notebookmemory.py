@@ -17,6 +17,7 @@ from notebook_flows.analysis.feeding import feeders
 from notebook_flows.analysis.taskcell import TaskCell, task_cell
 from notebook_flows.errors import StoreError
 from notebook_flows.fingerprints.made import Making, files_of, gone_file, which_notebook
+from notebook_flows.fingerprints.readfiles import READ, changed_file
 from notebook_flows.notebook.document import SKIP_TAG
 from notebook_flows.notebook.memory import Taken
 from notebook_flows.workspace.cellreuse import CellReuse
@@ -80,7 +81,7 @@ class NotebookMemory:
         self._links = connections.cells
         self._above = feeders(connections)
         self._folder = folder
-        self._gone: dict[str, str] = {}
+        self._why_again: dict[str, str] = {}
         self._making = Making(
             which_notebook(name, document.input_path, folder),
             {cell.id: cell.source for cell in cells},
@@ -112,9 +113,12 @@ class NotebookMemory:
             gone = gone_file(self._links[key].files, self._folder)
             if gone is not None:
                 if made in done.known or made in done.without_value:
-                    self._gone[key] = gone
+                    self._why_again[key] = f"{gone!r}, which it wrote, is gone"
                 continue
             found = done.known.get(made)
+            if found is not None and (changed := changed_file(found.reference.get(READ, {}), self._folder)) is not None:
+                self._why_again[key] = f"{changed!r}, which it read, is not what it was"
+                continue
             if found is not None:
                 self._recorded[key] = found
                 if key in self._tasks:
@@ -153,10 +157,8 @@ class NotebookMemory:
         Args:
             names: key -> what people call the cell.
         """
-        gone = [
-            f"{names[key]!r}: runs again, for {file!r}, which it wrote, is gone." for key, file in self._gone.items()
-        ]
-        return " ".join([*gone, *filter(None, [self._note_of_values(names)])])
+        again = [f"{names[key]!r}: runs again, for {why}." for key, why in self._why_again.items()]
+        return " ".join([*again, *filter(None, [self._note_of_values(names)])])
 
     def _note_of_values(self, names: Mapping[str, str]) -> str:
         is_done = self._recorded.keys() | self._without_value.keys()
@@ -200,7 +202,7 @@ class NotebookMemory:
         key = task.key
         made = self._made[key] = self._making.of(key)
         found = self._recorded.get(key) if key not in self._to_run else None
-        if found is None and self._done is not None and made is not None and key not in self._gone:
+        if found is None and self._done is not None and made is not None and key not in self._why_again:
             found = self._done.known.get(made)  # what it needs has run again, and has given what it gave then
         before = {"run": found.run_id, "took_us": found.took_us, "result": dict(found.reference)} if found else None
         return {

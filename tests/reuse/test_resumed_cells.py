@@ -106,6 +106,34 @@ def test_a_task_runs_again_if_a_file_that_it_wrote_is_gone(folder: Path, is_gone
     assert ("'write': runs again, for 'out.txt', which it wrote, is gone." in " ".join(done.notes)) is is_gone
 
 
+@pytest.mark.parametrize("is_changed", [True, False])
+def test_a_task_runs_again_if_a_file_that_it_read_is_another_now(folder: Path, is_changed: bool) -> None:
+    (folder / "in.txt").write_text("1")
+    path = write(
+        folder,
+        {
+            "ext": "%load_ext notebook_flows",
+            "setup": "from counting import count, is_broken\nfrom pathlib import Path",
+            "read": "%%task read\ncount('read')\nrows = Path('.'.join(['in', 'txt'])).read_text()",
+            "report": "%%task report\ncount('report')\nassert not is_broken() and rows",
+        },
+    )
+    broken(folder).touch()
+    run_notebook(path)
+    broken(folder).unlink()
+    counted()
+    if is_changed:
+        (folder / "in.txt").write_text("2")
+
+    done = run_notebook(path, resume="latest")
+
+    assert done.is_successful
+    assert counted() == {"report": 1, **({"read": 1} if is_changed else {})}
+    assert (
+        "'read': runs again, for 'in.txt', which it read, is not what it was." in " ".join(done.notes)
+    ) is is_changed
+
+
 def test_the_parameters_are_those_of_the_run_unless_they_are_given(folder: Path) -> None:
     path = write(folder, UNCACHED)
     run_notebook(path, parameters={"n": 5})

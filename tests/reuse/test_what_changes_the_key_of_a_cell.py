@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ FILES = {
     "a module of your own that it imports": ("own_rates.py", "rate = 2\n", True),
 }
 DECLARED = "a file of `--reads`"
+BY_VALUE = "a file that a value names, where the text does not (`polars.read_csv(path)`)"
 
 
 @pytest.fixture(autouse=True)
@@ -63,8 +65,6 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "input.txt").write_text("a text")
     (tmp_path / "own_rates.py").write_text("rate = 1\n")
     yield tmp_path
-    import sys
-
     sys.modules.pop("own_rates", None)
 
 
@@ -104,9 +104,21 @@ def test_a_declared_file_changes_the_key(files: Path) -> None:
     assert key_after(*cells) != before
 
 
+def test_a_file_that_a_value_names_changes_the_key(files: Path) -> None:
+    cells = (
+        "import polars\nplace = {'in': ['input', 'input.txt']}",
+        "%%task look\nfound = polars.read_csv(place['in'][1])",
+    )
+    before = key_after(*cells)
+
+    (files / "input.txt").write_text("another text")
+
+    assert key_after(*cells) != before
+
+
 def test_each_row_of_the_page_is_tested_here() -> None:
     tested = {row: changes for row, (_, _, _, changes) in EDITS.items()}
-    tested |= {row: changes for row, (_, _, changes) in FILES.items()} | {DECLARED: True}
+    tested |= {row: changes for row, (_, _, changes) in FILES.items()} | {DECLARED: True, BY_VALUE: True}
     page = PAGE.read_text().partition("## The key of a task cell")[2].partition("\n## ")[0]
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in page.splitlines()]
 
@@ -189,6 +201,8 @@ def test_a_query_whose_text_is_not_known_is_not_cached_unless_it_asks() -> None:
     assert "names in the text" in reason_after("table = None\nq = str(1)", "%%task\nx = table.query(q)")
 
 
+POINT = "class Point:\n    def __init__(self): self.n = 0\n"
+ONE, TWO = "\na = [1]\nb = a", "\na = [1]\nb = [1]"
 ONE_OR_TWO = [
     ("a = [1]\nb = a", "a = [1]\nb = [1]", "a.append(2)\nx = len(b)"),
     ("a = [1]\nb = a", "a = [1]\nb = [1]", "x = a is b"),
@@ -206,20 +220,68 @@ ONE_OR_TWO = [
     ),
     ("class A: pass\na = A()\na.k = b = [1]", "class A: pass\na = A()\na.k, b = [1], [1]", "b.append(2)\nx = len(a.k)"),
     ("a = []\ndef f(z=a): return z", "a = []\ndef f(z=[]): return z", "a.append(1)\nx = f()"),
+    (f"{POINT}a = Point()\ns = {{a}}", f"{POINT}a = Point()\ns = {{Point()}}", "a.n = 5\nx = [one.n for one in s]"),
+    (f"{POINT}a = Point()\nd = {{a: 1}}", f"{POINT}a = Point()\nd = {{Point(): 1}}", "a.n = 5\nx = [p.n for p in d]"),
+    (
+        f"{POINT}a, b = Point(), Point()\ns, t = {{a, b}}, [{{a}}]",
+        f"{POINT}a, b = Point(), Point()\ns, t = {{a, b}}, [{{Point()}}]",
+        "for one in s: one.n = 5\nx = [one.n for one in t[0]]",
+    ),
+    (
+        f"{POINT}a = Point()\na.k = [1]\ns, b = {{a}}, a.k\ndel a",
+        f"{POINT}a = Point()\na.k = [1]\ns, b = {{a}}, [1]\ndel a",
+        "b.append(2)\nx = [one.k for one in s]",
+    ),
+    *[
+        (f"{setup}{ONE}", f"{setup}{TWO}", cell)
+        for setup, cell in (
+            ("def same(p, q): return p is q", "x = same(a, b)"),
+            ("def same(p, q): return id(p) == id(q)", "x = same(a, b)"),
+            ("def same(p, q): return p is not q\ndef other(p, q): return same(p, q)", "x = other(a, b)"),
+            ("class Pair:\n    def same(self, p, q): return p is q\npair = Pair()", "x = pair.same(a, b)"),
+            ("same = [lambda p, q: p is q]", "x = same[0](a, b)"),
+            ("import operator", "x = operator.is_(a, b)"),
+            ("from operator import is_not", "x = is_not(a, b)"),
+            ("import counting_objects", "x = counting_objects.same(a, b)"),
+        )
+    ],
 ]
 
 
+@pytest.fixture
+def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    (tmp_path / "counting_objects.py").write_text("def same(p, q): return p is q\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("counting_objects", None)
+
+
 @pytest.mark.parametrize(("one", "two", "cell"), ONE_OR_TWO)
-def test_whether_two_names_mean_one_object_changes_the_key_of_what_changes_it(one: str, two: str, cell: str) -> None:
+def test_whether_two_names_mean_one_object_changes_the_key_of_what_changes_it(
+    one: str, two: str, cell: str, own_module: None
+) -> None:
+    del own_module
     keys = {key_after(setup, f"%%task\n{cell}") for setup in (one, two, one)}
 
     assert len(keys) == 2
 
 
 def test_whether_two_names_mean_one_object_is_nothing_to_a_cell_that_only_reads() -> None:
-    task = "%%task\nx = None if a is None else len(a) + len(b)"
+    setup = "def number(p): return None if p is None else len(p)"
+    task = "%%task\nx = None if a is None else len(a) + number(b)"
 
-    assert key_after("a = [1]\nb = a", task) == key_after("a = [1]\nb = [1]", task)
+    assert key_after(f"{setup}{ONE}", task) == key_after(f"{setup}{TWO}", task)
+
+
+def test_the_order_of_a_set_is_nothing_to_what_changes_its_members() -> None:
+    setup = f"{POINT}points = [Point() for _ in range(50)]\nfor place, one in enumerate(points): one.n = place\n"
+    cells = [
+        f"{setup}s = set(points)",
+        f"{setup}s = set(reversed(points))",
+        f"{setup}s = set(points[25:] + points[:25])",
+    ]
+
+    assert len({key_after(cell, "%%task\nfor one in s: one.n += 1\nx = points[0].n") for cell in cells}) == 1
 
 
 def test_what_refers_to_itself_has_a_key_where_it_is_changed() -> None:

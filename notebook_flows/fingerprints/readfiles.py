@@ -1,0 +1,92 @@
+"""The files that a cell has read: how they were, and whether they still are so when its result is found again."""
+
+from __future__ import annotations
+
+import os
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_flows.fingerprints.cells import file_print, listing_print
+from notebook_flows.fingerprints.watching import MOST_FILES, stamp_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from notebook_flows.fingerprints.watching import Seen
+
+DEEPEST = 2
+"""So deep in lists and dicts of an input a path is looked for."""
+LONGEST = 1_000
+READ = "read"
+"""In a reference to what is kept of a cell: file -> its fingerprint; a directory, whose names count, ends with ``/``."""
+
+
+def read_files(seen: Seen, counted: Collection[str], folder: Path) -> tuple[dict[str, str], str]:
+    """The fingerprints of the files that were read, and one that was changed meanwhile, which has none; empty: none was.
+
+    Args:
+        seen: by who watched.
+        counted: files and directories that are in the key already.
+        folder: the working directory; paths in it are told from there.
+    """
+    aside = {os.path.abspath(folder / Path(one).expanduser()) for one in counted}  # noqa: PTH100 - links stay
+    found: dict[str, str] = {}
+    changed = ""
+    for path, how in seen.files.items():
+        place = path.rstrip("/")
+        is_counted = place in aside or os.path.dirname(place) in aside  # noqa: PTH120 - many files
+        if not isinstance(how, str) and stamp_of(path) != how:
+            changed = changed or _from(folder, path)
+        elif not is_counted:
+            found[_from(folder, path)] = how if isinstance(how, str) else file_print(path, folder)
+    return found, changed
+
+
+def changed_file(reads: Mapping[str, str], folder: Path) -> str | None:
+    """The first file that is not as it was when it was read; None: all are.
+
+    Args:
+        reads: as `read_files` tells it.
+        folder: the working directory.
+    """
+    for path, before in reads.items():
+        now = listing_print(str(folder / path)) if path.endswith("/") else file_print(path, folder)
+        if now != before:
+            return path
+    return None
+
+
+def _from(folder: Path, path: str) -> str:
+    start = f"{folder}{os.sep}"
+    if path == start:  # the names in the working directory
+        return "./"
+    return path.removeprefix(start)
+
+
+def files_named_by(values: Iterable[Any], folder: Path) -> tuple[str, ...]:
+    """The files whose paths are some texts: the values themselves, and what is in their lists and dicts.
+
+    Args:
+        values: any.
+        folder: the working directory.
+    """
+    found = {str(one) for one in _texts_in(values) if _is_path(one) and (folder / one).is_file()}
+    return tuple(sorted(found)[:MOST_FILES])
+
+
+def _texts_in(values: Iterable[Any]) -> Iterator[str | Path]:
+    waiting = [(value, 0) for value in values]
+    while waiting:
+        value, depth = waiting.pop()
+        if isinstance(value, (str, Path)):
+            yield value
+        elif depth < DEEPEST and isinstance(value, dict):
+            waiting += [(one, depth + 1) for one in islice(value.values(), MOST_FILES)]
+        elif depth < DEEPEST and isinstance(value, (list, tuple)):
+            waiting += [(one, depth + 1) for one in value[:MOST_FILES]]
+
+
+def _is_path(text: str | Path) -> bool:
+    """Whether a text may be one: longer ones, and those with line breaks, are none."""
+    return isinstance(text, Path) or (0 < len(text) < LONGEST and "\n" not in text and "\0" not in text)
