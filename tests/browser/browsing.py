@@ -147,6 +147,8 @@ def _configure(home: Path, root: Path, port: int, token: str) -> None:
             "allow_root": True,
             "allow_unauthenticated_access": False,
             "root_dir": str(root),
+            # as `pip install` has it; also where the tests' environment was made before that file was there
+            "jpserver_extensions": {"notebook_flows": True},
         },
         "IdentityProvider": {"token": token},
         # window.jupyterapp: tests run commands, and hunt through no menus
@@ -156,7 +158,7 @@ def _configure(home: Path, root: Path, port: int, token: str) -> None:
     (home / "config").mkdir(parents=True)
     (home / "config" / "jupyter_server_config.json").write_text(json.dumps(config))
     news = home / "settings" / "@jupyterlab" / "apputils-extension"
-    news.mkdir(parents=True)
+    news.mkdir(parents=True, exist_ok=True)
     (news / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
 
 
