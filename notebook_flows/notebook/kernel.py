@@ -305,7 +305,7 @@ class Kernel:
     # -- ending it -------------------------------------------------------------------------------------------------
 
     async def interrupt(self, *, only_itself: bool = False) -> None:
-        """Raise KeyboardInterrupt in its code.
+        """Raise KeyboardInterrupt in its code, also where that sleeps in an `await`.
 
         Args:
             only_itself: not in the processes that it has started, too.
@@ -313,9 +313,11 @@ class Kernel:
         if only_itself and self._process is not None and sys.platform != "win32":
             with contextlib.suppress(OSError):  # it may be dead already
                 os.kill(self._process.pid, signal.SIGINT)
-            return
-        with contextlib.suppress(Exception):  # as above
-            await self._manager.interrupt_kernel()
+        else:
+            with contextlib.suppress(Exception):  # as above
+                await self._manager.interrupt_kernel()
+        # ipykernel takes notice of the signal on its event loop, which a signal does not wake; a request does
+        self._info_ids.add(self._send("kernel_info_request", {}))
 
     def kill_now(self) -> None:
         """End its process, and what it has started, at once; may be called from any thread."""

@@ -139,6 +139,7 @@ def test_a_kernel_that_dies_is_told_with_how(write: Any, tmp_path: Path, source:
     ("source", "how"),
     [
         ("while True: pass", "was interrupted."),
+        ("import asyncio\nawait asyncio.sleep(600)", "was interrupted."),
         (
             "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: time.sleep(1)",
             "ignored the interrupt, so its kernel was killed.",
