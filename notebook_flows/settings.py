@@ -52,6 +52,7 @@ class Settings:
             others do; ``refresh``: it runs, and its results are kept anew.
         keep_results: whether runs keep the results of all their tasks, so that they can be resumed: ``on``, ``off``, or
             ``auto``: those of the command line do.
+        max_result_size: bytes of content that are kept of one result at most; 0: as many as there are.
         live_picture: whether ``flow.run()`` in a notebook shows the flow below its cell, and pictures are live: ``on``;
             ``static``: pictures are drawn anew instead, now and then; ``off``: as ``static``, and ``flow.run()`` shows none.
         keep_days: runs that ended longer ago are forgotten; 0 keeps all.
@@ -64,6 +65,7 @@ class Settings:
     blobs: Path | str
     cache: str = "on"
     keep_results: str = "auto"
+    max_result_size: int = 1_000_000_000
     live_picture: str = "on"
     keep_days: float = 90.0
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -262,6 +264,23 @@ def _keep_days(given: Given) -> float:
     return days
 
 
+def _size(given: Given) -> int:
+    told = None if isinstance(given.value, bool) else bytes_of(str(given.value))
+    if told is None:
+        raise SettingsError(f"{given.origin} is {given.value!r}; it is a size such as 500MB or 2GB, 0 for any.")
+    return told
+
+
+def bytes_of(text: str) -> int | None:
+    """A number of bytes; None: the text is no size.
+
+    >>> bytes_of("5GB"), bytes_of("100 k"), bytes_of("much")
+    (5000000000, 100000, None)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", text.strip().lower())
+    return None if found is None else int(float(found[1]) * 1000 ** " kmgt".index(found[2] or " "))
+
+
 def _path(given: Given) -> Path:
     text = _text(given, "a path")
     try:
@@ -285,6 +304,7 @@ _READ: dict[str, Callable[[Given], Any]] = {
     "blobs": _blobs,
     "cache": _one_of(*CACHE_CHOICES),
     "keep_results": _one_of(*KEEP_CHOICES),
+    "max_result_size": _size,
     "live_picture": _one_of(*PICTURE_CHOICES),
     "keep_days": _keep_days,
 }

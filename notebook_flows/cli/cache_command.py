@@ -13,13 +13,13 @@ from notebook_flows.cli.guard import command
 from notebook_flows.cli.history import SHORT_ID, echo_json, graph_of
 from notebook_flows.cli.times import iso, local
 from notebook_flows.errors import NoSuchRun, StoreError
+from notebook_flows.settings import bytes_of
 
 if TYPE_CHECKING:
     from notebook_flows.engine.ports import KnownResult
     from notebook_flows.store.eventlog import StoredEventLog
 
 SHORT_KEY = 12
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
 @click.group("cache")
@@ -96,7 +96,7 @@ def ls(task: str | None, wants_json: bool) -> None:
     for one in rows:
         flow, called = names.of(one)
         table.add_row(
-            one.key[:SHORT_KEY],
+            shown_key(one.key, is_short=True),
             printable(flow),
             printable(called) + (f"[{one.index}]" if one.index >= 0 else ""),
             local(one.created_us),
@@ -111,7 +111,7 @@ def ls(task: str | None, wants_json: bool) -> None:
 
 def _as_json(one: KnownResult, flow: str, name: str) -> dict[str, Any]:
     return {
-        "key": one.key,
+        "key": shown_key(one.key),
         "flow": flow,
         "task": one.task,
         "name": name,
@@ -137,10 +137,11 @@ def rm(ctx: click.Context, keys: tuple[str, ...], task: str | None, wants_all: b
     log = _history()
     rows = _all(log, task)
     if not wants_all and task is None:
-        unknown = [key for key in keys if not any(one.key.startswith(key) for one in rows)]
+        shown = {one.key: shown_key(one.key) for one in rows}
+        unknown = [key for key in keys if not any(one.startswith(key) for pair in shown.items() for one in pair)]
         if unknown:
             raise StoreError(f"There is no result {unknown[0]!r}. `notebook-flows cache ls` lists them.")
-        rows = [one for one in rows if one.key.startswith(keys)]
+        rows = [one for one in rows if one.key.startswith(keys) or shown[one.key].startswith(keys)]
     count = forget(log._writer, [one.key for one in rows]) if rows else 0
     click.echo(f"{count} {'result is' if count == 1 else 'results are'} forgotten.", err=True)
 
@@ -163,10 +164,20 @@ def size(text: str) -> int:
     >>> size("5GB"), size("100 k")
     (5000000000, 100000)
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", text.strip().lower())
+    found = bytes_of(text)
     if found is None:
         raise click.BadParameter(f"{text!r} is no size such as 500MB or 5GB.")
-    return int(float(found[1]) * _UNITS[found[2]])
+    return found
+
+
+def shown_key(key: str, *, is_short: bool = False) -> str:
+    """A key as one word, so that it can be given back as it was printed.
+
+    >>> shown_key("made 0123456789abcdef", is_short=True), shown_key("0123456789abcdef", is_short=True)
+    ('made-0123456789ab', '0123456789ab')
+    """
+    kind, blank, digits = key.rpartition(" ")
+    return f"{kind}{'-' if blank else ''}{digits[:SHORT_KEY] if is_short else digits}"
 
 
 def told_bytes(count: int) -> str:
@@ -227,7 +238,7 @@ def verify(ctx: click.Context, remove: bool) -> None:
     finally:
         reader.close()
     for key, sentence in found.items():
-        click.echo(f"{key[:SHORT_KEY]}  {sentence}")
+        click.echo(f"{shown_key(key, is_short=True)}  {sentence}")
     if found and remove:
         forget(log._writer, list(found))
     click.echo(f"{count} results, {len(found)} damaged{' and forgotten' if found and remove else ''}.", err=True)

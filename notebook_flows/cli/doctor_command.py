@@ -142,6 +142,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         "blobs": str(settings.blobs),
         "cache": settings.cache,
         "keep_results": settings.keep_results,
+        "max_result_size": f"{settings.max_result_size:,} bytes" if settings.max_result_size else "any",
         "keep_days": f"{settings.keep_days:g}",
     }
     for name, value in told.items():

@@ -10,6 +10,7 @@ import click
 
 from notebook_flows.cli.guard import command, complete_file
 from notebook_flows.cli.times import Seconds
+from notebook_flows.settings import bytes_of
 
 if TYPE_CHECKING:
     from notebook_flows.cli.exits import Exit
@@ -69,6 +70,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Cache all task cells of a notebook that do not act on the world outside; or cache nothing at all.",
 )
 @click.option("--refresh-cache", is_flag=True, help="Run what is cached, too, and keep its results anew.")
+@click.option("--max-result-size", metavar="SIZE", help="Keep no result of more bytes, as 500MB; 0 for any.")
 @click.option("--no-results", is_flag=True, help="Keep no results; a run without them cannot be resumed.")
 @click.option("--no-history", is_flag=True, help="Leave no trace in the history.")
 @click.option("--picture", type=_FILE, metavar="FILE.svg", help="Draw the flow with its final states.")
@@ -115,6 +117,12 @@ def command_line(ctx: click.Context, /, files: tuple[str, ...], **options: Any) 
     if options["cache"] is not None or options["refresh_cache"]:  # also for the runs that tasks begin
         chosen = "all" if options["cache"] else "off"
         os.environ["NOTEBOOK_FLOWS_CACHE"] = "refresh" if options["refresh_cache"] else chosen
+    if options["max_result_size"]:
+        if bytes_of(options["max_result_size"]) is None:
+            raise click.BadParameter(
+                f"{options['max_result_size']!r} is no size such as 500MB or 2GB.", ctx, param_hint="--max-result-size"
+            )
+        os.environ["NOTEBOOK_FLOWS_MAX_RESULT_SIZE"] = options["max_result_size"]
     ctx.exit(_run(targets, wishes, options))
 
 

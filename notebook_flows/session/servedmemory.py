@@ -23,7 +23,8 @@ class ServedMemory:
     """Of one headless run.
 
     Args:
-        told: by the client: ``store``, a file or a URL; ``blobs``; ``key``, hexadecimal, with which secrets are hashed.
+        told: by the client: ``store``, a file or a URL; ``blobs``; ``key``, hexadecimal, with which secrets are hashed;
+            ``most``, the bytes that are kept of one result, 0: as many as there are.
     """
 
     def __init__(self, told: Mapping[str, str]) -> None:
@@ -33,7 +34,8 @@ class ServedMemory:
         store, blobs = told["store"], told["blobs"]
         log = stored_log(store if "://" in store else Path(store))
         place = blobs if "://" in blobs else Path(blobs)
-        self._shelf = Shelf(ResultStore(blobs_at(place)), log.known_results(), bytes.fromhex(told["key"]))
+        most = int(told.get("most", 0)) or None
+        self._shelf = Shelf(ResultStore(blobs_at(place), most=most), log.known_results(), bytes.fromhex(told["key"]))
         self._keeps: dict[str, bool] = {}
 
     def find(self, record: CellRecord, links: Links, sight: Sight, order: Mapping[str, Any]) -> Hit | None:

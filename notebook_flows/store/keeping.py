@@ -23,6 +23,21 @@ MOST_INLINE = 64 * 1024
 """Bytes of content that go into the history."""
 
 
+class TooLarge(StoreError):  # noqa: N818 - the sentence that people read
+    """A result of which more would be kept than the settings allow."""
+
+    def __init__(self, size: int, most: int) -> None:
+        super().__init__(size, most)
+        self.size = size
+        self.most = most
+
+    def __str__(self) -> str:
+        return (
+            f"It has {self.size:,} bytes, and no more than {self.most:,} are kept of one result; the setting "
+            "`max_result_size` says how many."
+        )
+
+
 class Kept(NamedTuple):
     """A value that is kept.
 
@@ -41,21 +56,30 @@ class ResultStore:
     Args:
         blobs: for large content.
         most_inline: bytes of content that go into the history.
+        most: bytes of content that are kept of one result; None: as many as there are.
     """
 
-    def __init__(self, blobs: Blobs, *, most_inline: int = MOST_INLINE) -> None:
+    def __init__(self, blobs: Blobs, *, most_inline: int = MOST_INLINE, most: int | None = None) -> None:
         self.blobs = blobs
         self.most_inline = most_inline
+        self.most = most
 
     def keep(self, value: Any) -> Kept:
         """Keep a value.
 
         Raises:
             CannotBeKept: it cannot be written as bytes; says why.
+            TooLarge: it has too many bytes.
             StoreError: large content cannot be written.
         """
+        self._check(size_before_writing(value))
         encoded = encode(value)
+        self._check(len(encoded.content))
         return self.keep_content(encoded.content, format=encoded.format)
+
+    def _check(self, size: int) -> None:
+        if self.most is not None and size > self.most:
+            raise TooLarge(size, self.most)
 
     def keep_content(self, content: bytes, **more: str) -> Kept:
         """Keep bytes as they are.
@@ -103,6 +127,19 @@ class ResultStore:
         if content is None:
             raise NoSuchBlob(f"The content {reference['sha256'][:12]} of a result is not in the history any more.")
         return verified(content, reference)
+
+
+def size_before_writing(value: Any) -> int:
+    """The bytes that are surely needed to keep a value; 0 where that is not known without writing it.
+
+    >>> size_before_writing(b"123"), size_before_writing([b"123"])
+    (3, 0)
+    """
+    if isinstance(value, (bytes, bytearray)):
+        return len(value)
+    module = type(value).__module__.partition(".")[0]
+    size = getattr(value, "nbytes", 0) if module in {"numpy", "torch"} else 0
+    return size if isinstance(size, int) else 0
 
 
 def verified(content: bytes, reference: Mapping[str, Any]) -> bytes:

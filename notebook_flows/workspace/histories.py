@@ -109,9 +109,10 @@ def result_store() -> ResultStore:
     from notebook_flows.store.keeping import ResultStore, blobs_at
 
     settings = settings_from()
+    most = settings.max_result_size or None
     if _surroundings.get() is not None or settings.history == "memory":
-        return ResultStore(blobs_at(settings.blobs), most_inline=sys.maxsize)  # all of it ends with the history
-    return ResultStore(blobs_at(settings.blobs))
+        return ResultStore(blobs_at(settings.blobs), most_inline=sys.maxsize, most=most)  # it ends with the history
+    return ResultStore(blobs_at(settings.blobs), most=most)
 
 
 def ends_with_process(history: Any) -> bool:

@@ -302,4 +302,9 @@ def kernel_settings() -> dict[str, str]:
     from notebook_flows.workspace.histories import secret_key
 
     settings = settings_from()
-    return {"store": str(settings.store), "blobs": str(settings.blobs), "key": secret_key().hex()}
+    return {
+        "store": str(settings.store),
+        "blobs": str(settings.blobs),
+        "key": secret_key().hex(),
+        "most": str(settings.max_result_size),
+    }

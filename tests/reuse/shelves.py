@@ -42,8 +42,8 @@ class Ran(NamedTuple):
 class Notebook:
     """Runs of the last of some cells, a task, one after the other."""
 
-    def __init__(self, folder: Path) -> None:
-        self.store = ResultStore(blobs_at(folder / "blobs"))
+    def __init__(self, folder: Path, *, most: int | None = None) -> None:
+        self.store = ResultStore(blobs_at(folder / "blobs"), most=most)
         self.known = MemoryKept()
 
     def run(self, *cells: str, caches: bool = False, names: dict[str, Any] | None = None) -> Ran:
@@ -59,7 +59,7 @@ class Notebook:
         run = run_exclusive if links.alone else run_private
         values = run(code, values={}, user_ns=home, sink=sink)
         kept = shelf.keep(record, values, sink.outputs, keeps=False)
-        if kept is not None and kept.get("key"):
+        if kept is not None and kept.get("key") and "result" in kept:
             found = finding(RUN, record.key, -1, 1, kept["result"])
             self.known.add([KeptContent(kept["result"]["sha256"], kept["inline"], kept["key"], found)])
         return Ran(False, values.bound, values.handed_back, _told(shelf, record.key))

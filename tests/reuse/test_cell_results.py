@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from cells_seen import KEY, namespace, seen_by_last
+from shelves import Notebook
 
 from notebook_flows.notebook import secrets
 from notebook_flows.session.cellresults import NotUsable, kept, look_before, marked, recalled, with_changes
 from notebook_flows.session.code import prepare
 from notebook_flows.session.outputs import RecordingSink
 from notebook_flows.session.private import run_private
-from notebook_flows.store.keeping import ResultStore, blobs_at
+from notebook_flows.store import keeping
+from notebook_flows.store.keeping import ResultStore, TooLarge, blobs_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -166,3 +170,23 @@ def test_outputs_that_are_shown_again_say_from_which_run() -> None:
         {"a": 1, "notebook_flows": {"cached": "run"}},
         None,
     ]
+
+
+def test_what_is_larger_than_wanted_is_not_kept_and_says_so(tmp_path: Path) -> None:
+    notebook, cell = Notebook(tmp_path, most=1_000), "%%task --cache\nx = 'x' * 2_000"
+
+    first = notebook.run(cell)
+
+    assert re.search(r"Task 'x' is not cached: It has 2,\d\d\d bytes, and no more than 1,000 are kept", first.said)
+    assert not notebook.run(cell).was_taken
+    assert notebook.run("%%task --cache\ny = 1").said == ""
+
+
+def test_an_array_that_is_larger_than_wanted_is_not_even_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ResultStore(blobs_at(tmp_path / "blobs"), most=1_000)
+    monkeypatch.setattr(keeping, "encode", lambda _value: pytest.fail("it was written"))
+
+    with pytest.raises(TooLarge, match="It has 8,000 bytes"):
+        store.keep(np.zeros(1_000))

@@ -9,14 +9,17 @@ import time
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner, Result
 from counted import counted
 
 from notebook_flows.cli.app import app
+from notebook_flows.engine.ports import KeptContent, RunInfo
 from notebook_flows.store.cleaning import DAY_US, clean
 from notebook_flows.workspace import event_log
+from notebook_flows.workspace.cellreuse import MADE
 from notebook_flows.workspace.histories import result_store
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ type_of_cli = "Callable[..., Result]"
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NOTEBOOK_FLOWS_CACHE", "on")  # so that it is put back
+    monkeypatch.setenv("NOTEBOOK_FLOWS_MAX_RESULT_SIZE", "1GB")  # as well
     Path("etl.py").write_text(dedent(FLOWS))
 
     def run(*words: str) -> Result:
@@ -164,6 +168,52 @@ def test_results_are_listed_and_removed(cli: Callable[..., Result]) -> None:
     assert nothing.exit_code == 2
     assert "1 result is forgotten" in all_of_it.stderr
     assert json.loads(cli("cache", "ls", "--json").stdout) == []
+
+
+def test_a_result_that_is_larger_than_wanted_is_not_kept_and_says_so(cli: Callable[..., Result]) -> None:
+    Path("gate").touch()
+    limit = ("--max-result-size", "1kB")
+
+    cli("run", "etl.py", "-p", "n=1000", *limit)
+    logged = cli("logs", "latest").output
+    again = cli("run", "etl.py", "-p", "n=1000", *limit)
+    wrong = cli("run", "etl.py", "--max-result-size", "large")
+
+    assert "Task 'load' is not cached: It has 3,891 bytes, and no more than 1,000 are kept of one result" in " ".join(
+        logged.split()
+    )
+    assert again.exit_code == 0
+    assert counted()["load"] == 2
+    assert wrong.exit_code == 2
+    assert "'large' is no size such as 500MB or 2GB" in wrong.stderr
+
+
+def test_keys_are_one_word_and_can_be_given_back(cli: Callable[..., Result]) -> None:
+    cli("run", "etl.py")
+    log = event_log()
+    reader = log.known_results()
+    kept = reader.all()[0]
+    reader.close()
+    run_log = log.begin(RunInfo(run_id=uuid4().hex, flow_name="f", run_name="f", slugs=[], executor="local"))
+    found = {
+        "run_id": kept.run_id,
+        "task": "load-1",
+        "index": -1,
+        "took_us": 1,
+        "created_us": 1,
+        "reference": kept.reference,
+    }
+    run_log.keep([KeptContent(kept.reference["sha256"], None, f"{MADE}0123456789abcdef", found)])
+    run_log.flush()
+    run_log.close()
+
+    listed = cli("cache", "ls").stdout
+    keys = [row["key"] for row in json.loads(cli("cache", "ls", "--json").stdout)]
+    removed = cli("cache", "rm", "made-0123")
+
+    assert re.search(r"^made-0123456789ab +", listed, re.MULTILINE)
+    assert "made-0123456789abcdef" in keys
+    assert "1 result is forgotten" in removed.stderr
 
 
 def test_damage_is_found_and_forgotten(cli: Callable[..., Result], disk: Path) -> None:
