@@ -134,13 +134,17 @@ def status(here: Here) -> None:
 
 
 @flow_line.command()
-@click.argument("name", required=False, metavar="[FLOW]")
+@click.argument("name", required=False, metavar="[FLOW|RUN]")
 @click.option("--text", is_flag=True, help="As a tree of text.")
 @click.option("-o", "--output", metavar="FILE", help="Write it to a file: .svg, .png, .pdf or .dot.")
 @click.option("--cells", is_flag=True, help="All cells, not only tasks.")
 @HERE
 def show(here: Here, name: str | None, text: bool, output: str | None, cells: bool) -> None:
-    """Draw the task cells, or a `Flow` that a cell has made, with the states of the last run."""
+    """Draw the task cells, or a `Flow` that a cell has made, with the states of the last run.
+
+    A run of this notebook that goes on in another process is followed; before a task has run in this kernel the last run
+    of the history is drawn. So is one whose id, or the beginning of it, is given.
+    """
     from notebook_flows.magics.looking import show_flow
 
     show_flow(here, name, as_text=text, output=output, all_cells=cells)
@@ -228,16 +232,18 @@ def _on_the_command_line(command: click.Command, options: tuple[str, ...]) -> No
 
 @flow_line.command()
 @click.argument("name", required=False, metavar="[RUN]")
+@click.option("-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="In place of the run's own.")
 @HERE
-def resume(here: Here, name: str | None) -> Any:
+def resume(here: Here, name: str | None, given: tuple[str, ...]) -> Any:
     """Run what failed, or did not run, in the last run of this notebook, or in another one; all that went well is kept.
 
     That may be a run of an earlier kernel, or one without a person: what it has kept is taken. A task runs, too, if its
-    text, or that of a cell from which it takes values, is another now.
+    text, or that of a cell from which it takes values, is another now, or a file that it wrote is gone. The parameters
+    are those of the run.
     """
     from notebook_flows.magics.resuming import resume_here
 
-    return resume_here(here, name)
+    return resume_here(here, name, given)
 
 
 @flow_line.command()

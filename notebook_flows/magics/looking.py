@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from inspect import ismodule
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from notebook_flows.magics.here import only_asks
 from notebook_flows.magics.parameters import declared_here
 from notebook_flows.session.cellpicture import picture_flow, standings_of_cells
 from notebook_flows.session.order import FIRST_EXECUTION
+from notebook_flows.session.saved import NO_NAME
 from notebook_flows.views.diagram import diagram_of
 from notebook_flows.views.picture import Picture
 from notebook_flows.views.text import counted, printable
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from notebook_flows.magics.here import Here
     from notebook_flows.session.outlook import Outlook
     from notebook_flows.session.record import CellRecord
+    from notebook_flows.session.storedrun import StoredRun
 
 UP_TO_DATE = "up to date"
 
@@ -129,11 +132,10 @@ def show_flow(here: Here, name: str | None, *, as_text: bool, output: str | None
 
 def _picture(here: Here, name: str | None, *, all_cells: bool) -> Any:
     if name is not None:
-        flow = here.flow_named(name)
-        if flow is None:
-            raise FlowLineError(f"There is no Flow {name!r}.{did_you_mean(name, list(here.flows()))}")
-        return flow.visualize()
+        return _named(here, name)
     outlook = here.outlook()
+    if not all_cells and (stored := _run_to_show(here, outlook)) is not None:
+        return _picture_of_run(here, stored)
     records = outlook.tasks
     if all_cells:
         records = {key: one for key, one in outlook.records.items() if not only_asks(one.source)}
@@ -146,6 +148,56 @@ def _picture(here: Here, name: str | None, *, all_cells: bool) -> Any:
     picture = Picture(diagram_of(flow), standings_of_cells(records, outlook.stale, here.flow.last))
     picture.shown_by = lambda: _show_live(here, picture, flow, records, outlook)
     return picture
+
+
+def _named(here: Here, name: str) -> Any:
+    """The picture of a flow that a cell has made, or of a run."""
+    from notebook_flows.session.storedrun import run_called
+
+    flow = here.flow_named(name)
+    if flow is not None:
+        return flow.visualize()
+    stored = run_called(name)
+    if stored is None:
+        raise FlowLineError(f"There is no Flow {name!r}.{did_you_mean(name, list(here.flows()))}")
+    return _picture_of_run(here, stored)
+
+
+def _run_to_show(here: Here, outlook: Outlook) -> StoredRun | None:
+    """The run of this notebook that goes on in another process; where no task has run in this kernel, the last one of all."""
+    from notebook_flows.session.storedrun import newest_of
+
+    if here.session.saved.name == NO_NAME:
+        return None  # others have no name, too
+    has_run = here.flow.last is not None or any(here.flow.freshness.knows(key) for key in outlook.tasks)
+    return newest_of(here.session.saved.name, only_elsewhere=has_run)
+
+
+def _picture_of_run(here: Here, stored: StoredRun) -> Any:
+    row = stored.row
+    where = f"goes on in process {row.owner.pid}" if not stored.is_over else f"{facts_of(row.state).word}"
+    begun = datetime.fromtimestamp(row.created_us / 1e6, UTC).astimezone()
+    click.echo(f"Run {row.run_id[:8]} of {printable(row.flow)!r}, of {begun:%Y-%m-%d %H:%M:%S}: {where}.")
+    picture = stored.picture()
+    picture.shown_by = lambda: _show_run_live(here, picture, stored)
+    return picture
+
+
+def _show_run_live(here: Here, picture: Any, stored: StoredRun) -> bool:
+    from notebook_flows.session.outputs import CellSink
+    from notebook_flows.session.shownflow import sink_below_cell
+    from notebook_flows.session.shownpicture import ShownPicture
+    from notebook_flows.session.storedsource import StoredSource
+
+    sink = sink_below_cell()
+    if not isinstance(sink, CellSink):
+        return False
+    source = StoredSource(here.session, stored, sink)
+    shown = ShownPicture(picture, sink, source, source.keys)
+    if not shown.show(stored):
+        return False
+    here.flow.shown = [*(one for one in here.flow.shown if one.is_open), shown]
+    return True
 
 
 def _show_live(here: Here, picture: Any, flow: Flow, records: Mapping[str, CellRecord], outlook: Outlook) -> bool:

@@ -12,7 +12,9 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.session.page import Page, answer, beside_page, page_at, tell_stale
 from notebook_flows.session.picturesource import FlowSource
 from notebook_flows.session.renumbering import Renumbering
+from notebook_flows.session.tail import Tail
 from notebook_flows.views.layout import PictureError
+from notebook_flows.views.standing import standings_of_run
 from notebook_flows.widget.board import Board
 from notebook_flows.widget.flowmessage import flow_message
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from notebook_flows.engine.results import Ledger
     from notebook_flows.session.outputs import CellSink
     from notebook_flows.session.picturesource import PictureSource
+    from notebook_flows.session.storedrun import StoredRun
     from notebook_flows.views.picture import Picture
     from notebook_flows.views.standing import Standings
 
@@ -46,29 +49,54 @@ class ShownPicture:
         self._sink = sink
         self._source = source
         self._goes_on = False
+        self._name = ""
+        self._tail: Tail | None = None
         self.is_open = True
         self._page: Page | None = page_at(sink, self._hear, self._retired)
 
-    def show(self) -> bool:
-        """Display it; whether that could be."""
+    def show(self, stored: StoredRun | None = None) -> bool:
+        """Display it; whether that could be.
+
+        Args:
+            stored: the run from the history that it shows; it is followed if it goes on.
+        """
         page = self._page
         if page is None:
             return False
-        name = uuid.uuid4().hex
-        bundle = dict(self._picture._repr_mimebundle_())
-        bundle["text/html"] = beside_page(bundle.get("text/html", html.escape(self._picture.text())), name)
+        self._name = name = uuid.uuid4().hex
         self._sink.display(page.bundle, {}, {})
-        self._sink.display(bundle, {}, {"display_id": name})
+        self._sink.display(self._bundle(), {}, {"display_id": name})
         try:
             svg, reason = self._picture.layout, None
         except PictureError as error:
             svg, reason = None, str(error)
         told = flow_message(self._picture.diagram, svg, self._source.surroundings(), picture_message=reason)
         page.teller.show({**told, "still": name})
-        if self._picture.standings is not None:
+        if stored is not None:
+            self._show_run(page, stored)
+        elif self._picture.standings is not None:
             page.teller.stand(standing_board(len(self.keys), self._picture.standings), {"id": name, "name": ""})
         self._allow()
         return True
+
+    def _bundle(self) -> dict[str, Any]:
+        bundle = dict(self._picture._repr_mimebundle_())
+        shown = bundle.get("text/html", html.escape(self._picture.text()))
+        return {**bundle, "text/html": beside_page(shown, self._name)}
+
+    def _show_run(self, page: Page, stored: StoredRun) -> None:
+        if stored.is_over:
+            page.teller.stand(stored.board, stored.facts)
+            return
+        page.teller.begin(len(self.keys), stored.facts, events=stored.first)
+        self._goes_on = True
+        self._tail = Tail(stored, lambda events: self._tell(stored.run, events), lambda: self._end_of(stored))
+
+    def _end_of(self, stored: StoredRun) -> None:
+        """The run that was followed has ended: the picture below is that of its end."""
+        self._end()
+        self._picture = self._picture.with_standings(standings_of_run(stored.run))
+        self._sink.update(self._bundle(), {}, {"display_id": self._name})
 
     def follow(self, keys: Sequence[Any], run_id: str) -> Following | None:
         """A run of these tasks begins: what shows it here; None: it has none of ours, or this is not open any more."""
@@ -79,6 +107,7 @@ class ShownPicture:
         return Following(self, numbers, run_id)
 
     def _begin(self, run_id: str, bystanders: frozenset[int]) -> None:
+        self._leave()
         if self._page is not None:
             before = self._page.teller.board
             facts = {"id": run_id, "flow": self._picture.diagram.name}
@@ -107,8 +136,15 @@ class ShownPicture:
         else:
             answer(page, message, self._source)
 
+    def _leave(self) -> None:
+        """The run of another process is not followed any more."""
+        tail, self._tail = self._tail, None
+        if tail is not None:
+            tail.stop()
+
     def _retired(self) -> None:
         """There are too many pages: what stands below is the picture from now on."""
+        self._leave()
         self._page = None
         self.is_open = False
 

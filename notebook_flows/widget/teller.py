@@ -108,18 +108,22 @@ class Teller:
         *,
         before: Board | None = None,
         bystanders: Collection[int] = (),
+        events: Sequence[Event] = (),
     ) -> None:
-        """A run begins: from now on it is told of.
+        """A run begins, or is gone on with: from now on it is told of.
 
         Args:
             size: how many tasks it has.
             facts: ``id``, ``name``, ``flow``... of the run.
             before: how tasks stand before it; pending unless given.
             bystanders: tasks that are shown, and are not in the run.
+            events: what has happened in it already.
         """
         told = {**facts, "bystanders": sorted(bystanders)} if bystanders else facts
         with self._lock:
             self._feed = Feed(Board(size, bystanders).after(before), told, batch=self._batch)
+            if events:
+                self._feed.tell(events)
         self._closing.clear()
         self._ring()
         self._thread = threading.Thread(target=self._work, name="notebook-flows-picture", daemon=True)
@@ -148,7 +152,7 @@ class Teller:
         if first.seq == 1 and first.kind is Kind.RUN and first.data:
             feed.facts |= {
                 "name": first.data.get("name", ""),
-                "parameters": _for_people(first.data.get("parameters", {})),
+                "parameters": for_people(first.data.get("parameters", {})),
             }
         feed.tell(events)
         if not self._is_rung:
@@ -217,6 +221,6 @@ class Teller:
             logging.getLogger(__name__).warning("A page could not be told of the run.", exc_info=True)
 
 
-def _for_people(parameters: Mapping[str, Any]) -> dict[str, str]:
+def for_people(parameters: Mapping[str, Any]) -> dict[str, str]:
     """Values as short texts: not all that is JSON to Python is to a page."""
     return {str(name): short_repr(value) for name, value in parameters.items()}

@@ -26,10 +26,10 @@ class OpenPage:
         raw: all that was published, in order.
     """
 
-    def __init__(self, folder: Path, *, allows_stdin: bool = True) -> None:
+    def __init__(self, folder: Path, *, allows_stdin: bool = True, place: str = "at") -> None:
         environment = {**os.environ, "IPYTHONDIR": str(folder / "ipython")}
         environment.pop("PYTEST_CURRENT_TEST", None)
-        self._manager = KernelManager(kernel_name="python3", transport="ipc", ip=str(folder / "at"))
+        self._manager = KernelManager(kernel_name="python3", transport="ipc", ip=str(folder / place))
         self._manager.start_kernel(env=environment, cwd=str(folder))
         self.client = self._manager.blocking_client()
         self.client.start_channels()
@@ -50,6 +50,11 @@ class OpenPage:
     def close(self) -> None:
         self.client.stop_channels()
         self._manager.shutdown_kernel(now=True)
+
+    @property
+    def pid(self) -> int:
+        """Of the kernel."""
+        return int(self._manager.provisioner.pid)
 
     # -- cells ---------------------------------------------------------------------------------------------------------
 
