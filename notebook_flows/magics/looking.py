@@ -206,14 +206,18 @@ def _show_live(here: Here, picture: Any, flow: Flow, records: Mapping[str, CellR
     from notebook_flows.session.outputs import CellSink
     from notebook_flows.session.shownflow import sink_below_cell
     from notebook_flows.session.shownpicture import ShownPicture
+    from notebook_flows.session.tail import show_late
 
     sink = sink_below_cell()
     if not isinstance(sink, CellSink):
         return False
-    source = NotebookSource(here.session, records, outlook.connections, flow, sink, stale=outlook.stale)
+    going = here.flow.going
+    source = NotebookSource(here.session, records, outlook.connections, flow, sink, run=going, stale=outlook.stale)
     shown = ShownPicture(picture, sink, source, list(records))
     if not shown.show():
         return False
+    if going is not None:
+        show_late(shown, going)
     here.flow.shown = [*(one for one in here.flow.shown if one.is_open), shown]
     return True
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from notebook_flows.session.runorder import Order
     from notebook_flows.session.runvalues import Version
     from notebook_flows.session.shownpicture import Following
+    from notebook_flows.session.tail import LateFollowing
+    from notebook_flows.session.terminalpicture import TerminalPicture
 
 STOPPING_S = 2.0
 _MADE = frozenset({S.SUCCESS, S.CACHED})
@@ -73,8 +75,8 @@ class KernelRun:
         self._cells = RunCells(order, shell=shell, sink=sink, kept=kept, bound_by=bound_by, main=self.main)
         self.tasks = self._cells.tasks
         self.flow = flow_of_cells(order.name, self.tasks, order.connections)
-        self.picture: LivePicture | None = None
-        self.followers: list[Following] = []
+        self.picture: LivePicture | TerminalPicture | None = None
+        self.followers: list[Following | LateFollowing] = []
         self.run_id = uuid.uuid4().hex
         self._since: dict[str, Any] = {}
         self._state: api.State | None = None

@@ -17,7 +17,9 @@ from notebook_flows.session.livepicture import Around, LivePicture
 from notebook_flows.session.notebooksource import NotebookSource
 from notebook_flows.session.outlook import Outlooks
 from notebook_flows.session.runorder import Order, PastRun
+from notebook_flows.session.shownpicture import Following, ShownPicture
 from notebook_flows.session.sinks import fresh_sink, is_kernel
+from notebook_flows.session.terminalpicture import picture_in_terminal
 from notebook_flows.settings import settings_from
 
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from notebook_flows.session.runorder import Report, RunOptions
     from notebook_flows.session.selection import Selection, Wish
     from notebook_flows.session.session import Session
-    from notebook_flows.session.shownpicture import ShownPicture
 
 
 class IsRunning(FlowError):  # noqa: N818 - the sentence that people read
@@ -105,6 +106,12 @@ class NotebookFlow:
         """
         return chosen(self._session, outlook, wish, kept=frozenset(self._held.by_version))
 
+    @property
+    def going(self) -> KernelRun | None:
+        """The run that goes on."""
+        run = self._latest
+        return run if run is not None and not run.has_ended else None
+
     # -- what happens by hand ------------------------------------------------------------------------------------------
 
     def ran_by_hand(self, record: CellRecord, *, has_succeeded: bool) -> None:
@@ -129,8 +136,8 @@ class NotebookFlow:
         Raises:
             IsRunning: a run goes on in the background, or in a cell of another subshell.
         """
-        if self._latest is not None and not self._latest.has_ended:
-            raise IsRunning(is_background=self.background is not None and self.background.run is self._latest)
+        if self.going is not None:
+            raise IsRunning(is_background=self.background is not None and self.background.run is self.going)
         routing.install(self._session.shell)
         cell = self._session.book.parameters_cell
         order = Order(
@@ -156,13 +163,14 @@ class NotebookFlow:
             observers=observers,
             is_busy=lambda: self._session.hooks.is_busy,
         )
-        if is_shown and is_kernel(self._session.shell):
-            run.picture = self._picture_of(run, outlook, sink)
+        if is_shown:
+            in_kernel = is_kernel(self._session.shell)
+            run.picture = self._picture_of(run, outlook, sink) if in_kernel else picture_in_terminal(run.flow)
         for shown in self.shown:
             follower = shown.follow(run.keys, run.run_id)
             if follower is not None:
                 run.followers.append(follower)
-        observers.extend(run.followers)
+        observers.extend(one for one in run.followers if isinstance(one, Following))
         if run.picture is not None:
             run.picture.begin()
             observers.append(run.picture)
@@ -222,7 +230,9 @@ class NotebookFlow:
             self.ran_in.update(
                 dict.fromkeys((key for key, state in report.states.items() if state in _HAS_RUN), report.run_id)
             )
-        self.last = PastRun(run_id=report.run_id, states=report.states, cached=_taken_from(report))
+        self.last = PastRun(
+            run_id=report.run_id, states=report.states, cached=_taken_from(report), parameters=order.parameters
+        )
         if run.picture is not None:
             run.picture.finish(report.state)  # which tells whether anything has failed that could be tried again
         for follower in run.followers:

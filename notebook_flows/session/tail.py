@@ -1,4 +1,4 @@
-"""Follows a run of another process by reading the history, and shows it on a picture."""
+"""Follows a run by reading the history, and shows it on a picture that was not there when the run began."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from notebook_flows.core.events import Event
+    from notebook_flows.core.state import State
+    from notebook_flows.session.kernelrun import KernelRun
+    from notebook_flows.session.shownpicture import Following, ShownPicture
     from notebook_flows.session.storedrun import StoredRun
 
 LOOK_EVERY_S = 0.2
@@ -59,3 +62,40 @@ class Tail:
                 self._tell(events)
         if not self._stopping.is_set():
             self._end()
+
+
+class LateFollowing:
+    """Shows a run of this kernel that was begun before the picture.
+
+    Args:
+        following: shows it.
+        stored: the run.
+    """
+
+    def __init__(self, following: Following, stored: StoredRun) -> None:
+        self._following = following
+        self._stored = stored
+        following(stored.run, stored.first)
+        self._tail = Tail(stored, lambda events: following(stored.run, events), lambda: None)
+
+    def finish(self, state: State | None = None) -> None:
+        """The run has ended, and all of it is recorded."""
+        self._tail.stop()
+        try:
+            events = self._stored.new_events()
+        except FlowError:  # the history cannot be read: the end is missing on this picture
+            logging.getLogger(__name__).warning("The end of the run could not be read.", exc_info=True)
+        else:
+            if events:
+                self._following(self._stored.run, events)
+        self._following.finish(state)
+
+
+def show_late(shown: ShownPicture, run: KernelRun) -> None:
+    """Show a run of this kernel that goes on, if the history has it, on a picture that was made meanwhile."""
+    from notebook_flows.session.storedrun import run_called
+
+    stored = run_called(run.run_id)
+    following = shown.follow(run.keys, run.run_id) if stored is not None else None
+    if stored is not None and following is not None:
+        run.followers.append(LateFollowing(following, stored))

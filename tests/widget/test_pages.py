@@ -288,3 +288,19 @@ def test_pictures_do_not_keep_flows(page: OpenPage) -> None:
     page.run("drop", "del flow, state\ngc.collect()")
 
     assert page.value("known() is None") == "True"
+
+
+def test_a_picture_that_is_asked_for_in_the_midst_of_a_run_follows_it(page: OpenPage) -> None:
+    page.run("ready", "may_end.set()")
+    task_cells(page, waits=True)
+    page.run("hold", "may_end.clear()")
+    page.run("go", "%flow run --all --background")
+    page.wait(lambda: any(S.RUNNING in one["columns"]["state"] for one in page.of("snapshot") + page.of("events")))
+
+    page.run("look", "%flow show")
+    shown = page.widget
+    page.wait(lambda: any(S.RUNNING in one["columns"]["state"] for one in page.of("snapshot") + page.of("events")))
+    page.run("release", "may_end.set()")
+    page.wait(lambda: bool(page.of("snapshot", shown)) and page.of("snapshot", shown)[-1]["run_state"] == S.SUCCESS)
+
+    assert states(page.of("snapshot", shown)[-1]) == [S.SUCCESS] * 3
