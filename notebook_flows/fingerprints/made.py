@@ -32,6 +32,8 @@ class Making:
         connections: of the cells.
         parameters_cell: the key of the cell into which parameters are given; None where there is none.
         parameters: name -> fingerprint, of those that are given.
+        injected: the key of a cell that was put in to give them; who takes values from it counts as if it took them from
+            the parameters cell, as it does where there is no such cell.
         folder: the working directory of the kernel.
         is_here: the cells run in this process, whose loaded modules count.
     """
@@ -45,6 +47,7 @@ class Making:
         *,
         parameters_cell: str | None = None,
         parameters: Mapping[str, str] | None = None,
+        injected: str | None = None,
         folder: Path,
         is_here: bool = False,
     ) -> None:
@@ -52,7 +55,9 @@ class Making:
         self._sources = sources
         self._files = files
         self._tasks = connections.tasks
-        self._above = feeders(connections)
+        self._above: Mapping[str, Sequence[str]] = feeders(connections)
+        if injected is not None and parameters_cell is not None:
+            self._above = _in_place_of(self._above, injected, parameters_cell)
         self._parameters_cell = parameters_cell
         self._parameters = parameters or {}
         self._folder = folder
@@ -128,8 +133,16 @@ class Making:
         for path in self._files.get(key, ()):
             yield ("file", path, file_print(path, self._folder))
         if key == self._parameters_cell:
-            for name, told in self._parameters.items():
+            for name, told in sorted(self._parameters.items()):
                 yield ("parameter", name, told)
+
+
+def _in_place_of(above: Mapping[str, Sequence[str]], old: str, new: str) -> dict[str, list[str]]:
+    """The cells above each, with one in place of another, which stands right below it."""
+    return {
+        key: [one for one in dict.fromkeys(new if other == old else other for other in others) if one != key]
+        for key, others in above.items()
+    }
 
 
 def files_of(uses: Iterable[FileUse], declared: Iterable[str] = ()) -> tuple[str, ...]:

@@ -10,14 +10,19 @@ from notebook_flows.notebook.kinds import Text
 from notebook_flows.notebook.parameters import TAG, declared_by, given_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from notebook_flows.magics.here import Here
     from notebook_flows.notebook.parameters import NotebookParameter
 
 
-def values_for_notebook(here: Here, given: Sequence[str]) -> dict[str, Any]:
+def values_for_notebook(here: Here, given: Sequence[str], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The values that ``-p name=value`` options give, each made to fit the type that the parameters cell declares.
+
+    Args:
+        here: the notebook.
+        given: the options.
+        before: name -> value, of a run that is gone on with; what is given now stands in place of these.
 
     Raises:
         FlowLineError: there is no such cell.
@@ -32,11 +37,11 @@ def values_for_notebook(here: Here, given: Sequence[str]) -> dict[str, Any]:
     cell = _Node(cell_type="code", source=record.source, metadata=_Node(tags=[TAG]))
     notebook: Any = _Node(cells=[cell], metadata=_Node())
     texts = {one.name: from_json(one.text) if one.is_json else Text(one.text) for one in given_from(given)}
-    missing = {one.name: None for one in declared_by(record.source) if one.is_required and one.name not in texts}
-    values = given_values(notebook, {**texts}, here.session.saved.name) if not missing else {}
+    every = {**(before or {}), **texts}
+    missing = [one.name for one in declared_by(record.source) if one.is_required and one.name not in every]
     if missing:
         raise FlowLineError(f"These parameters are required: {', '.join(missing)}.")
-    return values
+    return given_values(notebook, every, here.session.saved.name)
 
 
 class _Node(dict[str, Any]):

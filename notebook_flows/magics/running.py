@@ -18,7 +18,7 @@ from notebook_flows.views.table import counts_of, told_counts
 from notebook_flows.views.text import counted, printable, told_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from notebook_flows.core.flow import Flow
     from notebook_flows.magics.here import Here
@@ -49,8 +49,24 @@ def run_notebook_flow(here: Here, wish: Wish, given: Sequence[str], options: Run
     return run_selected(here, outlook, wish, options, background=background)
 
 
-def run_selected(here: Here, outlook: Outlook, wish: Wish, options: RunOptions, *, background: bool) -> Any:
+def run_selected(
+    here: Here,
+    outlook: Outlook,
+    wish: Wish,
+    options: RunOptions,
+    *,
+    background: bool,
+    parameters: Mapping[str, Any] | None = None,
+) -> Any:
     """Run what a wish comes to; a coroutine where the line is awaited.
+
+    Args:
+        here: the notebook.
+        outlook: how it stands.
+        wish: what is to run.
+        options: how.
+        background: give the prompt back at once.
+        parameters: of the run, where they are not those of the wish: they are set already.
 
     Raises:
         FlowRunFailed: the run did not end well.
@@ -68,7 +84,8 @@ def run_selected(here: Here, outlook: Outlook, wish: Wish, options: RunOptions, 
     if background:
         return _in_background(here, outlook, selection, wish, options, sink)
     began_s = monotonic()
-    run = here.flow.begin(outlook, selection, parameters=wish.parameters, options=options, sink=sink)
+    values = wish.parameters if parameters is None else parameters
+    run = here.flow.begin(outlook, selection, parameters=values, options=options, sink=sink)
     if here.is_awaited:
         return _awaited(here, run, outlook, sink, began_s)
     with suppress(KeyboardInterrupt):  # told below, when all has landed

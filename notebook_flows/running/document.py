@@ -66,7 +66,17 @@ def run_document(
     run_id = flow_run_id or uuid.uuid4().hex
     secrets = secrets_among(parameters)
     flow = flow_of(document, name, timeout_s=timeout_s, cell_timeout_s=cell_timeout_s)
-    memory = memory_for(document, flow, run_id, cwd, history, cache=cache, keep_results=keep_results, done=done)
+    memory = memory_for(
+        document,
+        flow,
+        run_id,
+        cwd,
+        history,
+        parameters=parameters,
+        cache=cache,
+        keep_results=keep_results,
+        done=done,
+    )
     session = session_for(
         document,
         flow,

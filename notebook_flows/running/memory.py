@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from notebook_flows.settings import settings_from
 from notebook_flows.workspace.resuming import ResumeError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from notebook_flows.core.flow import Flow
@@ -23,6 +24,7 @@ def memory_for(
     cwd: Path,
     history: bool | None,
     *,
+    parameters: Mapping[str, Any],
     cache: bool | None,
     keep_results: bool | None,
     done: Done | None,
@@ -46,6 +48,7 @@ def memory_for(
         flow.name,
         run_id=run_id,
         folder=cwd,
+        parameters=parameters,
         keeps=settings.keep_results != "off" if keep_results is None else keep_results,
         caches=bool(cache) or (cache is None and settings.cache == "all"),
         is_off=cache is False or (cache is None and settings.cache == "off"),

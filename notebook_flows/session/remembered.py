@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import NoSuchRun, StoreError
-from notebook_flows.fingerprints import fingerprint
 from notebook_flows.fingerprints.made import Making, files_of, gone_file, which_notebook
 from notebook_flows.fingerprints.readfiles import READ, changed_file
 from notebook_flows.session.unasked import acting_outside
 from notebook_flows.settings import settings_from
 from notebook_flows.workspace.cellreuse import MADE
+from notebook_flows.workspace.parameterprints import parameter_print
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -50,7 +49,7 @@ def making_of(
         {key: files_of(connections.cells[key].files, one.options.files) for key, one in records.items()},
         connections,
         parameters_cell=parameters_cell,
-        parameters={name: told(value) for name, value in parameters.items()},
+        parameters={name: parameter_print(value) for name, value in parameters.items()},
         folder=folder,
         is_here=True,
     )
@@ -58,16 +57,6 @@ def making_of(
         if key in records:
             making.set_result(key, result)
     return making
-
-
-def told(value: Any) -> str:
-    """The fingerprint of a parameter; one that has none is like no other."""
-    from notebook_flows.workspace.histories import secret_key
-
-    try:
-        return fingerprint(value, secret_key=secret_key())
-    except Exception:  # Unhashable; and what a value of the user's own raises when it is looked at
-        return token_hex(16)
 
 
 def remembered_in(

@@ -106,14 +106,16 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class PastRun:
-    """What is remembered of a run; none of its values, which would live as long.
+    """What is remembered of a run; none of the values that it has made, which would live as long.
 
     Attributes:
         run_id: empty if it did not get as far.
         states: key -> how the cell ended.
         cached: key -> from which run the cell was taken, and what that has saved, in a sentence.
+        parameters: name -> value, of those that were given.
     """
 
     run_id: str
     states: Mapping[str, S]
     cached: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)

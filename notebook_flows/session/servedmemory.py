@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.engine.ports import KnownResult
 from notebook_flows.session.cellshelf import Asked, Shelf
+from notebook_flows.session.ordinaryinputs import INPUTS, OrdinaryPrints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from notebook_flows.analysis.connections import Links
+    from notebook_flows.analysis import Connections
     from notebook_flows.session.cellresults import Sight
     from notebook_flows.session.cellshelf import Hit
     from notebook_flows.session.record import CellRecord
@@ -34,13 +35,21 @@ class ServedMemory:
         store, blobs = told["store"], told["blobs"]
         log = stored_log(store if "://" in store else Path(store))
         place = blobs if "://" in blobs else Path(blobs)
+        self._key = bytes.fromhex(told["key"])
         most = int(told.get("most", 0)) or None
-        self._shelf = Shelf(ResultStore(blobs_at(place), most=most), log.known_results(), bytes.fromhex(told["key"]))
+        self._shelf = Shelf(ResultStore(blobs_at(place), most=most), log.known_results(), self._key)
         self._keeps: dict[str, bool] = {}
+        self._prints: OrdinaryPrints | None = None
+        self._inputs: dict[str, dict[str, str]] = {}
 
-    def find(self, record: CellRecord, links: Links, sight: Sight, order: Mapping[str, Any]) -> Hit | None:
+    def find(self, record: CellRecord, connections: Connections, sight: Sight, order: Mapping[str, Any]) -> Hit | None:
         """What makes it needless to run the cell; None: run it."""
-        self._keeps[record.key] = bool(order.get("keeps"))
+        key, links = record.key, connections.cells[record.key]
+        self._keeps[key] = bool(order.get("keeps"))
+        if self._keeps[key]:
+            if self._prints is None:
+                self._prints = OrdinaryPrints(connections, self._key)
+            self._inputs[key] = self._prints.of(key, sight)
         if not order.get("looks"):
             return None
         before = order.get("before")
@@ -65,6 +74,8 @@ class ServedMemory:
         told: dict[str, Any] = {"said": said} if said else {}
         if kept is None:
             return told
+        if "result" in kept and record.key in self._inputs:
+            kept["result"] = {**kept["result"], INPUTS: self._inputs.pop(record.key)}
         inline = kept.get("inline")
         return {**told, "kept": {**kept, "inline": None if inline is None else base64.b64encode(inline).decode()}}
 

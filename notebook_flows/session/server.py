@@ -101,8 +101,7 @@ class Server:
         asked = order.get("memory")
         if self._memory is None or not isinstance(asked, dict):
             return False
-        links = self._cells.connections.cells[record.key]
-        hit = self._memory.find(record, links, self._cells.sight(attempt.task), asked)
+        hit = self._memory.find(record, self._cells.connections, self._cells.sight(attempt.task), asked)
         if hit is None:
             return False
         show_again(hit.outputs, attempt.sink)

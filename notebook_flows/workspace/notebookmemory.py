@@ -20,7 +20,9 @@ from notebook_flows.fingerprints.made import Making, files_of, gone_file, which_
 from notebook_flows.fingerprints.readfiles import READ, changed_file
 from notebook_flows.notebook.document import SKIP_TAG
 from notebook_flows.notebook.memory import Taken
+from notebook_flows.notebook.parameters import INJECTED_TAG, TAG
 from notebook_flows.workspace.cellreuse import CellReuse
+from notebook_flows.workspace.parameterprints import parameter_print
 from notebook_flows.workspace.resuming import said_of
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class NotebookMemory:
         name: of the notebook.
         run_id: of the run.
         folder: the working directory of its kernel.
+        parameters: name -> value, of those that were given, and put into a cell of their own.
         keeps: the results of all cells are kept, so that the run can be gone on with.
         caches: task cells are cached without ``--cache``, too, unless they act on the world outside.
         is_off, is_fresh: no cell is cached; cached ones run, and are kept anew.
@@ -59,6 +62,7 @@ class NotebookMemory:
         *,
         run_id: str,
         folder: Path,
+        parameters: Mapping[str, Any] | None = None,
         keeps: bool = True,
         caches: bool = False,
         is_off: bool = False,
@@ -92,6 +96,9 @@ class NotebookMemory:
                 for cell in cells
             },
             connections,
+            parameters_cell=_tagged(cells, TAG),
+            parameters={key: parameter_print(value) for key, value in (parameters or {}).items()},
+            injected=_tagged(cells, INJECTED_TAG) if parameters else None,
             folder=folder,
         )
         self._made: dict[str, str | None] = {}
@@ -277,6 +284,10 @@ class NotebookMemory:
         return CellReuse(
             run_id=info.run_id, slugs=info.slugs, log=log, known=history.known_results(), used=history.used
         )
+
+
+def _tagged(cells: Sequence[Any], tag: str) -> str | None:
+    return next((cell.id for cell in cells if tag in cell.metadata.tags), None)
 
 
 def _cell(cell: Any, found: TaskCell | None) -> Cell:
