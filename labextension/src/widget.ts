@@ -26,7 +26,7 @@ function channelOf(model: Model): Channel {
 
 /** Called once for each widget: what is kept here outlives its views. */
 export default () => {
-  const memory = freshMemory();
+  let memory = freshMemory();
   let live: LiveFlow | null = null;
   const begin = (model: Model): LiveFlow => {
     const begun = new LiveFlow(channelOf(model), jupyterServer());
@@ -39,6 +39,8 @@ export default () => {
     },
     render({ model, el }: { model: Model; el: HTMLElement }): () => void {
       live ??= begin(model);
+      // each view has its own, for two may be there at once; a new one begins as the last
+      memory = structuredClone(memory);
       const view = new FlowView(el, live, memory);
       return () => view.dispose();
     },

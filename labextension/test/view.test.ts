@@ -496,6 +496,36 @@ test("a text that was attached shows headings, bold and code as such, and all el
   );
 });
 
+test("a message is an error only where something has failed", async () => {
+  tell(chain(NAMES), snapshot(PENDING));
+  const told = async (request: number, more: object): Promise<(string | null)[]> => {
+    click(node(request - 1));
+    tell({ type: "detail", request, node: request - 1, ...more });
+    await Promise.resolve();
+    return all(page, ".nbflow-sections > *").map((one) => one.textContent);
+  };
+
+  const cached = { run: "0123456789abcdef", saved_s: 41 };
+  assert.deepEqual(await told(1, { state: S.CACHED, message: "From run 01234567, saved 41 s.", cached }), [
+    "From run 01234567, saved 41 s.",
+  ]);
+  assert.deepEqual(await told(2, { state: S.CACHED, cached }), ["Outputscached, from run 01234567, saved 41 s"]);
+  assert.deepEqual(await told(3, { state: S.RETRYING, message: "ValueError", traceback: "line 1" }), [
+    "ErrorValueErrorline 1",
+  ]);
+});
+
+test("where no run goes on nothing is told of one: neither a state nor the time that is left", () => {
+  const estimate = { 1: { median_s: 9 }, 2: { median_s: 9 } };
+  const rows: Row[] = [[0, -1, S.SUCCESS], ...PENDING.slice(1)];
+
+  tell(chain(NAMES, { estimate }), snapshot(rows, { run_state: S.PENDING, started_us: null }));
+  assert.equal(page.querySelector(".nbflow-status")?.textContent, "2 pending, 1 success");
+
+  tell(snapshot(rows, { batch: 2, run_state: S.SUCCESS, message: "All reference tasks succeeded." }));
+  assert.doesNotMatch(page.querySelector(".nbflow-status")?.textContent ?? "", /reference/);
+});
+
 test("what was taken from an earlier run tells no duration: it took none", () => {
   const rows: Row[] = [
     [0, -1, S.CACHED, 1, 1],

@@ -32,7 +32,7 @@ export class Announcer {
     this.#run = run.facts.id;
     if (standing !== this.#standing) {
       this.#standing = standing;
-      if (isFirst && hasEnded) return; // it was over when we came
+      if ((isFirst && hasEnded) || run.runState === S.PENDING) return; // it was over when we came, or does not go yet
       const took = elapsed === null ? "" : `, in ${duration(elapsed)}`;
       const ended = hasEnded ? `: ${toldCounts(counts)}${took}` : "";
       const word = run.stopping !== null && !hasEnded ? "is stopping" : (STATES[run.runState]?.word ?? "");

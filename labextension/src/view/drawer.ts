@@ -1,7 +1,7 @@
 // All that there is to know about one task run, beside the picture.
 
 import { shownSeconds, toldCounts } from "../counts";
-import { UNMAPPED } from "../run";
+import { isFailed, UNMAPPED } from "../run";
 import { S, STATES } from "../theme/states.generated";
 import type { Action, Detail } from "../wire";
 import { duration, printable } from "../words";
@@ -190,12 +190,14 @@ export class Drawer {
   }
 
   #showDetail(detail: Detail): void {
+    const isError = Boolean(detail.traceback) || isFailed(detail.state ?? S.FAILED);
     const sections = [
-      this.#section("Error", errorOf(detail)),
+      isError ? null : messageOf(detail),
+      this.#section("Error", isError ? [messageOf(detail), tracebackOf(detail)] : []),
       this.#section("Outputs", [
         ...(detail.displays ?? []).map(display),
         ...values(detail.outputs),
-        detail.cached ? h("p", {}, cachedText(detail.cached)) : null,
+        detail.cached && !detail.message ? h("p", {}, cachedText(detail.cached)) : null,
       ]),
       this.#section("Artifacts", (detail.artifacts ?? []).map(artifact)),
       this.#section("Logs", detail.logs?.length ? [pre(withoutColours(detail.logs.join("\n")))] : []),
@@ -241,12 +243,12 @@ export class Drawer {
   }
 }
 
-function errorOf(detail: Detail): (HTMLElement | null)[] {
-  if (!detail.message && !detail.traceback) return [];
-  return [
-    detail.message ? h("p", { class: "nbflow-message" }, printable(detail.message, 2_000)) : null,
-    detail.traceback ? pre(withoutColours(detail.traceback)) : null,
-  ];
+function messageOf({ message }: Detail): HTMLElement | null {
+  return message ? h("p", { class: "nbflow-message" }, printable(message, 2_000)) : null;
+}
+
+function tracebackOf({ traceback }: Detail): HTMLElement | null {
+  return traceback ? pre(withoutColours(traceback)) : null;
 }
 
 function values(all: Detail["inputs"]): (HTMLElement | null)[] {
@@ -280,6 +282,6 @@ function whyOf(detail: Detail): (HTMLElement | null)[] {
 }
 
 function cachedText({ run, saved_s: saved }: { readonly run?: string; readonly saved_s?: number }): string {
-  const parts = ["cached", run ? `from run ${run}` : "", saved ? `saved ${duration(saved)}` : ""];
+  const parts = ["cached", run ? `from run ${run.slice(0, 8)}` : "", saved ? `saved ${duration(saved)}` : ""];
   return parts.filter(Boolean).join(", ");
 }

@@ -10,6 +10,9 @@ import type { Context } from "./context";
 import { h, setAttribute, setText } from "./dom";
 import { chip } from "./parts";
 
+/** Prefect's sentences for what the state says already. */
+const SAYS_NO_MORE = new Set(["All reference tasks succeeded.", "Some reference tasks failed."]);
+
 export class StatusBar {
   readonly element: HTMLElement;
   readonly #announcer: Announcer;
@@ -42,7 +45,9 @@ export class StatusBar {
       return;
     }
     const counts = tally(run, flow.tasks.keys());
-    this.#state.replaceChildren(chip(run.stopping !== null && !isOver(run.runState) ? run.stopping : run.runState));
+    const isStopping = run.stopping !== null && !isOver(run.runState);
+    const state = isStopping ? run.stopping : run.runState;
+    this.#state.replaceChildren(...(state ? [chip(state)] : [])); // no run, but tasks that stand somehow
     setText(this.#counts, [toldCounts(counts), stale].filter(Boolean).join(", "));
     const now = live.nowUs;
     const progress = progressOf(run, flow.edges, flow.estimate, now, flow.tasks.keys());
@@ -50,11 +55,15 @@ export class StatusBar {
     const elapsed = run.elapsedS(now);
     const times = [
       elapsed === null ? "" : duration(elapsed),
-      progress.leftS === null ? "" : progress.leftS < 1 ? "nearly done" : `about ${duration(progress.leftS)} left`,
+      progress.leftS === null || !live.isRunning
+        ? ""
+        : progress.leftS < 1
+          ? "nearly done"
+          : `about ${duration(progress.leftS)} left`,
     ];
     setText(this.#time, times.filter(Boolean).join(", "));
-    const stopping = run.stopping !== null && !isOver(run.runState) ? "stopping…" : "";
-    setText(this.#message, live.reason ?? run.message ?? stopping);
+    const message = run.message !== null && SAYS_NO_MORE.has(run.message) ? "" : run.message;
+    setText(this.#message, live.reason ?? message ?? (isStopping ? "stopping…" : ""));
     this.#announcer.update(run, counts, elapsed);
   }
 
