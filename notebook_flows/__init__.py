@@ -157,6 +157,10 @@ def _run_flow(flow: Any, **options: Any) -> Any:
         from notebook_flows.session.shownflow import run_shown
 
         return run_shown(partial(run_heard, run_flow), flow, options)
+    if "IPython" in sys.modules:
+        from notebook_flows.session.terminalpicture import run_in_terminal
+
+        return run_in_terminal(run_flow, flow, options)
     return run_flow(flow, **options)
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from notebook_flows.cli.guard import command
-from notebook_flows.cli.history import complete_run, echo_json, graph_of, run_named
+from notebook_flows.cli.history import SHORT_ID, complete_run, echo_json, graph_of, run_named
 from notebook_flows.cli.logs_command import task_named
 from notebook_flows.cli.times import iso
 from notebook_flows.errors import FlowError, NoSuchRun, did_you_mean
+from notebook_flows.workspace.earlier import artifacts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +78,7 @@ def command_line(
 def _wanted(
     log: AnyLog, row: RunRow, names: Sequence[str], task: str | None, key: str | None, *, all_versions: bool
 ) -> list[ArtifactRow]:
-    found = log.artifacts(row.run_id, all_versions=all_versions)
+    found = artifacts_of(log, row.run_id, all_versions=all_versions)
     if task is not None:
         node, index = task_named(task, names, row)
         found = [one for one in found if one.node == node and index in {None, one.index}]
@@ -95,6 +96,11 @@ def who(one: ArtifactRow, names: Sequence[str]) -> str:
     return f"{name}[{one.index}]" if one.index >= 0 else name
 
 
+def mark_of(one: ArtifactRow) -> str:
+    """What is said of one that was attached in an earlier run."""
+    return f" (from run {one.from_run[:SHORT_ID]})" if one.from_run else ""
+
+
 def _list(found: Sequence[ArtifactRow], names: Sequence[str]) -> None:
     from rich.table import Table
     from rich.text import Text
@@ -103,11 +109,13 @@ def _list(found: Sequence[ArtifactRow], names: Sequence[str]) -> None:
     from notebook_flows.views.text import printable
 
     console = screen.stdout()
+    has_earlier = any(one.from_run for one in found)
     table = Table(box=None, pad_edge=False, show_edge=False)
-    for heading in ("Task", "Key", "Kind", "Title", "What"):
+    for heading in ("Task", "Key", "Kind", "Title", "What", *(["From run"] if has_earlier else [])):
         table.add_column(heading, overflow="fold")
     for one in found:
-        cells = (who(one, names), one.key, one.kind, one.title, one.summary)
+        cells = [who(one, names), one.key, one.kind, one.title, one.summary]
+        cells += [one.from_run[:SHORT_ID]] if has_earlier else []
         table.add_row(*[Text(screen.carried(printable(cell), console.encoding)) for cell in cells])
     console.print(table)
 
@@ -136,7 +144,7 @@ def _print(log: AnyLog, found: Sequence[ArtifactRow], names: Sequence[str]) -> N
     console = screen.stdout()
     for place, one in enumerate(found):
         text = shown(log, one).text(width=console.width)
-        head = printable(f"{who(one, names)}: {one.kind} {one.key!r}")
+        head = printable(f"{who(one, names)}: {one.kind} {one.key!r}{mark_of(one)}")
         console.print(Text(("\n" if place else "") + screen.carried(head, console.encoding), style="dim"))
         console.print(Text(screen.carried(text, console.encoding)), soft_wrap=True)
 
@@ -159,6 +167,7 @@ def _as_json(one: ArtifactRow, names: Sequence[str]) -> dict[str, Any]:
         "link": one.link,
         "size_bytes": one.size_bytes,
         "sha256": content.get("sha256"),
+        "from_run": one.from_run or None,
     }
 
 

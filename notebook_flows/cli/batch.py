@@ -333,7 +333,7 @@ def _end_of(job: Job, task: NotebookTask, state: Any) -> End:
 def _write_reports(ends: Sequence[End], more: NotebookWishes) -> None:
     for end in ends:
         if end.job.report is not None and end.run_id:
-            write_report(end.job.output, end.job.report, hides_input=more.hides_input)
+            write_report(end.job.output, end.job.report, hides_input=more.hides_input, run_id=end.run_id)
 
 
 def _tell(ends: Sequence[End], watch: Watch, flow: Flow, run_id: str, wishes: Wishes) -> None:

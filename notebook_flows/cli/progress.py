@@ -221,5 +221,6 @@ def view_for(
             encoding=console.encoding,
             unit=unit,
             leaves_tree=leaves_tree,
+            gap="\n",
         )
     )

@@ -60,14 +60,22 @@ def _is_same(one: str | Path, other: str | Path) -> bool:
     return first.exists() and second.exists() and first.samefile(second)
 
 
-def write_report(notebook: Path, target: Path, *, hides_input: bool) -> dict[str, str]:
+def write_report(notebook: Path, target: Path, *, hides_input: bool, run_id: str | None = None) -> dict[str, str]:
     """Write it; a report that cannot be written fails nothing, and is told.
+
+    Args:
+        notebook: that was executed.
+        target: where the page goes.
+        hides_input: without the texts of the cells.
+        run_id: of the run whose artifacts are listed at the end; None: none are.
 
     Returns:
         {"Report": where it is}, or nothing.
     """
     try:
         page = page_of(notebook, hides_input=hides_input)
+        if run_id is not None:
+            page = _with_artifacts(page, run_id)
         write_whole(target, [page.encode("utf-8", "replace")])
         if address_of(target) is not None:
             from notebook_flows.notebook.addresses import send
@@ -77,6 +85,16 @@ def write_report(notebook: Path, target: Path, *, hides_input: bool) -> dict[str
         print(f"Warning: There is no report: {error}", file=sys.stderr)
         return {}
     return {"Report": named(target)}
+
+
+def _with_artifacts(page: str, run_id: str) -> str:
+    from notebook_flows.cli.report_artifacts import with_artifacts
+
+    try:
+        return with_artifacts(page, run_id)
+    except FlowError as error:  # the notebook can be read all the same
+        print(f"Warning: The report lists no artifacts: {error}", file=sys.stderr)
+        return page
 
 
 def page_of(notebook: Path, *, hides_input: bool) -> str:

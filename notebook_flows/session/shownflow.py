@@ -1,4 +1,4 @@
-"""``flow.run()`` in a notebook shows the flow while it runs, below the cell."""
+"""``flow.run()`` in a notebook shows the flow while it runs, below the cell; in a terminal's IPython, in the terminal."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _kernel_shell() -> Any:
 
 
 def run_shown(run: Callable[..., State], flow: Flow, options: dict[str, Any]) -> State:
-    """Run a flow, and show it below the cell meanwhile, where somebody looks.
+    """Run a flow, and show it below the cell, or in the terminal, meanwhile, where somebody looks.
 
     Args:
         run: runs it; see `workspace.run_flow`.
@@ -49,7 +49,11 @@ def run_shown(run: Callable[..., State], flow: Flow, options: dict[str, Any]) ->
         options: as given to `Flow.run`.
     """
     sink = sink_below_cell()
-    if sink is None or any(type(one).__name__ == "LivePicture" for one in options.get("observers") or ()):
+    if sink is None:
+        from notebook_flows.session.terminalpicture import run_in_terminal
+
+        return run_in_terminal(run, flow, options)
+    if any(type(one).__name__ == "LivePicture" for one in options.get("observers") or ()):
         return run(flow, **options)
     from notebook_flows.session.livepicture import LivePicture
     from notebook_flows.session.picturesource import FlowSource

@@ -60,6 +60,7 @@ class LiveTree:
         encoding: of the terminal.
         unit: what the tasks are called.
         leaves_tree: it stays when all has ended.
+        gap: what follows it then.
 
     Attributes:
         note: what stands in a line of its own, such as that the run is being stopped.
@@ -76,6 +77,7 @@ class LiveTree:
         encoding: str = "utf-8",
         unit: str = "task",
         leaves_tree: bool = True,
+        gap: str = "",
     ) -> None:
         self.view = RunView(hidden)
         self.note = ""
@@ -84,6 +86,7 @@ class LiveTree:
         self._medians = medians or {}
         self._unit = unit
         self._leaves_tree = leaves_tree
+        self._gap = gap
         self._lines = TreeLines(self.view, {} if inside is None else inside, encoding, unit)
         self._pinned = Pinned(fd)
         self._has_colours = wants_colours()
@@ -174,4 +177,4 @@ class LiveTree:
         most = MOST_AT_THE_END if self._lines.rows_needed() <= MOST_AT_THE_END else LARGE_AT_THE_END
         lines = self._lines.lines(columns, most, time.time_ns() // 1000, is_end=True)
         text = "".join(f"{painted(line, with_colours=self._has_colours)}\n" for line in lines)
-        self._pinned.write_below(f"{text}\n" if text else "")
+        self._pinned.write_below(f"{text}{self._gap}" if text else "")
