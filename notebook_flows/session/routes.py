@@ -101,11 +101,16 @@ class Running:
         """Whether what a task writes past Python is its output."""
         with self.lock:
             self._descriptors.lead_to(None)
+            self._close_nobodys()
             self.catches_descriptors = catches
             self._lead()
 
     def tell_unattributed(self, take: Callable[[str, str], None] | None) -> None:
-        """Who gets what nobody knows the task of; None: it goes where it went before."""
+        """Who gets what nobody knows the task of; None: it goes where it went before.
+
+        Whoever got it until now has all that was written so far; what is written later into the old pipe, by children
+        that several tasks have left behind, goes where it would go without us.
+        """
         with self.lock:
             self._close_nobodys()
             self.unattributed = take
@@ -142,12 +147,10 @@ class Running:
             self._descriptors.lead_to(self._nobodys)
         else:
             self._descriptors.lead_to(None)
-        if len(self.routes) < 2:
-            self._close_nobodys()
 
     def _close_nobodys(self) -> None:
         if self._nobodys is not None:
-            self._nobodys.drain()
+            self._nobodys.give_to(self._descriptors.write_home)
             self._nobodys.close()
             self._nobodys = None
 

@@ -50,6 +50,12 @@ class Tap:
                 if size:
                     self._hand_over(name, os.read(reader, size))
 
+    def give_to(self, take: Callable[[str, str], None]) -> None:
+        """What has been written so far is taken by the one who took it until now; what comes later by another."""
+        with self._lock:
+            self.drain()
+            self._take = take
+
     def close(self) -> None:
         """We write no more; others, such as a child that goes on, may."""
         with self._lock:
@@ -84,19 +90,31 @@ class Descriptors:
 
     def __init__(self) -> None:
         self._saved: dict[int, int] = {}
+        self._lock = threading.RLock()
 
     def lead_to(self, tap: Tap | None) -> None:
         """To this tap; None: where they led at first."""
-        for number, name in enumerate(STREAMS, 1):
-            writer = tap.writer(name) if tap is not None else None
-            if writer is not None:
-                if number not in self._saved:
-                    self._saved[number] = os.dup(number)
-                os.dup2(writer, number)
-            elif number in self._saved:
-                saved = self._saved.pop(number)
-                os.dup2(saved, number)
-                os.close(saved)
+        with self._lock:
+            for number, name in enumerate(STREAMS, 1):
+                self._lead(number, tap.writer(name) if tap is not None else None)
+
+    def _lead(self, number: int, writer: int | None) -> None:
+        if writer is not None:
+            if number not in self._saved:
+                self._saved[number] = os.dup(number)
+            os.dup2(writer, number)
+        elif number in self._saved:
+            saved = self._saved.pop(number)
+            os.dup2(saved, number)
+            os.close(saved)
+
+    def write_home(self, name: str, text: str) -> None:
+        """Write there where they led at first."""
+        number = 1 + STREAMS.index(name)
+        raw = text.encode("utf-8", "replace")
+        with self._lock, suppress(OSError):  # nobody reads there any more
+            while raw:
+                raw = raw[os.write(self._saved.get(number, number), raw) :]
 
 
 def flush_native() -> None:

@@ -75,8 +75,12 @@ def test_what_is_stale_runs_and_its_output_takes_the_place_of_the_old_one(notebo
 def test_what_several_tasks_write_past_python_is_in_the_log_below_none_of_them(notebook: OpenNotebook) -> None:
     notebook.run("meet", "import os, threading\nmeet = threading.Barrier(1, timeout=30)")
     one = "%%task {0} --pure\n_ = meet.wait()\nos.write(1, b'raw {0}\\n')\n{0} = meet.wait()"
-    notebook.run("left", one.format("left"))
-    notebook.run("right", one.format("right"))
+    for name in ("left", "right"):  # by hand the kernel reads what is written like this in its own time
+        notebook.run(
+            name,
+            one.format(name),
+            until=lambda all_, raw=f"raw {name}": any(raw in str(one) for one in all_ if one.kind == "stream"),
+        )
     notebook.run("meet", "import os, threading\nmeet = threading.Barrier(2, timeout=30)")
 
     answer = notebook.run("run", "%flow run")

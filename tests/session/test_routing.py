@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from talking import ROUTED, Kernel, kernels
+from talking import ROUTED, Kernel, Message, kernels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -300,6 +300,51 @@ both(step, 2)
     assert told == "['', 'one 0', 'one 1', 'two 0', 'two 1']"
     assert sorted(before_us) == ["one 0", "one 1", "two 0", "two 1"]
     assert answer.of("one") == answer.of("two") == []
+
+
+ORPHAN = """
+from notebook_flows.session.taps import Tap
+usual, Tap._read = Tap._read, {read}  # a thread that gets no time
+ours, theirs = os.pipe()
+met = threading.Barrier(2)
+def starts():
+    met.wait(30)
+    global child
+    child = os.posix_spawn(
+        "/bin/sh", ["sh", "-c", "read line; echo late"], dict(os.environ), file_actions=[(os.POSIX_SPAWN_DUP2, ours, 0)]
+    )
+    met.wait(30)
+def waits():
+    met.wait(30)
+    met.wait(30)
+def let_it_go():
+    os.write(theirs, b"\\n")
+    os.waitpid(child, 0)
+taken = []
+try:
+    with unattributed_to(lambda name, text: taken.append(text)):
+        as_tasks(one=starts, two=waits)
+        {inside}
+    {outside}
+finally:
+    Tap._read = usual
+print("taken:", "".join(taken))
+"""
+
+
+def test_what_a_child_of_several_tasks_prints_after_their_end_is_taken_at_the_end_of_the_run(kernel: Kernel) -> None:
+    answer = kernel.run(ORPHAN.format(read="lambda self: None", inside="let_it_go()", outside="pass"))
+
+    assert answer.text() == "taken: late\n\n"
+
+
+def test_what_it_prints_after_the_run_goes_where_it_went_before_us(kernel: Kernel) -> None:
+    def has_come(published: list[Message]) -> bool:
+        return any(one.content.get("text") == "late\n" for one in published)
+
+    answer = kernel.run(ORPHAN.format(read="usual", inside="pass", outside="let_it_go()"), until=has_come)
+
+    assert sorted(answer.text().splitlines()) == ["late", "taken: "]
 
 
 def test_what_a_task_s_thread_and_child_print_after_its_end_is_still_its_own(kernel: Kernel) -> None:
