@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from talking import Kernel
+    from talking import Kernel, Message
 
 PROMPT_S = 2.0
 
@@ -72,15 +73,16 @@ def test_what_is_stale_runs_and_its_output_takes_the_place_of_the_old_one(notebo
     assert notebook.value("total, rows") == "(26, [0, 1, 2, 3])"
 
 
+def has_come(text: str, published: list[Message]) -> bool:
+    """Whether this was printed."""
+    return any(text in str(one) for one in published if one.kind == "stream")
+
+
 def test_what_several_tasks_write_past_python_is_in_the_log_below_none_of_them(notebook: OpenNotebook) -> None:
     notebook.run("meet", "import os, threading\nmeet = threading.Barrier(1, timeout=30)")
     one = "%%task {0} --pure\n_ = meet.wait()\nos.write(1, b'raw {0}\\n')\n{0} = meet.wait()"
     for name in ("left", "right"):  # by hand the kernel reads what is written like this in its own time
-        notebook.run(
-            name,
-            one.format(name),
-            until=lambda all_, raw=f"raw {name}": any(raw in str(one) for one in all_ if one.kind == "stream"),
-        )
+        notebook.run(name, one.format(name), until=partial(has_come, f"raw {name}"))
     notebook.run("meet", "import os, threading\nmeet = threading.Barrier(2, timeout=30)")
 
     answer = notebook.run("run", "%flow run")
