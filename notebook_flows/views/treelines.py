@@ -227,6 +227,8 @@ def _bar_of(children: Mapping[S, int]) -> Line:
     total = sum(children.values())
     failed = sum(count for state, count in children.items() if IS_FAILED[state])
     done = sum(count for state, count in children.items() if IS_FINAL[state]) - failed
+    if failed and done + failed == total:  # what went wrong needs the room
+        return [(f"{failed:,} of {total:,} failed", "red")]
     told: Line = [*bar(done, failed, total, BAR), (f" {done + failed:,} of {total:,}", "")]
     return [*told, (f", {failed:,} failed", "red")] if failed else told
 
