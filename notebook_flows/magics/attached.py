@@ -49,11 +49,12 @@ def _found(run_name: str, task: str | None) -> tuple[Any, list[ArtifactRow], Seq
     from notebook_flows.cli.history import graph_of, run_named
     from notebook_flows.cli.logs_command import task_named
     from notebook_flows.workspace import event_log
+    from notebook_flows.workspace.earlier import artifacts_of
 
     log = event_log()
     row = run_named(log, run_name)
     tasks: Sequence[str] = graph_of(log, row.run_id)["names"]
-    found = log.artifacts(row.run_id)
+    found = artifacts_of(log, row.run_id)
     if task is not None:
         node, index = task_named(task, tasks, row)
         found = [one for one in found if one.node == node and index in {None, one.index}]
@@ -61,10 +62,10 @@ def _found(run_name: str, task: str | None) -> tuple[Any, list[ArtifactRow], Seq
 
 
 def _show(here: Here, log: Any, one: ArtifactRow, tasks: Sequence[str]) -> None:
-    from notebook_flows.cli.artifacts_command import shown, who
+    from notebook_flows.cli.artifacts_command import mark_of, shown, who
     from notebook_flows.views.text import printable
 
-    click.echo(printable(f"{who(one, tasks)}: {one.kind} {one.key!r}"))
+    click.echo(printable(f"{who(one, tasks)}: {one.kind} {one.key!r}{mark_of(one)}"))
     try:
         found = shown(log, one)
     except FlowError as error:  # its content is gone: the others are still to be seen
@@ -84,6 +85,8 @@ def tell_attached(run_id: str, task: str) -> None:
         _, found, _ = _found(run_id, task)
     except FlowError:  # no history is kept, or it has gone: what was asked for is told all the same
         return
+    from notebook_flows.cli.artifacts_command import mark_of
+
     for one in found:
         title = f": {one.title}" if one.title else ""
-        click.echo(f"attached {one.kind} {one.key!r}{title} ({one.summary}); `%flow artifacts` shows it")
+        click.echo(f"attached {one.kind} {one.key!r}{title} ({one.summary}){mark_of(one)}; `%flow artifacts` shows it")

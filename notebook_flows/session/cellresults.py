@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from notebook_flows.errors import FlowError, StoreError
 from notebook_flows.fingerprints import Unhashable
 from notebook_flows.fingerprints.cells import value_print
+from notebook_flows.notebook.attached import MEDIA_TYPE
 from notebook_flows.notebook.secrets import values_given
 from notebook_flows.session.handback import NotInPlace, contents_of, put_into
 from notebook_flows.session.namespace import HISTORY, TaskNames
@@ -117,7 +118,7 @@ def kept(
             "why": f"{what!r}, a {kind.__module__}.{kind.__qualname__}, cannot be pickled "
             f"({type(error).__name__}: {error})."
         }
-    shown = [_plain(output) for output in outputs]
+    shown = [_plain(output) for output in outputs if not _carries_artifact(output)]
     if _holds_secret(parcel.data, shown):
         return {"why": "the value of a secret is in it."}
     told = {
@@ -168,7 +169,7 @@ def recalled(store: ResultStore, reference: Mapping[str, Any], inline: bytes | N
                 name.removeprefix(CHANGED): value for name, value in values.items() if name.startswith(CHANGED)
             },
         ),
-        json.loads(told["outputs"]),
+        [one for one in json.loads(told["outputs"]) if not _carries_artifact(one)],
     )
 
 
@@ -269,6 +270,11 @@ def _plain(output: Mapping[str, Any]) -> dict[str, Any]:
     if "data" in found:
         found["data"] = {mime: one for mime, one in found["data"].items() if mime not in NEVER_KEPT}
     return found
+
+
+def _carries_artifact(output: Mapping[str, Any]) -> bool:
+    """Whether an output is an artifact on its way to the runner: it stays with the run in which it was attached."""
+    return output.get("output_type") == "display_data" and MEDIA_TYPE in output.get("data", {})
 
 
 def _holds_secret(data: bytes, outputs: Sequence[Mapping[str, Any]]) -> bool:

@@ -89,6 +89,7 @@ def _fitting(lines: Sequence[str]) -> list[str]:
 def attached_by(log: AnyLog, run_id: str, slug: str, index: int) -> list[dict[str, Any]]:
     """What a task run has attached, with its content as far as pages show it; of a mapped task what its children have."""
     from notebook_flows.workspace.attachments import content_of
+    from notebook_flows.workspace.earlier import artifacts_of
 
-    rows = [one for one in log.artifacts(run_id, task=slug) if index in {UNMAPPED, one.index}]
+    rows = [one for one in artifacts_of(log, run_id, slug) if index in {UNMAPPED, one.index}]
     return told_artifacts(rows, lambda row: content_of(log, row))

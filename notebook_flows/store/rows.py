@@ -99,6 +99,7 @@ class ArtifactRow:
         file_name: that of a file, without a folder; else empty.
         link: the address of a link; else empty.
         content: the reference to its content: ``size``, ``sha256``, and ``in``; None for a link.
+        from_run: the earlier run in which it was attached, from which its task was taken; empty: in this one.
     """
 
     seq: int
@@ -117,6 +118,7 @@ class ArtifactRow:
     file_name: str
     link: str
     content: Mapping[str, Any] | None
+    from_run: str = ""
 
     @property
     def size_bytes(self) -> int:

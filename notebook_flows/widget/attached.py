@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from notebook_flows.store.rows import ArtifactRow
 
 MOST_ARTIFACTS = 50
+SHORT_ID = 8
 MOST_ROWS = 100
 MOST_COLUMNS = 50
 LONGEST_CELL = 200
@@ -46,8 +47,9 @@ def told_artifacts(
 
 def _told(row: ArtifactRow, content_of: Callable[[ArtifactRow], bytes], room: int) -> dict[str, Any]:
     told: dict[str, Any] = {"key": row.key, "kind": row.kind}
-    if row.title:
-        told["title"] = row.title[:LONGEST_CELL]
+    mark = f" (from run {row.from_run[:SHORT_ID]})" if row.from_run else ""
+    if row.title or mark:
+        told["title"] = f"{(row.title or row.key)[:LONGEST_CELL]}{mark}"
     if row.description:
         told["description"] = row.description[:LONGEST_DESCRIPTION]
     if row.kind == "link":

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+from click.testing import CliRunner
 from IPython.core.interactiveshell import InteractiveShell
 from nbformat.v4 import new_code_cell, new_notebook
 from traitlets.config import Config
 
 from notebook_flows import Secret, load_ipython_extension, unload_ipython_extension
+from notebook_flows.cli.app import app
 from notebook_flows.core.lifecycle import S
 from notebook_flows.running import run_notebook
 from notebook_flows.session.session import session_of
 from notebook_flows.workspace.attachments import content_of
+from notebook_flows.workspace.earlier import artifacts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +71,50 @@ def test_every_cell_of_a_headless_run_attaches_to_its_own_node(disk: Any, here: 
     assert "vnd.notebook_flows" not in saved
     assert "seen" in saved
     assert not list((here / "tmp").glob("notebook_flows-attached-*"))
+
+
+def test_a_cached_cell_shows_what_it_attached_even_if_it_stands_elsewhere_now(disk: Any, here: Path) -> None:
+    cells = [
+        "%load_ext notebook_flows",
+        "from notebook_flows import artifact",
+        "%%task a --cache\nartifact([{'v': 1}], 'rows')\nx = 1",
+        "%%task b\nartifact('b', 'text')",
+    ]
+    first = run_notebook(written(here, *cells))
+
+    again = run_notebook(written(here, *cells[:2], "y = 2", *cells[2:]))
+
+    assert [(one.slug, one.key, one.from_run) for one in artifacts_of(disk, again.run_id)] == [
+        ("cell-5", "text", ""),
+        ("cell-4", "rows", first.run_id),
+    ]
+
+
+def test_a_report_lists_what_was_attached(disk: Any, here: Path) -> None:
+    path = written(
+        here,
+        "%load_ext notebook_flows",
+        "from notebook_flows import artifact",
+        "%%task a --cache\nartifact([{'v': '<b>1</b>'}], 'rows', title='<i>Rows')\nartifact(b'%PDF', name='r<\".pdf')",
+        "%%task b\nartifact(b'z' * 6_000_000, 'large', name='z.bin')\nartifact('**bold** <script>alert(1)</script>')\nprint('</body>')",
+    )
+    CliRunner().invoke(app, ["run", str(path), "--html", "first.html"])
+    first = disk.runs(limit=1)[0].run_id
+
+    done = CliRunner().invoke(app, ["run", str(path), "--html", "page.html"])
+
+    assert done.exit_code == 0, done.output
+    page = (here / "page.html").read_text()
+    section = page[page.index('<div class="nbf-artifacts">') :]
+    assert f"a: table &#x27;rows&#x27; (from run {first[:8]})" in section
+    assert "<td>&lt;b&gt;1&lt;/b&gt;</td>" in section
+    assert "<strong>&lt;i&gt;Rows</strong>" in section
+    assert 'href="data:application/octet-stream;base64,JVBERg=="' in section
+    assert "<strong>bold</strong> &lt;script&gt;" in section
+    assert "<script>alert" not in section
+    assert ", too large for this page: <code>notebook-flows artifacts " in section
+    assert len(page) < 2_000_000
+    assert section.rstrip().endswith("</div></body>\n</html>")
 
 
 def test_a_notebook_without_task_cells_attaches_too_and_a_failing_cell_keeps_its_own(disk: Any, here: Path) -> None:
