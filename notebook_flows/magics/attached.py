@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from notebook_flows.errors import FlowError
+from notebook_flows.magics.lastruns import with_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,11 +28,8 @@ def show_artifacts(here: Here, options: Sequence[str]) -> None:
     from notebook_flows.cli.artifacts_command import command_line
 
     here.session.hand_runs.wait(1.0)
-    names = {one.name for one in here.session.book.tasks()}
+    options = with_run(here, options, tells_own=False)
     words = [word for word in options if not word.startswith("-")]
-    if not words or words[0] in names:
-        options = (here.run_of(words[0] if words else None), *options)
-        words = [options[0], *words]
     if len(words) != len(options) or len(words) > 2:
         command_line.main(list(options), prog_name="%flow artifacts", standalone_mode=False)
         return

@@ -80,13 +80,6 @@ class Here:
         known = [one.name for one in outlook.tasks.values()]
         raise FlowLineError(f"There is no task cell {name!r}.{did_you_mean(name, known)}" + _listed(known))
 
-    def run_of(self, task: str | None) -> str:
-        """The last run of this kernel that a task was in, or the last one of all; ``latest`` where there was none."""
-        keys = [one.key for one in self.session.book.tasks() if task is not None and one.name == task]
-        last = self.flow.last
-        found = next((self.flow.ran_in[key] for key in keys if key in self.flow.ran_in), "")
-        return found or (last.run_id if last is not None else "") or "latest"
-
     def show(self, value: Any) -> None:
         """Display a picture where it can be seen; its text elsewhere."""
         if self.is_kernel:

@@ -206,12 +206,10 @@ def runs(here: Here, options: tuple[str, ...]) -> None:
 def logs(here: Here, options: tuple[str, ...]) -> None:
     """Print what the last run, or one task of it, has logged: `%flow logs TASK`, or `%flow logs RUN TASK`."""
     from notebook_flows.cli.logs_command import command_line
+    from notebook_flows.magics.lastruns import with_run
 
-    names = {one.name for one in here.session.book.tasks()}
-    words = [word for word in options if not word.startswith("-")]
-    if not words or words[0] in names:
-        options = (here.run_of(words[0] if words else None), *options)
-    _on_the_command_line(command_line, options)
+    here.session.hand_runs.wait(1.0)
+    _on_the_command_line(command_line, with_run(here, options))
 
 
 @flow_line.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
