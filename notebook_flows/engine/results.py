@@ -55,7 +55,10 @@ class Ledger:
 
 @runtime_checkable
 class Attending(Protocol):
-    """An observer that wants to look at the values of a run while it goes on."""
+    """An observer that wants to look at a run and its values while it goes on.
+
+    One with ``only_attends = True`` is not told of events, which costs the run nothing.
+    """
 
     def attend(self, run_id: str, ledger: Ledger) -> None:
         """A run is about to begin; called before its first event."""

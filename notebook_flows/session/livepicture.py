@@ -41,9 +41,9 @@ SOON_S = 0.05
 UNHEARD_S = 10.0
 """No page has answered for so long, though the kernel could have heard it: nothing here shows widgets."""
 QUICK_NODES = 150
-"""Larger flows are told before they are laid out: the table can be looked at meanwhile."""
+"""Larger flows are told before they are laid out, and no run waits for that: the table can be looked at meanwhile."""
 LAYOUT_S = 0.2
-"""How long the beginning of a run waits for its layout; a larger one comes when it is there."""
+"""How long the beginning of a run waits for the layout of a small one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,8 @@ class LivePicture:
             return
         facts = {"id": self._run_id, "flow": self._picture.diagram.name}
         threading.Thread(target=self._introduce, name="notebook-flows-layout", daemon=True).start()
-        self._laid_out.wait(LAYOUT_S)
+        if len(self._picture.diagram.nodes) <= QUICK_NODES:
+            self._laid_out.wait(LAYOUT_S)
         size, around = len(self._picture.diagram.names), self._around
         if around is None:
             self._page.teller.begin(size, facts)

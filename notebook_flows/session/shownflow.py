@@ -55,12 +55,18 @@ def run_shown(run: Callable[..., State], flow: Flow, options: dict[str, Any]) ->
         return run_in_terminal(run, flow, options)
     if any(type(one).__name__ == "LivePicture" for one in options.get("observers") or ()):
         return run(flow, **options)
+    from notebook_flows.session.largepicture import LargePicture, is_large
     from notebook_flows.session.livepicture import LivePicture
+    from notebook_flows.session.outputs import CellSink
     from notebook_flows.session.picturesource import FlowSource
     from notebook_flows.session.shownpicture import followers_of
 
     run_id = options.get("flow_run_id") or uuid.uuid4().hex
-    picture = LivePicture(flow, sink, source=FlowSource(flow), run_id=run_id)
+    picture: LivePicture | LargePicture = (
+        LargePicture(flow, sink, source=FlowSource(flow), run_id=run_id)
+        if is_large(flow) and isinstance(sink, CellSink)
+        else LivePicture(flow, sink, source=FlowSource(flow), run_id=run_id)
+    )
     followers = followers_of(flow, run_id)
     picture.begin()
     state: State | None = None

@@ -101,6 +101,13 @@ class Teller:
             self._feed = Feed(board, facts, batch=self._batch)
             self.flush()
 
+    def watch(self, feed: Feed) -> None:
+        """Tell what this feed has to tell, each time when `flush` is called."""
+        with self._lock:
+            feed.batch = self._batch
+            self._feed = feed
+            self.flush()
+
     def begin(
         self,
         size: int,

@@ -159,7 +159,7 @@ def run_once(
             ask=_ask_at_terminal(),
             raise_errors=bool(context_here.get("raise_on_exception")),
             task_contexts=keys_of_tasks,
-            observers=observers,
+            observers=[one for one in observers if not getattr(one, "only_attends", False)],
             reuse=reuse,
         )
         for one in observers:
