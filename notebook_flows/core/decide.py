@@ -12,6 +12,8 @@ from notebook_flows.core.run import INDEX_BITS, finished_states
 from notebook_flows.core.triggers import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from notebook_flows.core.run import Run
 
 
@@ -60,7 +62,16 @@ class End(NamedTuple):
 Command = Start | Mark | Judge | Expand | End
 
 
-def decide(run: Run, *, room: int, now_us: int, in_segments: bool = False, one_by_one: bool = False) -> list[Command]:
+def decide(
+    run: Run,
+    *,
+    room: int,
+    now_us: int,
+    in_segments: bool = False,
+    one_by_one: bool = False,
+    asked: Container[int] = NOTHING,
+    ahead: int = 1,
+) -> list[Command]:
     """What is to be done now; each command is told once.
 
     Args:
@@ -70,6 +81,10 @@ def decide(run: Run, *, room: int, now_us: int, in_segments: bool = False, one_b
         in_segments: chains go to one worker as a whole.
         one_by_one: what is told to start runs one after the other, and nothing is decided until it has: only so much is
             told to start as would run in this order anyway.
+        asked: where they go one by one, the tasks of which is asked, once they are told to start, whether they need run
+            at all. If all go on so, all is well; else those behind the first that has to run are to be taken back, with
+            `Run.take_back`.
+        ahead: how many of those are told to start at once.
     Returns:
         Commands in the order of the tasks' definition; empty: wait until something ends, or is due.
     """
@@ -86,7 +101,8 @@ def decide(run: Run, *, room: int, now_us: int, in_segments: bool = False, one_b
         if not (run.has_failed and run.plan.fail_fast):
             if one_by_one:
                 room = min(room, 1) if run.limit_used else room
-            _from_frontier(run, room, in_segments, one_by_one, commands)
+                ahead = min(ahead, room)
+            _from_frontier(run, room, in_segments, one_by_one, commands, asked, ahead)
         elif run.plan.cleanups and not run.in_flight:
             steps = _clean_up(run, room)
             if steps is not None:
@@ -98,7 +114,15 @@ def decide(run: Run, *, room: int, now_us: int, in_segments: bool = False, one_b
     return commands
 
 
-def _from_frontier(run: Run, room: int, in_segments: bool, one_by_one: bool, commands: list[Command]) -> None:
+def _from_frontier(
+    run: Run,
+    room: int,
+    in_segments: bool,
+    one_by_one: bool,
+    commands: list[Command],
+    asked: Container[int],
+    ahead: int,
+) -> None:
     plan = run.plan
     frontier = run.frontier
     size = len(plan.graph.inputs)
@@ -107,6 +131,7 @@ def _from_frontier(run: Run, room: int, in_segments: bool, one_by_one: bool, com
     last_key = -1
     soonest = size  # the first task that what is told to start may make ready; it would come before those after it
     has_started = False
+    are_asked = False
     while frontier:
         key = frontier[0]
         if key == last_key:  # in a run that was rebuilt from its events, one may stand here twice
@@ -145,15 +170,21 @@ def _from_frontier(run: Run, room: int, in_segments: bool, one_by_one: bool, com
             node = key >> INDEX_BITS
             if not has_started and commands:
                 return  # what they lead to, such as a verdict, may come before this one
-            if has_started and (node > soonest or not plan.plain[node]):
-                return
-            has_started = True
+            if has_started:
+                if node > soonest:
+                    return
+                if not (node in asked and now is _PENDING and not plan.plain[node] if are_asked else plan.plain[node]):
+                    return
+            else:
+                has_started = True
+                if not plan.plain[node]:
+                    are_asked = node in asked
+                    room = ahead if are_asked else 1
             after = (
                 downstream[node] if node not in plan.mapped else (node,)
             )  # a mapped task is marked after its children
             if after and after[0] < soonest:
                 soonest = after[0]
-            room = room if plan.plain[node] else 0
         heappop(frontier)
         full = _full_limit(run, number) if run.limit_used else NO_LIMIT
         if full != NO_LIMIT:

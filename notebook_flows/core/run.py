@@ -394,6 +394,16 @@ class Run:
         if self.limit_used:
             self._take_limits(number)
 
+    def take_back(self, number: int) -> None:
+        """It was told to start, has not begun, and has to wait for its turn again."""
+        self.counts[_QUEUED] -= 1
+        self.counts[S.PENDING] += 1
+        self.state[number] = S.PENDING
+        self.in_flight -= 1
+        if self.limit_used:
+            self._free_limits(number)
+        heappush(self.frontier, self.key_of(number))
+
     def _free_limits(self, number: int) -> None:
         for limit in self.plan.limits.get(self.place_of(number)[0], ()):
             self.limit_used[limit] -= 1

@@ -25,7 +25,8 @@ from notebook_flows.engine.inbox import WaitingInbox
 from notebook_flows.engine.interrupts import Interrupts
 from notebook_flows.engine.preparation import Preparation
 from notebook_flows.engine.record import Record
-from notebook_flows.engine.stopping import cancelled_by, tell_stopping
+from notebook_flows.engine.reopening import try_again
+from notebook_flows.engine.stopping import reached_by, tell_stopping
 from notebook_flows.engine.timeouts import TaskTimeout
 from notebook_flows.engine.verdicts import MOST_ROUNDS_BY_HANDLERS, Verdicts
 from notebook_flows.engine.wording import short
@@ -111,11 +112,15 @@ class Engine:
         self.raise_errors = raise_errors
         self._reuse = reuse
         self._looks_at = frozenset[int]() if reuse is None else reuse.looks_at
+        self._ahead = 1
+        self._refused: set[int] = set()
+        """Whose handlers have not let it end with what an earlier run has left: it runs."""
         self.error_to_raise: BaseException | None = None
         self.final_state: api.State | None = None
         self._size = len(tasks)
         self._plain = run.plan.plain
         self._reason = ""
+        self._retry_is_asked = False
         self._flow_was_asked = False
         self._lane: CoroutineLane | None = None
         self._looked_s = clock.monotonic_s()
@@ -176,7 +181,7 @@ class Engine:
         """
         problem: BaseException | None = None
         pid = os.getpid()
-        with self._interrupts as interrupts, cancelled_by(self.facts.run_id, interrupts.cancel):
+        with self._interrupts as interrupts, reached_by(self.facts.run_id, interrupts.cancel, self._retry):
             try:
                 self._record.add_of_run(self.clock.now_us(), S.RUNNING, first)
                 self.executor.start(self._inbox, self.facts)
@@ -213,12 +218,17 @@ class Engine:
                     now_us=clock.now_us() if run.due else 0,
                     in_segments=self._in_segments,
                     one_by_one=self._is_one_by_one,
+                    asked=self._looks_at,
+                    ahead=self._ahead,
                 )
-                for command in commands:
-                    if type(command) is Start:
-                        self._start(command)
-                    else:
+                for place, command in enumerate(commands):
+                    if type(command) is not Start:
                         self._obey(command)
+                    elif not self._start(command) and self._is_one_by_one and self._is_asked(command.number):
+                        self._take_back(commands[place + 1 :])
+                        break
+                if self._record.waiting > BACKLOG_HERE:
+                    self._record.hand_over()
                 if run.is_over:
                     return
             if self._works_here and run.in_flight > len(in_lane) and (may_start or not here):
@@ -272,18 +282,26 @@ class Engine:
         now_s = self.clock.monotonic_s()
         if self._deadline_s is not None and now_s >= self._deadline_s and not self.run.stopping:
             self._stop(S.TIMED_OUT, f"The flow took longer than its timeout of {self.timeout_s:g} s.")
-        if now_s - self._looked_s < LOOK_AROUND_S:
-            return
-        self._looked_s = now_s
-        reason = self._asked_to_cancel()
-        if reason and not self.run.stopping:
-            self._stop(S.CANCELLED, reason)
+        if now_s - self._looked_s >= LOOK_AROUND_S:
+            self._looked_s = now_s
+            reason = self._asked_to_cancel()
+            if reason and not self.run.stopping:
+                self._stop(S.CANCELLED, reason)
+        if self._retry_is_asked:
+            self._retry_is_asked = False
+            try_again(self.run, self._record, self.ledger, self.clock.now_us())
+
+    def _retry(self) -> None:
+        """Have tried again, soon, what has failed; any thread may ask."""
+        self._retry_is_asked = True
+        self._inbox.wake()
 
     def _asked_to_cancel(self) -> str:
         """Why another process wants the run to be cancelled, or nothing."""
         for request in self.log.requests():
             if request.verb == "cancel":
                 return str(request.payload.get("reason", "Cancelled from outside."))
+            self._retry_is_asked = self._retry_is_asked or request.verb == "retry"
         return ""
 
     def _patience_s(self) -> float:
@@ -311,22 +329,24 @@ class Engine:
         elif type(command) is End:
             self._end(command)
 
-    def _start(self, command: Start) -> None:
+    def _start(self, command: Start) -> bool:
+        """Hand it out, unless an earlier run has left its result; returns whether it has ended by that."""
         number = command.number
-        task = self.tasks[number if number < self._size else self.run.place_of(number)[0]]
-        if self._looks_at and self._need_not_run(number):
-            return
+        node, index = (number, UNMAPPED) if number < self._size else self.run.place_of(number)
+        task = self.tasks[node]
+        if node in self._looks_at and self._need_not_run(number, node, index):
+            return number not in self._refused
         try:
             call = self._preparation.make(number, task)
             if not call.is_plain and task.cache_for is not None and self._from_cache(number, task, call):
-                return
+                return True
         except Exception as error:  # an element that cannot be taken, bytes that do not load: the task's own failure
             self._verdicts.mark(number, S.FAILED, f"Its arguments could not be made: {short(error)}", value=error)
-            return
+            return False
         if self._is_one_by_one and call.is_plain:
             self.executor.submit(call)
             self._here.append(number)
-            return
+            return False
         if command.then:
             self._preparation.add_segment(call, command.then, self._handed_out)
         if not self._is_one_by_one:
@@ -341,6 +361,18 @@ class Engine:
                 self._here.append(number)
             elif self._works_here:
                 self._show(number, self.clock.now_us())
+        return False
+
+    def _take_back(self, commands: Sequence[Command]) -> None:
+        """One that was asked about has to run: those behind it, which were to be asked about as well, wait until it has."""
+        self._ahead = 1
+        for one in commands:
+            assert type(one) is Start
+            self.run.take_back(one.number)
+
+    def _is_asked(self, number: int) -> bool:
+        node = number if number < self._size else self.run.place_of(number)[0]
+        return node in self._looks_at and not self._plain[node]
 
     def _submit_async(self, call: Call) -> None:
         """Async tasks run side by side, and begin at once; they take no worker."""
@@ -352,17 +384,20 @@ class Engine:
         self._show(call.ref, self.clock.now_us())
         self._lane.submit(call)
 
-    def _need_not_run(self, number: int) -> bool:
+    def _need_not_run(self, number: int, node: int, index: int) -> bool:
         """Whether an earlier run has left its result; then that is recorded."""
-        node, index = self.run.place_of(number)
-        if self._reuse is None or node not in self._looks_at:
+        if self._reuse is None:
             return False
-        if self.run.attempt[number] or number in self.run.loops:  # it has begun already, and goes on by itself
-            return False
+        if self.run.attempt[number] or number in self.run.loops or number in self._refused:
+            return False  # it has begun already, and goes on by itself
         taken = self._reuse.find(number, node, index)
         if taken is None:
             return False
         self._verdicts.take(number, taken)
+        if not IS_FINAL[self.run.state[number]]:
+            self._refused.add(number)
+        if self._ahead < BACKLOG_HERE:
+            self._ahead += 1
         return True
 
     def _from_cache(self, number: int, task: Task, call: Call) -> bool:

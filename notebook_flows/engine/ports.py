@@ -106,7 +106,7 @@ class KnownResult(NamedTuple):
         took_us: how long that took.
         created_us: when.
         reference: to its content; with ``content``, the fingerprint of the value.
-        inline: its content, where the history has it.
+        inline: its content, where that lies in the history and is there.
         used_us: when it was last of use; 0 where that is not known.
     """
 

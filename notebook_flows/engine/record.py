@@ -67,6 +67,11 @@ class Record:
         """The next event, of the run itself."""
         self.add(at_us, Kind.RUN, RUN_ITSELF, UNMAPPED, 0, 1, state, data)
 
+    @property
+    def waiting(self) -> int:
+        """How many events are to be handed over."""
+        return len(self._events)
+
     def hand_over(self) -> None:
         """Give the log and the observers what has come since the last time."""
         if self._events:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from notebook_flows.engine.record import Record
     from notebook_flows.engine.results import Ledger
 
+_TASK = Kind.TASK  # looked up once: see `core.run`
 MOST_ROUNDS_BY_HANDLERS = 1_000
 """How often state handlers alone may send a task into another round; one that raises LOOP itself may do so for ever."""
 
@@ -56,6 +57,7 @@ class Verdicts:
     ) -> None:
         self._run = run
         self._tasks = tasks
+        self._size = len(tasks)
         self._facts = facts
         self._arguments = arguments
         self._preparation = preparation
@@ -124,8 +126,9 @@ class Verdicts:
         self.settle(number, state, reason, value, None)
 
     def take(self, number: int, taken: Taken) -> None:
-        """Record that it need not run; the task's handlers see it as well."""
-        task = self._tasks[self._run.place_of(number)[0]]
+        """Record that it need not run, and has not begun; the task's handlers see it as well."""
+        node, index = (number, UNMAPPED) if number < self._size else self._run.place_of(number)
+        task = self._tasks[node]
         if task.state_handlers:
             proposed = api.class_of(taken.state)(message=taken.message, result=unwrapped(taken.value))
             with context(self._facts.context), self._interrupts.user_code():
@@ -133,7 +136,12 @@ class Verdicts:
             if settled is not proposed:
                 self.mark_state(number, settled, proposed=type(proposed).__name__)
                 return
-        self.settle(number, taken.state, taken.message, taken.value, taken.data)
+        state, value, message, data = taken
+        if message:
+            self._ledger.messages[number] = message
+            data["message"] = message
+        self._ledger.values[number] = value
+        self._record.add(self._clock.now_us(), _TASK, node, index, 0, 1, state, data)
 
     def mark_state(self, number: int, state: api.State, proposed: str | None = None) -> None:
         """Record a state that the user's own code has made; ``proposed`` names the one that it has replaced."""

@@ -75,7 +75,9 @@ class MemoryKept:
     def find(self, key: str) -> KnownResult | None:
         """The result under this key."""
         found = self._keys.get(key)
-        return None if found is None else found._replace(inline=self._contents.get(found.reference["sha256"]))
+        if found is None or found.reference["in"] != "history":
+            return found
+        return found._replace(inline=self._contents.get(found.reference["sha256"]))
 
     def content(self, sha256: str) -> bytes | None:
         """Content by its hash."""

@@ -68,6 +68,7 @@ _SAID_AGAIN = {
     attached.HAS_TABLE: "SELECT 1 WHERE to_regclass('artifact') IS NOT NULL",
     kept.HAS_TABLES: "SELECT 1 WHERE to_regclass('cached') IS NOT NULL",
     kept.MARK_USED: kept.MARK_USED.replace(_EACH.format(2), _TEXTS.format(2)),
+    kept.AHEAD: kept.AHEAD.replace("instr(", "strpos("),
     kept.FORGET: kept.FORGET.replace(_EACH.format(1), _TEXTS.format(1)),
     kept.FORGET_CONTENT: kept.FORGET_CONTENT.replace(_EACH.format(1), _TEXTS.format(1)),
     kept.REFERENCES: kept.REFERENCES.replace("json_extract(result, '$.sha256')", "result::json->>'sha256'"),

@@ -39,7 +39,7 @@ class InputPrints:
         self._prints = prints
         self._codes: dict[int, str] = {}
         self._known_constants: dict[tuple[int, str], str] = {}
-        self._beginnings: dict[tuple[str, str | None], str] = {}
+        self._beginnings: dict[tuple[int, str | None], tuple[Any, str]] = {}
 
     def key(self, number: int, node: int, index: int) -> str:
         """The key of a task run that is about to start.
@@ -71,11 +71,14 @@ class InputPrints:
         return made
 
     def _beginning(self, task: Task) -> str:
-        which = (self._prints.of_code(task), task.version)
+        """What the keys of a task begin with: made once for each function and version."""
+        anchor = task.__dict__.get("run", task)
+        which = (id(anchor), task.version)
         known = self._beginnings.get(which)
         if known is None:
-            known = self._beginnings[which] = beginning_of(which[0], version=which[1] or "")
-        return known
+            beginning = beginning_of(self._prints.of_code(task), version=task.version or "")
+            known = self._beginnings[which] = (anchor, beginning)  # alive, so that its id stays its own
+        return known[1]
 
     def code(self, node: int) -> str:
         """The fingerprint of a task as it is written: what it runs, with which constants, in which version.
@@ -134,6 +137,8 @@ class InputPrints:
         value = self._ledger.values[number]
         known = self.content.get(number)
         kind = type(value)
+        if known is None and kind is Stored and "content" in value.reference:
+            known = self.content[number] = value.reference["content"]
         if known is not None and (kind in LASTING or kind is Stored or kind is Pickled):
             return known
         if isinstance(self._tasks[self._run.place_of(number)[0]], RESOURCES):

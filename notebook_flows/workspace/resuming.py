@@ -202,7 +202,7 @@ class Resumed:
             found = self._known.find(result["cached"])
             if found is None:
                 return None
-            result = found.reference
+            result = dict(found.reference)
         was_made_of = None if result is None else result.get("key")
         if key is not None and was_made_of is not None:
             if key != was_made_of:

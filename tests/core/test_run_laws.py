@@ -213,14 +213,50 @@ def test_many_told_to_run_one_by_one_run_in_the_order_of_being_told_alone(flow: 
     assert ends_of(one_by_one.run) == ends_of(alone.run)
 
 
-def in_turn(flow: Flow, room: int) -> Unfolding:
-    """The run with one worker, which takes what it is told in turn, and of which nothing is decided meanwhile."""
-    plain = [all(tries == loops == 0 for tries, loops, _ in node.lucks) for node in flow.nodes]
+@laws(200)
+@given(flows(chains=True, most=14), st.integers(2, 64), st.data())
+def test_many_that_are_asked_about_at_once_run_in_the_order_of_being_asked_alone(
+    flow: Flow, room: int, data: st.DataObject
+) -> None:
+    fates = data.draw(st.lists(st.sampled_from("hhhmp"), min_size=len(flow.nodes), max_size=len(flow.nodes)))
+    asked = frozenset(node for node, fate in enumerate(fates) if fate != "p")
+    hits = frozenset(node for node, fate in enumerate(fates) if fate == "h")
+    together, alone = in_turn(flow, room, asked, hits), in_turn(flow, 1, asked, hits)
+
+    assert _starts(together) == _starts(alone)
+    assert ends_of(together.run) == ends_of(alone.run)
+    assert together.run.counts == alone.run.counts
+
+
+def in_turn(
+    flow: Flow, room: int, asked: frozenset[int] = frozenset(), hits: frozenset[int] = frozenset()
+) -> Unfolding:
+    """The run with one worker, which takes what it is told in turn, and of which nothing is decided meanwhile.
+
+    Args:
+        flow: what runs.
+        room: how many it may be told to run at once.
+        asked: the tasks of which is asked whether they need run.
+        hits: those of them that need not.
+    """
+    plain = [
+        place not in asked and all(tries == loops == 0 for tries, loops, _ in node.lucks)
+        for place, node in enumerate(flow.nodes)
+    ]
     world = Unfolding(flow, Run(replace(flow.plan(), plain=plain)))
+    run = world.run
     world.record(Kind.RUN, RUN_ITSELF, S.RUNNING)
-    while not world.run.is_over:
-        commands = decide(world.run, room=room, now_us=world.now_us, one_by_one=True)
-        for command in commands:
+    while not run.is_over:
+        commands = decide(run, room=room, now_us=world.now_us, one_by_one=True, asked=asked, ahead=room)
+        for place, command in enumerate(commands):
+            if isinstance(command, Start) and (node := run.place_of(command.number)[0]) in asked:
+                if node in hits and not run.attempt[command.number] and command.number not in run.loops:
+                    world.record(Kind.TASK, command.number, S.CACHED)
+                    continue
+                world.obey(command)
+                for behind in commands[place + 1 :]:
+                    run.take_back(behind.number)
+                break
             world.obey(command)
         if not commands:
             world.now_us = max(world.now_us, world.run.due[0][0])
@@ -230,7 +266,8 @@ def in_turn(flow: Flow, room: int) -> Unfolding:
 
 
 def _starts(world: Unfolding) -> list[tuple[int, int, int, int]]:
-    return [(event.node, event.index, event.attempt, event.loop) for event in world.events if event.state is S.RUNNING]
+    begun = (S.RUNNING, S.CACHED)
+    return [(event.node, event.index, event.attempt, event.loop) for event in world.events if event.state in begun]
 
 
 def test_many_plain_tasks_are_told_to_run_at_once() -> None:
@@ -246,6 +283,22 @@ def test_many_plain_tasks_are_told_to_run_at_once() -> None:
 
     assert first == [Start(0)]
     assert second == [Start(number) for number in range(1, 10)]
+
+
+def test_many_tasks_are_asked_about_at_once() -> None:
+    """Tests the law above, as the one before."""
+    flow = Flow((*[Node()] * 5, Node(((4, False, False),)), Node()))
+    run = Run(replace(flow.plan(), plain=[False] * 6 + [True]))
+    run.apply(Event(1, 0, Kind.RUN, RUN_ITSELF, UNMAPPED, 0, 1, S.RUNNING, None))
+
+    first = decide(run, room=64, now_us=0, one_by_one=True, asked=frozenset(range(6)), ahead=3)
+    run.take_back(2)
+    run.take_back(1)
+    run.apply(Event(2, 0, Kind.TASK, 0, UNMAPPED, 0, 1, S.CACHED, None))
+    second = decide(run, room=64, now_us=0, one_by_one=True, asked=frozenset(range(6)), ahead=64)
+
+    assert first == [Start(0), Start(1), Start(2)]
+    assert second == [Start(1), Start(2), Start(3), Start(4)]
 
 
 def test_the_world_of_these_tests_has_all_kinds_of_events() -> None:

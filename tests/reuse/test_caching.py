@@ -14,7 +14,9 @@ from counted import count, counted
 
 from notebook_flows import Flow, Parameter, task
 from notebook_flows.core.context import context
+from notebook_flows.core.lifecycle import S
 from notebook_flows.core.secret import Secret
+from notebook_flows.core.state import Retrying
 from notebook_flows.store.keeping import MOST_INLINE
 from notebook_flows.store.kept import KeptReader
 from notebook_flows.workspace import event_log
@@ -66,6 +68,56 @@ def etl() -> tuple[Flow, Any]:
         n = Parameter("n", default=3)
         end = total(square.map(load(n)))
     return flow, end
+
+
+@pytest.mark.parametrize("executor", ["local", "threads:1"])
+def test_what_has_to_run_again_has_its_turn_among_what_need_not(executor: str) -> None:
+    def flow(changed: int) -> Flow:
+        with Flow("many") as made:
+            for number in range(150):
+                square(-number if number == changed else number)
+                if number % 50 == 20:
+                    total(load(number))
+        return made
+
+    flow(0).run(executor=executor)
+    counted()
+
+    state = flow(77).run(executor=executor)
+
+    log = event_log()
+    row = log.runs(limit=1)[0]
+    asked = [event.node for event in log.read(row.run_id) if event.state in {S.RUNNING, S.CACHED} and event.node >= 0]
+    assert state.is_successful()
+    assert counted() == {"square": 1}
+    assert row.counts == {S.CACHED: 155, S.SUCCESS: 1}
+    assert asked == sorted(asked) or executor != "local"
+    assert sorted(asked) == list(range(156))
+
+
+def test_a_handler_that_wants_it_run_after_all_is_heard_before_the_next_is_looked_for() -> None:
+    def once_more(_task: Any, _old: Any, new: Any) -> Any:
+        return Retrying("Once more.", start_time=None) if new.is_cached() else new
+
+    @task(cache=True, state_handlers=[once_more])
+    def wary(x):
+        count("wary")
+        return x
+
+    with Flow("wary") as flow:
+        square(7)
+        wary(7)
+        square(8)
+    flow.run()
+    counted()
+
+    state = flow.run()
+
+    log = event_log()
+    told = [(event.node, event.state) for event in log.read(log.runs(limit=1)[0].run_id) if event.node >= 0]
+    assert state.is_successful()
+    assert counted() == {"wary": 1}
+    assert told == [(0, S.CACHED), (1, S.RETRYING), (1, S.RUNNING), (1, S.SUCCESS), (2, S.CACHED)]
 
 
 def test_that_a_result_was_of_use_is_written_once_an_hour(history: str, monkeypatch: pytest.MonkeyPatch) -> None:
