@@ -168,6 +168,7 @@ export class Run {
     else if (event.kind === "run") this.#applyRun(event);
     else if (event.kind === "expanded") this.#expand(event);
     else if (event.kind === "verdict") this.#allow(event);
+    else if (event.kind === "reopened") this.#reopen(event);
     else if (event.kind === "artifact" && typeof event.data?.key === "string")
       this.#attach(this.numberOf(event.node, event.index), event.data.key, event.data.title);
   }
@@ -237,6 +238,14 @@ export class Run {
   #allow(event: Event): void {
     const number = this.numberOf(event.node, event.index);
     if (this.state[number] === S.PAUSED) this.#become(number, S.PENDING);
+  }
+
+  /** It had ended, and waits for another try, or for its children. */
+  #reopen(event: Event): void {
+    const number = this.numberOf(event.node, event.index);
+    this.#become(number, event.state);
+    this.endedUs[number] = null;
+    if (event.state !== S.EXPANDED) this.startedUs[number] = null;
   }
 
   #attach(number: number, key: string, title: unknown): void {

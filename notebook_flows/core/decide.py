@@ -101,7 +101,7 @@ def decide(
         if not (run.has_failed and run.plan.fail_fast):
             if one_by_one:
                 room = min(room, 1) if run.limit_used else room
-                ahead = min(ahead, room)
+                ahead = ahead if ahead < room else room
             _from_frontier(run, room, in_segments, one_by_one, commands, asked, ahead)
         elif run.plan.cleanups and not run.in_flight:
             steps = _clean_up(run, room)
@@ -132,6 +132,7 @@ def _from_frontier(
     soonest = size  # the first task that what is told to start may make ready; it would come before those after it
     has_started = False
     are_asked = False
+    was_reopened = run.was_reopened
     while frontier:
         key = frontier[0]
         if key == last_key:  # in a run that was rebuilt from its events, one may stand here twice
@@ -139,6 +140,9 @@ def _from_frontier(
             continue
         last_key = key
         number = run.number_at(key)
+        if was_reopened and run.waiting[number]:  # what it waits for has ended, and has not any more
+            heappop(frontier)
+            continue
         now = state[number]
         if now is not _PENDING:
             if IS_FINAL[now] or now in _NOT_NOW or (now is S.RETRYING and number in run.resting):

@@ -27,6 +27,9 @@ class Kind(StrEnum):
     """User code has judged: ``data["may_run"]`` tells whether the task may start."""
     ARTIFACT = "artifact"
     """One task run, which stays in ``state``, has attached what ``data`` describes; its content is referred to."""
+    REOPENED = "reopened"
+    """One task run, which had ended, is in ``state`` again: somebody wants it tried once more, or what it waits for is.
+    A mapped task comes before its children."""
 
 
 class Event(NamedTuple):

@@ -53,6 +53,7 @@ class Run:
         frontier: a heap of the task runs that can have their next command.
         due: a heap of (microseconds since 1970, key) of those that rest.
         resting: {task run whose time has not come: microseconds since 1970}.
+        was_reopened: something that had ended has not any more: what is in the frontier may have to wait again.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -86,6 +87,7 @@ class Run:
         self.frontier: list[int] = [n << INDEX_BITS for n, count in enumerate(self.waiting) if not count]
         self.due: list[tuple[int, int]] = []
         self.resting: dict[int, int] = {}
+        self.was_reopened = False
         for number, preset in plan.presets.items():
             self._preset(number, preset)
 
@@ -193,6 +195,8 @@ class Run:
             self._expand(event.node, event.data["width"])
         elif event.kind is Kind.VERDICT:
             self._allow(self.number_of(event.node, event.index))
+        elif event.kind is Kind.REOPENED:
+            self._reopen(self.number_of(event.node, event.index), event.state)
         elif event.kind is Kind.ARTIFACT and event.data is not None:
             known = self.attached.setdefault(self.number_of(event.node, event.index), {})
             known[event.data["key"]] = event.data.get("title") or event.data["key"]
@@ -255,6 +259,33 @@ class Run:
             self.counts[S.PENDING] += 1
             self.state[number] = S.PENDING
         heappush(self.frontier, self.key_of(number))
+
+    def can_be_reopened(self, number: int) -> bool:
+        """Whether it has ended, and not well, by itself or because of another; not as somebody has said beforehand."""
+        return IS_FAILED[self.state[number]] and number not in self.children and number not in self.plan.presets
+
+    def _reopen(self, number: int, new: S) -> None:
+        """It has not ended any more; all that its end had led to is taken back, but for what runs or has run."""
+        old = self.state[number]
+        is_mapped = number in self.children
+        if not IS_FINAL[old] or not (self.can_be_reopened(number) or (is_mapped and old is S.MAPPED)):
+            raise OutOfOrderError(f"task run {number} is {old.name}, and cannot be tried again")
+        self.was_reopened = True
+        if is_mapped:
+            self._end_mapped(number, by=-1)
+        elif number >= len(self.plan.graph):
+            self._reopen_child(number, old)
+        else:
+            for after in self.plan.graph.downstream[number]:
+                self.waiting[after] += 1
+                self.failed[after] -= 1
+        self.counts[old] -= 1
+        self.counts[new] += 1
+        self.state[number] = new
+        self.unfinished += 1
+        self.has_failed = any(count and IS_FAILED[state] for state, count in enumerate(self.counts))
+        if not is_mapped and not self.waiting[number]:
+            heappush(self.frontier, self.key_of(number))
 
     def _preset(self, number: int, preset: S) -> None:
         """It does not run, and stands like this from the beginning."""
@@ -346,8 +377,20 @@ class Run:
         if not self.left[node]:
             heappush(self.frontier, node << INDEX_BITS)
 
-    def _end_mapped(self, node: int) -> None:
-        """All children have ended: for what waits for the whole list, each of them counts."""
+    def _reopen_child(self, number: int, old: S) -> None:
+        """What `_end_child` had done is taken back."""
+        node, index = self.origin[number - len(self.plan.graph)]
+        if IS_FINAL[self.state[node]]:
+            raise OutOfOrderError(f"task {node} has ended, and so have its children")
+        for after, edges in self.plan.lanes.get(node, {}).items():
+            children = self.children.get(after)
+            if children is not None and index < children.width:
+                self.waiting[children.first + index] += edges
+                self.failed[children.first + index] -= edges
+        self.left[node] += 1
+
+    def _end_mapped(self, node: int, *, by: int = 1) -> None:
+        """All children have ended: for what waits for the whole list, each of them counts; ``by`` = -1 takes that back."""
         children = self.children[node]
         states = self.state[children.first : children.first + children.width]
         failed = sum(IS_FAILED[state] for state in states)
@@ -360,10 +403,13 @@ class Run:
             edges = all_edges - lanes.get(after, 0)
             if not edges:
                 continue
-            self.failed[after] += failed * edges
-            self.skipped[after] += skipped * edges
-            self.more_upstream[after] = self.more_upstream.get(after, 0) + (children.width - 1) * edges
-            self._less_to_wait_for(after, edges)
+            self.failed[after] += by * failed * edges
+            self.skipped[after] += by * skipped * edges
+            self.more_upstream[after] = self.more_upstream.get(after, 0) + by * (children.width - 1) * edges
+            if by < 0:
+                self.waiting[after] += edges
+            else:
+                self._less_to_wait_for(after, edges)
 
     # -- limits and segments -------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Stopping from inside this process: what runs inside a task is told of it, and any thread may ask for it."""
+"""Runs of this process, as seen from outside of their engines: any thread may stop one, and hears when one stops."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _lock = threading.Lock()
 _hear: dict[str, list[Callable[[str], None]]] = {}
-_cancel: dict[str, Callable[[str], None]] = {}
+_reached: dict[str, tuple[Callable[[str], None], Callable[[], None]]] = {}
 
 
 @contextmanager
@@ -47,18 +47,19 @@ def tell_stopping(run_id: str, reason: str) -> None:
 
 
 @contextmanager
-def cancelled_by(run_id: str, cancel: Callable[[str], None]) -> Iterator[None]:
-    """Inside, `cancel_run` finds this run.
+def reached_by(run_id: str, cancel: Callable[[str], None], retry: Callable[[], None]) -> Iterator[None]:
+    """Inside, `cancel_run` and `retry_run` find this run.
 
     Args:
         run_id: of the run.
         cancel: has it end, for a reason; any thread may call it.
+        retry: has what failed in it tried again; any thread may call it.
     """
-    _cancel[run_id] = cancel
+    _reached[run_id] = cancel, retry
     try:
         yield
     finally:
-        _cancel.pop(run_id, None)
+        _reached.pop(run_id, None)
 
 
 def cancel_run(run_id: str, reason: str) -> bool:
@@ -72,8 +73,21 @@ def cancel_run(run_id: str, reason: str) -> bool:
     Returns:
         Whether such a run goes on here.
     """
-    cancel = _cancel.get(run_id)
-    if cancel is None:
-        return False
-    cancel(reason)
-    return True
+    found = _reached.get(run_id)
+    if found is not None:
+        found[0](reason)
+    return found is not None
+
+
+def retry_run(run_id: str) -> bool:
+    """Have tried again what has failed by now in a run of this process, while it goes on; any thread may ask.
+
+    A task that holds the engine's thread is waited for.
+
+    Returns:
+        Whether such a run goes on here.
+    """
+    found = _reached.get(run_id)
+    if found is not None:
+        found[1]()
+    return found is not None

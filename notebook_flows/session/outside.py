@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.context import current_attempt
-from notebook_flows.engine.stopping import cancel_run
+from notebook_flows.engine.stopping import cancel_run, retry_run
 from notebook_flows.errors import StoreError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def run_heard(run: Callable[..., State], flow: Flow, **options: Any) -> State:
 
 @contextmanager
 def requests_heard(run_id: str, history: bool | None) -> Iterator[None]:
-    """Inside, a run is cancelled when its history says that it should be, whatever its engine's thread is busy with.
+    """Inside, a run does what its history says that it should, whatever its engine's thread is busy with.
 
     Args:
         run_id: of the run, which need not have begun.
@@ -85,3 +85,5 @@ def _obey(run_id: str, requests: Sequence[Request]) -> None:
     for request in requests:
         if request.verb == "cancel":
             cancel_run(run_id, str(request.payload.get("reason", CANCELLED)))
+        elif request.verb == "retry":
+            retry_run(run_id)

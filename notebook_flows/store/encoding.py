@@ -27,6 +27,7 @@ _STATES = {int(state): state for state in S}
 _KINDS = {kind.value: kind for kind in Kind}
 _NUMBERS = tuple(range(max(S) + 1))
 _TASK = Kind.TASK
+_OF_NO_ATTEMPT = frozenset({Kind.VERDICT, Kind.REOPENED})
 _CACHED = S.CACHED
 _CACHED_NUMBER = int(S.CACHED)
 _OF_A_HIT = ("result", "message")
@@ -147,7 +148,7 @@ def encode(events: Sequence[LightEvent | Event], first_seq: int | None = None) -
             elif event.kind is Kind.ARTIFACT:
                 content = event.data.get("content") if event.data else None
                 batch.attached.append((seq, content["sha256"] if content else None))
-            elif event.kind is not Kind.VERDICT:
+            elif event.kind not in _OF_NO_ATTEMPT:
                 _task_changed(plain, other, event)
         elif len(event) == 5:
             at_us, node, index, key, message = event

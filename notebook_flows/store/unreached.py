@@ -36,7 +36,7 @@ def standing(events: Iterable[Event], task_count: int) -> Standing:
     last: dict[tuple[int, int], Event] = {}
     widths: dict[int, int] = {}
     for event in events:
-        if event.kind in {Kind.TASK, Kind.EXPANDED} and event.node != RUN_ITSELF:
+        if event.kind in {Kind.TASK, Kind.EXPANDED, Kind.REOPENED} and event.node != RUN_ITSELF:
             last[event.node, event.index] = event
         if event.kind is Kind.RUN and event.data:  # the first one names the tasks whose states were given
             for node, state in event.data.get("presets", {}).items():

@@ -156,6 +156,10 @@ class Board:
         elif event.kind is Kind.EXPANDED:
             self.expand(event.node, int((event.data or {}).get("width", 0)))
             self.started_us[event.node] = event.at_us
+        elif event.kind is Kind.REOPENED:
+            number = self.number_of(event.node, event.index)
+            if number is not None:
+                self._reopen(number, event)
         elif event.kind is Kind.VERDICT:
             number = self.number_of(event.node, event.index)
             if number is not None and self.state[number] is S.PAUSED:
@@ -165,6 +169,18 @@ class Board:
             if number is not None:
                 key = str(event.data["key"])
                 self.attached.setdefault(number, {})[key] = str(event.data.get("title") or key)[:LONGEST_MESSAGE]
+
+    def _reopen(self, number: int, event: Event) -> None:
+        """It had ended, and waits for another try, or for its children."""
+        if self.attempt[number]:
+            message, was = self.messages.get(number, ""), self.state[number]
+            tried = Tried(self.attempt[number], self.started_us[number], self.ended_us[number], was, message)
+            self.tried.setdefault(number, []).append(tried)
+        self.messages.pop(number, None)
+        self.state[number] = event.state
+        self.ended_us[number] = None
+        if event.state is not S.EXPANDED:
+            self.started_us[number] = None
 
     def _take_of_run(self, event: Event) -> None:
         data = event.data or {}

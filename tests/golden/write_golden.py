@@ -16,6 +16,7 @@ from notebook_flows.core.events import Event, Kind
 from notebook_flows.core.lifecycle import S
 from notebook_flows.core.plan import plan_from_first_event
 from notebook_flows.core.run import Run
+from notebook_flows.engine.stopping import retry_run
 from notebook_flows.store.sweeping import crash_events
 from notebook_flows.testing import FakeClock, InlineExecutor, MemoryEventLog, run_flow_for_test
 
@@ -113,6 +114,33 @@ def mapped() -> list[Event]:
         total(lane)
         task(lambda x: len(x), name="how many", trigger=triggers.all_finished)(lane)
         double.map(load(0))
+    return events_of(flow)
+
+
+@golden
+def tried_again() -> list[Event]:
+    """What has failed is tried again: a task and what waits for it, and a child of a mapped task that had ended."""
+    good: list[bool] = []
+
+    @task
+    def shaky(x: int) -> int:
+        if x == 1 and not good:
+            raise ConnectionError("not yet")
+        return x
+
+    @task(trigger=triggers.all_finished)
+    def asks(one: int, numbers: list[int]) -> None:
+        good.append(True)
+        retry_run("0" * 32)
+
+    with Flow("tried again") as flow:
+        numbers = shaky.map(load(3))
+        lane = double.map(numbers)
+        one = shaky(1)
+        double(one)
+        total(lane)
+        asks(one, numbers)
+        broken()
     return events_of(flow)
 
 

@@ -92,6 +92,8 @@ class Reader:
                 self.stands[key][0] = S.EXPANDED
             case "artifact":
                 self.attached.setdefault(key, {})[data["key"]] = data.get("title") or data["key"]
+            case "reopened":
+                self.stands[key][0] = state
             case "verdict" if self.stands[key][0] is S.PAUSED:
                 self.stands[key][0] = S.PENDING
 

@@ -68,4 +68,4 @@ export const STATES: Readonly<Record<number, StateFacts>> = Object.fromEntries(
 /** What people want to be told first. */
 export const GRAVITY: readonly number[] = [31, 20, 21, 23, 22, 30, 5, 4, 3, 7, 6, 2, 1, 0, 32, 10, 11, 13, 12];
 
-export const KINDS: readonly string[] = ["run", "task", "expanded", "verdict", "artifact"];
+export const KINDS: readonly string[] = ["run", "task", "expanded", "verdict", "artifact", "reopened"];
