@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import S
-from notebook_flows.session.page import answer, beside_page, page_at
-from notebook_flows.session.picturesource import surroundings_of
+from notebook_flows.session.livepicture import LivePicture
+from notebook_flows.session.outputs import CellSink
+from notebook_flows.session.page import answer, beside_page, has_page, page_at
+from notebook_flows.session.picturesource import FlowSource, surroundings_of
 from notebook_flows.session.shownpicture import standing_board
 from notebook_flows.session.storedrun import StoredRun, run_called
 from notebook_flows.session.tail import Tail
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.run import Run
     from notebook_flows.core.state import State
     from notebook_flows.engine.results import Ledger
-    from notebook_flows.session.outputs import CellSink
+    from notebook_flows.session.outputs import Sink
     from notebook_flows.session.page import Page
     from notebook_flows.session.picturesource import PictureSource
 
@@ -85,7 +87,7 @@ class LargePicture:
         self._allow()
         self._page.teller.show({**self._message, "still": self._still})
         self._page.teller.watch(self._feed)
-        self._sink.display(self._page.bundle, {}, {})
+        self._page.display()
         told = f"Flow {self._name!r}: {self._size:,} tasks"
         still = {"text/html": beside_page(f"<pre>{html.escape(told)}</pre>", self._still), "text/plain": told}
         self._sink.display(still, {}, {"display_id": self._still})
@@ -217,6 +219,16 @@ class LargePicture:
         answer(page, message, self._source)
 
 
-def is_large(flow: Flow) -> bool:
-    """Whether a flow is shown like this."""
-    return len(flow._into) > LARGE
+def picture_of_run(flow: Flow, sink: Sink, *, run_id: str | None = None) -> LivePicture | LargePicture:
+    """What shows a run of a flow that a cell has made; it fits `engine.ports.Observer`.
+
+    Args:
+        flow: what runs.
+        sink: where it is shown.
+        run_id: of the run, where it is known beforehand.
+    """
+    source = FlowSource(flow)
+    if len(flow._into) > LARGE and has_page(sink):
+        assert isinstance(sink, CellSink)
+        return LargePicture(flow, sink, source=source, run_id=run_id or uuid.uuid4().hex)
+    return LivePicture(flow, sink, source=source, run_id=run_id)

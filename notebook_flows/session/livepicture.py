@@ -127,7 +127,7 @@ class LivePicture:
             self._page.teller.begin(size, facts, before=before, bystanders=around.bystanders)
         self._goes_on = True
         self._allow()
-        self._sink.display(self._page.bundle, {}, {})
+        self._page.display()
         self._sink.display(self._still_bundle(), {}, {"display_id": self._display_id})
         self._see_whether_it_is_heard(UNHEARD_S)
 

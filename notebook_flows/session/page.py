@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ class Page:
 
     Attributes:
         teller: tells what happens.
+        view_id: the name of the output that shows it.
         was_heard: a page has answered.
     """
 
@@ -71,6 +73,7 @@ class Page:
 
         self.was_heard = False
         self.teller = Teller(self._send)
+        self.view_id = uuid.uuid4().hex
         self._sink = sink
         self._hear = hear
         self._retire = retire
@@ -79,12 +82,12 @@ class Page:
         while len(_OPEN) > MOST_PAGES:
             _OPEN.pop(0).close()
 
-    @property
-    def bundle(self) -> dict[str, Any]:
-        """The output that shows it; nothing once it is closed."""
+    def display(self) -> None:
+        """Show it below its cell; nothing once it is closed."""
         from notebook_flows.widget.widget import VIEW
 
-        return {} if self._widget is None else {VIEW: self._widget.view}
+        if self._widget is not None:
+            self._sink.display({VIEW: self._widget.view}, {}, {"display_id": self.view_id})
 
     def close(self) -> None:
         """It is a picture only from now on."""
@@ -93,6 +96,7 @@ class Page:
             _OPEN.remove(self)
         if widget is not None:
             self._retire()
+            self._sink.update({"text/plain": ""}, {}, {"display_id": self.view_id})  # else it says that it has gone
             widget.close()
 
     def _heard(self, message: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def sink_below_cell() -> Sink | None:
     """Where the cell that is being executed shows things to somebody who looks; None: nobody does, or not here."""
     shell = _kernel_shell()
-    if shell is None or threading.current_thread() is not threading.main_thread() or current_attempt() is not None:
+    if shell is None or not _executes_cells(threading.current_thread()) or current_attempt() is not None:
         return None
     from notebook_flows.session.page import has_page
     from notebook_flows.session.session import session_of
@@ -28,6 +28,11 @@ def sink_below_cell() -> Sink | None:
 
     sink = interactive_sink(session_of(shell))
     return sink if has_page(sink) else None
+
+
+def _executes_cells(thread: threading.Thread) -> bool:
+    """Whether it is the kernel's main thread, or that of a subshell; all others are the user's own."""
+    return thread is threading.main_thread() or type(thread).__name__ == "SubshellThread"
 
 
 def _kernel_shell() -> Any:
@@ -53,20 +58,13 @@ def run_shown(run: Callable[..., State], flow: Flow, options: dict[str, Any]) ->
         from notebook_flows.session.terminalpicture import run_in_terminal
 
         return run_in_terminal(run, flow, options)
-    if any(type(one).__name__ == "LivePicture" for one in options.get("observers") or ()):
+    if any(type(one).__name__ in {"LivePicture", "LargePicture"} for one in options.get("observers") or ()):
         return run(flow, **options)
-    from notebook_flows.session.largepicture import LargePicture, is_large
-    from notebook_flows.session.livepicture import LivePicture
-    from notebook_flows.session.outputs import CellSink
-    from notebook_flows.session.picturesource import FlowSource
+    from notebook_flows.session.largepicture import picture_of_run
     from notebook_flows.session.shownpicture import followers_of
 
     run_id = options.get("flow_run_id") or uuid.uuid4().hex
-    picture: LivePicture | LargePicture = (
-        LargePicture(flow, sink, source=FlowSource(flow), run_id=run_id)
-        if is_large(flow) and isinstance(sink, CellSink)
-        else LivePicture(flow, sink, source=FlowSource(flow), run_id=run_id)
-    )
+    picture = picture_of_run(flow, sink, run_id=run_id)
     followers = followers_of(flow, run_id)
     picture.begin()
     state: State | None = None

@@ -64,7 +64,7 @@ class ShownPicture:
         if page is None:
             return False
         self._name = name = uuid.uuid4().hex
-        self._sink.display(page.bundle, {}, {})
+        page.display()
         self._sink.display(self._bundle(), {}, {"display_id": name})
         try:
             svg, reason = self._picture.layout, None

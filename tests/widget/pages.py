@@ -58,7 +58,7 @@ class OpenPage:
 
     # -- cells ---------------------------------------------------------------------------------------------------------
 
-    def begin(self, cell: str, source: str) -> str:
+    def begin(self, cell: str, source: str, *, subshell: str | None = None) -> str:
         """Have a cell run, and do not wait."""
         content = {
             "code": source,
@@ -69,6 +69,8 @@ class OpenPage:
             "stop_on_error": False,
         }
         message = self.client.session.msg("execute_request", content, metadata={"cellId": cell})
+        if subshell is not None:
+            message["header"]["subshell_id"] = subshell
         request = str(message["header"]["msg_id"])
         self._cell_of[request] = cell
         self.shown[cell] = []
@@ -76,9 +78,9 @@ class OpenPage:
         self.client.shell_channel.send(message)
         return request
 
-    def run(self, cell: str, source: str) -> None:
+    def run(self, cell: str, source: str, *, subshell: str | None = None) -> None:
         """Run a cell, and take what comes until the kernel is idle again."""
-        request = self.begin(cell, source)
+        request = self.begin(cell, source, subshell=subshell)
         self.wait(lambda: request in self._idle)
 
     def is_idle(self, request: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pages import VIEW
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.widget import is_built
@@ -116,3 +117,70 @@ def test_logs_tracebacks_and_artifacts_are_there_when_nobody_has_kept_the_state(
     assert text["text"] == "# Head"
     assert link["href"] == "https://example.org/a"
     assert raw["plain"].startswith("raw.bin, 14 bytes.")
+
+
+SIMPLE = """
+from datetime import datetime, timedelta, timezone
+from notebook_flows import Flow, task
+from notebook_flows.prefect.schedules import Schedule
+from notebook_flows.prefect.schedules.clocks import DatesClock
+@task
+def one(): return 1
+with Flow("simple") as flow: one()
+"""
+
+
+def test_of_many_runs_in_one_cell_the_last_twenty_are_live_and_all_have_the_picture_of_their_end(
+    page: OpenPage,
+) -> None:
+    page.run("define", SIMPLE)
+
+    page.run("go", "for _ in range(23): flow.run()")
+
+    outputs = [one["data"] for one in page.shown["go"] if "data" in one]
+    views, pictures = outputs[::2], outputs[1::2]
+    live = [VIEW in one for one in views]
+    assert len(live) == 23
+    assert live[-20:] == [True] * 20
+    assert not any(live[:3])
+    assert views[0] == {"text/plain": ""}
+    assert all("1 success" in one["text/plain"] for one in pictures)
+
+
+def test_each_run_of_a_schedule_is_told_by_its_own_id(page: OpenPage) -> None:
+    page.run("define", SIMPLE)
+    page.run(
+        "go",
+        "from notebook_flows.testing import FakeClock\n"
+        "clock = FakeClock()\n"
+        "dates = [clock.now() + timedelta(hours=one) for one in (1, 2)]\n"
+        "flow.schedule = Schedule(clocks=[DatesClock(dates)])\n"
+        "state = flow.run(clock=clock)",
+    )
+
+    told = [one["run"]["id"] for one in page.of("snapshot") if one["run_state"] == S.SUCCESS]
+    log = "__import__('notebook_flows.workspace').workspace.event_log()"
+    recorded = page.value(f"' '.join(one.run_id for one in {log}.runs(flow='simple', limit=2))")
+    assert set(told) <= set(recorded.strip("'").split())
+    assert page.value("state.context['flow_run_id']") == repr(told[-1])
+
+
+def test_a_run_in_a_subshell_is_shown_below_its_cell(page: OpenPage) -> None:
+    page.run("define", SIMPLE)
+    subshell = page.new_subshell()
+    if not subshell:
+        pytest.skip("this ipykernel has no subshells")
+
+    page.run("go", "state = flow.run()", subshell=subshell)
+
+    assert page.of("snapshot")[-1]["run_state"] == S.SUCCESS
+    assert "1 success" in page.shown["go"][1]["data"]["text/plain"]
+
+
+def test_a_run_in_a_thread_of_the_user_has_no_picture(page: OpenPage) -> None:
+    page.run("define", SIMPLE)
+
+    page.run("go", "made = []\none = threading.Thread(target=lambda: made.append(flow.run()))\none.start(); one.join()")
+
+    assert page.shown["go"] == []
+    assert page.value("made[0].is_successful()") == "True"
