@@ -13,7 +13,7 @@ from notebook_flows.cli.guard import command
 from notebook_flows.cli.history import SHORT_ID, echo_json, graph_of
 from notebook_flows.cli.times import iso, local
 from notebook_flows.errors import NoSuchRun, StoreError
-from notebook_flows.settings import bytes_of
+from notebook_flows.settings import bytes_of, settings_from
 
 if TYPE_CHECKING:
     from notebook_flows.engine.ports import KnownResult
@@ -210,10 +210,11 @@ def gc(older_than: float, max_size: int | None) -> None:
         return
     cleaned = clean(
         log._writer,
-        result_store().blobs,
+        result_store(),
         now_us=time.time_ns() // 1000,
         keep_days=older_than,
         most_bytes=max_size,
+        is_shared="blobs" in settings_from().origins,
     )
     click.echo(
         f"{cleaned.keys} results are forgotten, {cleaned.contents} contents removed: "
@@ -234,7 +235,7 @@ def verify(ctx: click.Context, remove: bool) -> None:
     reader = log.known_results()
     try:
         count = len(reader.all())
-        found = damaged(reader, result_store().blobs)
+        found = damaged(reader, result_store())
     finally:
         reader.close()
     for key, sentence in found.items():

@@ -56,7 +56,7 @@ BORING = frozenset({S.SUCCESS, S.FAILED})
 def command_line(
     flow: str | None, state: S | None, since: datetime | None, limit: int, wants_cells: bool, wants_json: bool
 ) -> None:
-    """List the runs in the history, newest first. Times are local."""
+    """List the runs in the history, newest first, each with those that its tasks have begun. Times are local."""
     from notebook_flows.workspace import event_log
 
     log = event_log()
@@ -108,11 +108,27 @@ def _nothing_found(log: AnyLog, flow: str | None, *, is_filtered: bool) -> str:
     return "No run is like this." if is_filtered or flow is not None else "There are no runs yet."
 
 
+def nested(rows: Sequence[RunRow]) -> list[tuple[int, RunRow]]:
+    """The runs, each followed by those that its tasks have begun, and how deep inside of others each is."""
+    known = {row.run_id for row in rows}
+    inside: dict[str | None, list[RunRow]] = {}
+    for row in rows:
+        inside.setdefault(row.parent_run_id if row.parent_run_id in known else None, []).append(row)
+    found: list[tuple[int, RunRow]] = []
+    waiting = [(0, row) for row in reversed(inside.get(None, []))]
+    while waiting:
+        depth, row = waiting.pop()
+        found.append((depth, row))
+        waiting += [(depth + 1, child) for child in inside.get(row.run_id, [])]  # the first to begin comes first
+    return found
+
+
 def _tell(rows: Sequence[RunRow]) -> None:
     from rich.table import Table
 
     from notebook_flows.cli import screen
     from notebook_flows.views.text import printable, told_duration
+    from notebook_flows.views.tree import in_encoding
 
     console = screen.stdout()
     encoding = console.encoding
@@ -126,12 +142,13 @@ def _tell(rows: Sequence[RunRow]) -> None:
     table.add_column("Tasks", no_wrap=True, overflow="ellipsis")
     if is_wide:
         table.add_column("Message", no_wrap=True, overflow="ellipsis")
-    for row in rows:
+    for depth, row in nested(rows):
         seconds = seconds_of(row)
         started = local(row.started_us or row.created_us)
         cells: list[str | Text] = [
             row.run_id[:SHORT_ID],
-            screen.carried(printable(row.flow), encoding),
+            in_encoding("  " * (depth - 1) + "└ " * bool(depth), encoding, set())
+            + screen.carried(printable(row.flow), encoding),
             screen.word(row.state, encoding),
             started[5:-3] if is_narrow else started,
             "" if seconds is None else told_duration(seconds),

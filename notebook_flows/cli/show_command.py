@@ -183,6 +183,7 @@ def _problems(row: RunRow, graph: Mapping[str, Any], attempts: list[TaskRunRow])
     """What the task runs say that failed by themselves."""
     from notebook_flows.cli.history import SHORT_ID
     from notebook_flows.views.text import counted, printable
+    from notebook_flows.views.tracebacks import told_error
 
     names = graph["names"]
     last = {(one.node, one.index): one for one in attempts}
@@ -192,7 +193,7 @@ def _problems(row: RunRow, graph: Mapping[str, Any], attempts: list[TaskRunRow])
     lines = []
     for one in failed[:MOST_PROBLEMS]:
         name = names[one.node] + (f"[{one.index}]" if one.index >= 0 else "")
-        lines.append(f"{facts_of(one.state).glyph} {printable(name)}  {printable(one.message)}")
+        lines.append(f"{facts_of(one.state).glyph} {printable(name)}  {printable(told_error(one.message))}")
     if len(failed) > MOST_PROBLEMS:
         lines.append(f"and {counted(len(failed) - MOST_PROBLEMS, 'more task run')}.")
     lines.append(f"More: notebook-flows logs {row.run_id[:SHORT_ID]}")

@@ -99,7 +99,7 @@ def carries_glyphs(encoding: str) -> bool:
     (True, False)
     """
     try:
-        ("".join(facts_of(state).glyph for state in S) + "├└│─━…").encode(encoding)
+        ("".join(facts_of(state).glyph for state in S) + "┌├└│─━…").encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sysconfig
 from pathlib import Path
@@ -22,6 +23,9 @@ _ARROW = re.compile(r"-+> \d+ ?(?P<code>.*)")
 _LIBRARY = re.compile(r"<|.*(?:/(?:site|dist)-packages/|/lib(?:64)?/python3\.\d+/|\.(?:pyx|pxi|pxd)$)")
 """Files that nobody at hand has written, wherever the kernel's Python is: IPython shortens paths, Cython's are bare."""
 _FOREIGN = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+_BEGIN = "Error during execution of task: "
+_SHORT = re.compile(rf"{_BEGIN}(?P<kind>[A-Za-z_]\w*)\((?P<said>(?s:['\"].*['\"]))\)")
 
 
 class Place(NamedTuple):
@@ -99,3 +103,21 @@ def error_lines(traceback: str) -> list[str]:
     rest = [_OURS.sub("", text) for text in rest]
     kept = rest if len(rest) <= ERROR_LINES else [*rest[: ERROR_LINES - 1], "..."]
     return [shortened(printable(text), LONGEST_LINE) for text in kept]
+
+
+def told_error(message: str) -> str:
+    """What a task run says that failed, as people read errors: without the words that all of them begin with.
+
+    >>> told_error("Error during execution of task: ValueError('row 7 is too large')")
+    'ValueError: row 7 is too large'
+    >>> told_error("Timed out.")
+    'Timed out.'
+    """
+    found = _SHORT.fullmatch(message)
+    if found is None:
+        return message
+    try:
+        said = ast.literal_eval(found["said"])
+    except (SyntaxError, ValueError):  # cut, or more than one argument
+        return message.removeprefix(_BEGIN)
+    return f"{found['kind']}: {said}" if found["kind"] != "NotebookRunError" else str(said)

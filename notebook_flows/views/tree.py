@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MOST_LINES = 300
 DEEPEST = 12
 NARROWEST = 20
+STAIRS = 4
+"""A chain of more tasks than this is a strand."""
 _UNPLACED = -1
 
 
@@ -50,7 +52,8 @@ def task_tree(
     """A line for each task: glyph, name, state, duration, below the task that it waits for.
 
     A task that waits for several stands below the one furthest from the start, and names the others. Where the tree
-    would be deeper than 12 levels it is a list in the order of running instead, and each task names all it waits for.
+    would be deeper than 12 levels it is a list in the order of running instead, and each task names all it waits for. A
+    long chain, such as the cells of a notebook, is one strand.
 
     Args:
         names: of n tasks.
@@ -71,8 +74,9 @@ def task_tree(
     size = len(names)
     named = [printable(name) or "(no name)" for name in names]
     order, parent, depth = placed(size, upstream)
-    is_tree = max(depth, default=0) <= DEEPEST
-    rails = rails_of(order, parent) if is_tree else dict.fromkeys(order, "")
+    is_strand = is_chain(order, upstream)
+    is_tree = is_strand or max(depth, default=0) <= DEEPEST
+    rails = strand(order) if is_strand else rails_of(order, parent) if is_tree else dict.fromkeys(order, "")
     shown = list(rails)[:most_lines]
     rows = []
     for number in shown:
@@ -128,6 +132,19 @@ def rails_of(order: Sequence[int], parent: Sequence[int]) -> dict[int, str]:
     return rails
 
 
+def is_chain(order: Sequence[int], upstream: Sequence[Sequence[int]]) -> bool:
+    """Whether many tasks stand in one row, each waiting for the one before alone: as a tree, stairs that tell nothing."""
+    if len(order) <= STAIRS:
+        return False
+    before = [_UNPLACED, *order[:-1]]
+    return all(set(upstream[one]) == {above} - {_UNPLACED} for above, one in zip(before, order, strict=True))
+
+
+def strand(order: Sequence[int]) -> dict[int, str]:
+    """The lines before each name of a chain."""
+    return {one: "┌ " if one == order[0] else "└ " if one == order[-1] else "│ " for one in order}
+
+
 def _columns(rows: Sequence[_Row], width: int) -> list[str]:
     """The rows, with their parts below one another."""
     words = max((len(row.word) for row in rows), default=0)
@@ -150,7 +167,7 @@ def in_encoding(text: str, encoding: str, states: set[S]) -> str:
     """The text as this encoding can carry it, with the letters that stand for the glyphs of these states."""
     if carries_glyphs(encoding):
         return text
-    plain: dict[str, str | int | None] = {"├": "|", "└": "`", "│": "|", "─": "-", "━": "=", "…": "~"}
+    plain: dict[str, str | int | None] = {"┌": ",", "├": "|", "└": "`", "│": "|", "─": "-", "━": "=", "…": "~"}
     plain.update({facts_of(state).glyph: glyph_of(state, encoding) for state in states})
     try:
         return text.translate(str.maketrans(plain)).encode(encoding, "replace").decode(encoding)

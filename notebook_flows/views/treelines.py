@@ -11,7 +11,7 @@ from notebook_flows.views.runview import OWN_FAILURES
 from notebook_flows.views.styled import fitting, style_of, width_of
 from notebook_flows.views.table import carries_glyphs, told_counts
 from notebook_flows.views.text import columns_of, counted, padded, printable, shortened, stop_watch, told_duration
-from notebook_flows.views.tree import DEEPEST, in_encoding, placed, rails_of
+from notebook_flows.views.tree import DEEPEST, in_encoding, is_chain, placed, rails_of, strand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +24,6 @@ MOST_IN_TREE = 300
 """Larger flows are never drawn as a tree."""
 COLUMNS_OF_RAIL = 8
 """A tree may have a level for so many columns there are."""
-STAIRS = 4
-"""A longer chain of tasks, each after the one before, such as the cells of a notebook, is a list, for stairs tell nothing."""
 BAR = 10
 
 Line = list["Part"]
@@ -148,8 +146,10 @@ class TreeLines:
     def _rails(self, columns: int) -> dict[int, str]:
         """The lines before each name, in the order in which names are written."""
         order, parent, depth = self._places
-        deepest = max(depth, default=0)
-        if deepest > min(DEEPEST, columns // COLUMNS_OF_RAIL) or (deepest + 1 == len(self._all) > STAIRS):
+        seen = [node for node in order if self._view.is_seen(node)]
+        if is_chain(seen, self.upstream):
+            return strand(seen)
+        if max(depth, default=0) > min(DEEPEST, columns // COLUMNS_OF_RAIL):
             return dict.fromkeys(order, "")
         return rails_of(order, parent)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from notebook_flows.engine.wording import NoText, text_of
 from notebook_flows.views.text import counted
 
 LONGEST_VALUE = 60
@@ -23,9 +24,9 @@ def told_value(value: Any) -> str:
     ('a DataFrame of 1 row and 2 columns', 'a Series of 2 values')
     """
     try:
-        return _table(value) or _sized(value) or _line(repr(value))
-    except Exception as error:  # the user's own __repr__, __len__, shape
-        return f"<{type(value).__name__}, whose __repr__ raises {type(error).__name__}>"
+        return text_of(lambda: _table(value) or _sized(value) or _line(repr(value)))
+    except NoText as problem:  # the user's own __repr__, __len__, shape
+        return f"<{type(value).__name__}, whose __repr__ raises {type(problem.cause).__name__}>"
 
 
 def _table(value: Any) -> str:

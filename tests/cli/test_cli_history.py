@@ -179,7 +179,7 @@ def test_a_run_is_shown_as_a_tree_with_states(nf: Command, two_runs: list[str]) 
     assert "✗ clean" in shown
     assert "2 failed, 1 success" in shown
     assert "⊘ load" in shown
-    assert "✗ clean[1]  Error during execution of task: ValueError('row 1 is too large')" in shown
+    assert "✗ clean[1]  ValueError: row 1 is too large" in shown
 
 
 def test_a_flow_is_shown_without_running(nf: Command, write: Callable[..., Path], own_history: Path) -> None:

@@ -40,12 +40,20 @@ def test_states_and_durations_have_columns_of_their_own():
 
 
 def test_a_deep_flow_is_a_list_in_the_order_of_running():
-    names = [f"t{number}" for number in range(DEEPEST + 2)]
+    names = [f"t{number}" for number in range(DEEPEST + 3)]
 
-    lines = task_tree(names, [[], *([number] for number in range(DEEPEST + 1))]).splitlines()
+    lines = task_tree(names, [[], *([number] for number in range(DEEPEST + 1)), []]).splitlines()
 
     assert lines[0] == "t0"
-    assert lines[-1].split() == ["t13", "after", "t12"]
+    assert ["t13", "after", "t12"] in [line.split() for line in lines]
+
+
+def test_a_long_chain_is_one_strand():
+    chain = [[], [0], [1, 1], [2], [3]]
+
+    assert task_tree(list("abcde"), chain).splitlines() == ["┌ a", "│ b", "│ c", "│ d", "└ e"]
+    assert task_tree(list("abcd"), chain[:4]).splitlines() == ["a", "└─ b", "   └─ c", "      └─ d"]
+    assert task_tree(list("abcdef"), [*chain, [2]])[0] == "a"
 
 
 def test_a_hundred_thousand_deep_is_no_recursion():
