@@ -28,6 +28,7 @@ def test_words_in_histories_mean_for_ever_what_they_mean_now() -> None:
         "EXPANDED": "expanded",
         "VERDICT": "verdict",
         "ARTIFACT": "artifact",
+        "REOPENED": "reopened",
     }
 
 

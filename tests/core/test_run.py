@@ -211,7 +211,7 @@ def test_every_kind_of_event_is_understood() -> None:
 
     assert run.seq == 6
     assert run.attached == {run.number_of(0, -1): {"rows": "rows"}}
-    assert {kind.value for kind in Kind} == {"run", "task", "expanded", "verdict", "artifact"}
+    assert {kind.value for kind in Kind} == {"run", "task", "expanded", "verdict", "artifact", "reopened"}
 
 
 def test_a_mapped_task_counts_as_its_children_and_by_itself_without_any() -> None:
