@@ -9,7 +9,7 @@ from notebook_flows.core.lifecycle import IS_FAILED, S
 from notebook_flows.core.mapping import element_at, why_unmappable
 from notebook_flows.engine.call import Stored
 from notebook_flows.engine.timeouts import is_for_others
-from notebook_flows.engine.wording import LONGEST_MESSAGE, bounded, short
+from notebook_flows.engine.wording import LONGEST_MESSAGE, bounded, said
 
 if TYPE_CHECKING:
     from notebook_flows.core.edge import Edge
@@ -201,7 +201,4 @@ class Arguments:
 
 
 def _said(error: BaseException) -> str:
-    try:
-        return bounded(str(error), LONGEST_MESSAGE)
-    except Exception:  # a text of the user's own may fail
-        return short(error)
+    return bounded(said(error), LONGEST_MESSAGE)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.engine.wording import NoText, text_of
 from notebook_flows.errors import ParameterError, did_you_mean
 
 if TYPE_CHECKING:
@@ -151,8 +152,8 @@ def checked_observers(observers: Any) -> tuple[Observer, ...]:
 def shown(value: Any) -> str:
     """What was given, short enough for a sentence, and its type."""
     try:
-        text = repr(value)
-    except Exception:  # a repr of the user's own may fail
+        text = text_of(lambda: repr(value))
+    except NoText:  # a repr of the user's own may fail
         return f"a {type(value).__name__}"
     return f"{text[:80]} (a {type(value).__name__})"
 
@@ -177,7 +178,7 @@ def _told_value(value: Any) -> Any:
     except (TypeError, ValueError, RecursionError):
         pass  # no JSON: its repr says what it was
     try:
-        text = repr(value)
-    except Exception as error:  # a repr of the user's own may fail; the run must not
-        text = f"<{type(value).__name__}, whose repr fails: {type(error).__name__}>"
+        text = text_of(lambda: repr(value))
+    except NoText as problem:  # a repr of the user's own may fail; the run must not
+        text = f"<{type(value).__name__}, whose repr fails: {type(problem.cause).__name__}>"
     return {"repr": text[:LONGEST_TOLD], "type": type(value).__name__}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import state as api
 from notebook_flows.core.lifecycle import S, facts_of
-from notebook_flows.engine.wording import said
+from notebook_flows.engine.wording import named
 from notebook_flows.magics.errors import FlowLineError, FlowRunFailed, RunStopped
 from notebook_flows.magics.parameters import values_for_notebook
 from notebook_flows.session.notebookflow import Background
@@ -262,10 +262,7 @@ def _lower(sentence: str) -> str:
 
 def _first_line(state: api.State) -> str:
     error = state.result
-    if isinstance(error, BaseException):
-        text = f"{type(error).__name__}: {said(error)}" if said(error) else type(error).__name__
-    else:
-        text = state.message or ""
+    text = named(error) if isinstance(error, BaseException) else state.message or ""
     return printable(text.strip().splitlines()[0]) if text.strip() else ""
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import traceback
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.engine.timeouts import TaskTimeout
-from notebook_flows.engine.wording import said
+from notebook_flows.engine.wording import NoText, as_python, said, text_of
 from notebook_flows.session.routes import current_route
 
 if TYPE_CHECKING:
@@ -59,30 +60,35 @@ def without_alarm(trace: TracebackType | None) -> TracebackType | None:
 
 def _rendered(error: BaseException, code: CellCode, shell: Any) -> list[str]:
     code.register()
-    own = getattr(error, "_render_traceback_", None)  # as IPython asks
-    if own is not None:
-        with suppress(Exception):  # it is the user's: what cannot be rendered so is rendered as any other
-            return [str(line) for line in own()]
-    try:
-        str(error)  # IPython hides it if this fails
-        return _as_ipython(error, shell)
-    except Exception:  # IPython reads sources and calls reprs, which may raise anything; Python's own words are left
-        return "".join(traceback.format_exception(error)).splitlines()
+    for make in (_by_itself, _as_ipython):
+        with suppress(NoText):  # what cannot be rendered so is rendered as any other
+            if text := text_of(partial(make, error, shell)):
+                return text.split("\n")
+    # IPython reads sources and calls reprs, which may raise anything; Python's own words are left
+    return as_python(error, error.__traceback__).splitlines()
 
 
-def _as_ipython(error: BaseException, shell: Any) -> list[str]:
+def _by_itself(error: BaseException, shell: Any) -> str:
+    """As the exception itself says, if it does; IPython asks in the same way."""
+    del shell
+    own = getattr(error, "_render_traceback_", None)
+    return "" if own is None else "\n".join(str(line) for line in own())
+
+
+def _as_ipython(error: BaseException, shell: Any) -> str:
     from IPython.core.error import UsageError
 
+    text = str(error)  # IPython hides it if this fails
     if isinstance(error, UsageError):
-        return [f"UsageError: {error}"]
+        return f"UsageError: {text}"
     kind, trace = type(error), error.__traceback__
     if isinstance(error, SyntaxError) and trace is None:
         renderer = _renderer(shell, "SyntaxTB")
-        return list(renderer.structured_traceback(kind, error, []))
+        return "\n".join(renderer.structured_traceback(kind, error, []))
     renderer = _renderer(shell, "InteractiveTB")
     lines = list(renderer.structured_traceback(kind, error, trace, tb_offset=0))
     renderer.tb = None
-    return lines
+    return "\n".join(lines)
 
 
 def _renderer(shell: Any, name: str) -> Any:

@@ -20,6 +20,7 @@ from notebook_flows.engine.attachments import LOGGER, kept, words_of
 from notebook_flows.engine.call import LogLine
 from notebook_flows.engine.clock import SystemClock
 from notebook_flows.engine.ports import KeptContent, RunInfo
+from notebook_flows.engine.wording import named
 from notebook_flows.settings import settings_from
 from notebook_flows.workspace import environment
 from notebook_flows.workspace.attachments import attachments_for
@@ -212,8 +213,4 @@ _MESSAGES = {
 def _told(error: BaseException | None) -> dict[str, Any] | None:
     if error is None:
         return None
-    try:
-        sentence = f"{type(error).__name__}: {error}"
-    except Exception:  # a user's __str__
-        sentence = type(error).__name__
-    return {"error": type(error).__name__, "message": sentence}
+    return {"error": type(error).__name__, "message": named(error)}

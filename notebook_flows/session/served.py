@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.engine.wording import said
+from notebook_flows.engine.wording import named, said
 from notebook_flows.errors import WorkerDied
 from notebook_flows.session.apart import was_cancelled
 from notebook_flows.session.hearing import Hearing
@@ -161,4 +161,4 @@ def publish_failure(kernel: Any, parent: Any, order: Mapping[str, Any], error: B
 
 def _told(error: BaseException) -> dict[str, Any]:
     name = type(error).__name__
-    return {"ename": name, "evalue": said(error), "traceback": [f"{name}: {said(error)}"]}
+    return {"ename": name, "evalue": said(error), "traceback": [named(error)]}

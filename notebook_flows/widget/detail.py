@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FINAL, S
+from notebook_flows.engine.wording import NoText, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,9 +40,9 @@ class _Short(reprlib.Repr):
 
 def _own_repr(value: Any) -> str:
     try:
-        return repr(value)
-    except Exception as error:  # the user's own __repr__
-        return f"<{type(value).__name__}, whose __repr__ raises {type(error).__name__}>"
+        return text_of(lambda: repr(value))
+    except NoText as problem:
+        return f"<{type(value).__name__}, whose __repr__ raises {type(problem.cause).__name__}>"
 
 
 _SHORT = _Short()

@@ -76,7 +76,7 @@ def test_an_error_whose_text_cannot_be_made_is_told_by_its_name(runs: HandRuns) 
     run.end(S.FAILED, OddError())
     runs.wait(10)
 
-    assert event_log().task_runs(run.run_id)[0].message == "OddError"
+    assert event_log().task_runs(run.run_id)[0].message == "OddError (its text could not be made: RuntimeError)"
 
 
 def test_while_it_runs_the_history_says_so(runs: HandRuns) -> None:
