@@ -30,6 +30,7 @@ class ServedMemory:
 
     def __init__(self, told: Mapping[str, str]) -> None:
         from notebook_flows.store.keeping import ResultStore, blobs_at
+        from notebook_flows.store.parts import part_of
         from notebook_flows.workspace import stored_log
 
         store, blobs = told["store"], told["blobs"]
@@ -37,7 +38,9 @@ class ServedMemory:
         place = blobs if "://" in blobs else Path(blobs)
         self._key = bytes.fromhex(told["key"])
         most = int(told.get("most", 0)) or None
-        self._shelf = Shelf(ResultStore(blobs_at(place), most=most), log.known_results(), self._key)
+        self._shelf = Shelf(
+            ResultStore(blobs_at(place), most=most, part=lambda: part_of(log)), log.known_results(), self._key
+        )
         self._keeps: dict[str, bool] = {}
         self._prints: OrdinaryPrints | None = None
         self._inputs: dict[str, dict[str, str]] = {}

@@ -19,6 +19,7 @@ from notebook_flows.s3 import (
     reason_of,
 )
 from notebook_flows.store.blobs import BlobInfo, NoSuchBlob, checked_name, is_name
+from notebook_flows.store.parts import checked_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,6 +158,18 @@ class BlobBucket:
             raise
         except Exception as error:
             raise self._told(error, "listed") from error
+
+    def part(self, name: str) -> BlobBucket:
+        """A longer prefix."""
+        made = BlobBucket(
+            f"s3://{self.bucket}/{'/'.join(filter(None, (self.prefix, checked_part(name))))}",
+            endpoint=self._endpoint,
+            connect_timeout_s=self._connect_timeout_s,
+            read_timeout_s=self._read_timeout_s,
+            attempts=self._attempts,
+        )
+        made._made = self._made
+        return made
 
     def _told(self, error: Exception, doing: str) -> StoreError:
         if isinstance(error, StoreError):

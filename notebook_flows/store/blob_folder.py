@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from notebook_flows.errors import StoreError, StoreUnavailable
 from notebook_flows.store.blobs import BlobInfo, NoSuchBlob, checked_name, is_name
 from notebook_flows.store.filesystem import make_private_folder, sync_folder
+from notebook_flows.store.parts import checked_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,6 +134,10 @@ class BlobFolder:
                         os.unlink(entry.path)  # noqa: PTH108 - a string already
                 except FileNotFoundError:
                     continue  # removed by another process meanwhile
+
+    def part(self, name: str) -> BlobFolder:
+        """A folder inside."""
+        return BlobFolder(self.folder / checked_part(name))
 
     def _told(self, error: OSError, doing: str) -> StoreError:
         kind = StoreUnavailable if error.errno in _FOR_THE_MOMENT else StoreError

@@ -70,7 +70,10 @@ class Blobs(Protocol):
         """Forget a blob; whether it was there."""
 
     def all(self) -> Iterator[BlobInfo]:
-        """All blobs, in no order."""
+        """All blobs, in no order; those of parts aside."""
+
+    def part(self, name: str) -> Blobs:
+        """A part of this place, for one history alone."""
 
 
 def checked_name(name: str) -> str:

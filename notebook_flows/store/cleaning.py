@@ -13,7 +13,7 @@ from notebook_flows.store.kept import FORGET, FORGET_CONTENT, REFERENCES, has_ta
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from notebook_flows.store.blobs import Blobs
+    from notebook_flows.store.keeping import ResultStore
     from notebook_flows.store.kept import KeptReader
     from notebook_flows.store.place import Connection
     from notebook_flows.store.writer import Writer
@@ -37,22 +37,37 @@ class Cleaned(NamedTuple):
     freed_bytes: int
 
 
-def clean(writer: Writer, blobs: Blobs, *, now_us: int, keep_days: float | None, most_bytes: int | None) -> Cleaned:
+def clean(
+    writer: Writer,
+    store: ResultStore,
+    *,
+    now_us: int,
+    keep_days: float | None,
+    most_bytes: int | None,
+    is_shared: bool = False,
+) -> Cleaned:
     """Forget what was of no use for long, or is too much, and the content that nothing refers to any more.
+
+    Of the place where large content is, the history's own part is cleaned: in others may be what other histories name.
 
     Args:
         writer: of the history.
-        blobs: where large content is.
+        store: where large content is.
         now_us: microseconds since 1970.
         keep_days: results that were of no use for longer go, and those of runs that ended earlier; None: none goes.
         most_bytes: of content under keys; what was of use last stays; None: as much as there is.
+        is_shared: others may write to the place, too: then what lies in no part is left alone.
     """
     before_us = 0 if keep_days is None else now_us - int(keep_days * DAY_US)
     keys, contents, freed, needed = writer.call(lambda connection: _clean(connection, now_us, before_us, most_bytes))
-    for one in blobs.all():
-        if one.name not in needed and one.used_us < now_us - GRACE_US and blobs.remove(one.name):
-            contents += 1
-            freed += one.size_bytes
+    places = [] if is_shared else [store.blobs]
+    if store.part:
+        places.append(store.blobs.part(store.part))
+    for blobs in places:
+        for one in blobs.all():
+            if one.name not in needed and one.used_us < now_us - GRACE_US and blobs.remove(one.name):
+                contents += 1
+                freed += one.size_bytes
     return Cleaned(keys, contents, freed)
 
 
@@ -98,14 +113,16 @@ def forget(writer: Writer, keys: Collection[str]) -> int:
     return writer.call(remove)
 
 
-def damaged(reader: KeptReader, blobs: Blobs, looked_at: Callable[[], None] = lambda: None) -> dict[str, str]:
+def damaged(reader: KeptReader, store: ResultStore, looked_at: Callable[[], None] = lambda: None) -> dict[str, str]:
     """The keys whose content is gone or not what was written, each with the sentence that says so. Reads everything."""
     found: dict[str, str] = {}
     for one in reader.all():
         reference = one.reference
         try:
             inline = reference["in"] == "history"
-            content = reader.content(reference["sha256"]) if inline else blobs.get(reference["sha256"])
+            content = (
+                reader.content(reference["sha256"]) if inline else store.blobs_of(reference).get(reference["sha256"])
+            )
             if content is None:
                 found[one.key] = f"The content {reference['sha256'][:12]} of a result is not in the history any more."
             else:

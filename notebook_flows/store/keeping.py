@@ -14,7 +14,7 @@ from notebook_flows.store.blobs import BlobDamaged, NoSuchBlob
 from notebook_flows.store.formats import Encoded, decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from notebook_flows.store.blobs import Blobs
@@ -42,7 +42,8 @@ class Kept(NamedTuple):
     """A value that is kept.
 
     Attributes:
-        reference: ``format``, ``size`` in bytes, ``sha256`` of the content, and ``in``: ``history`` or ``blobs``.
+        reference: ``format``, ``size`` in bytes, ``sha256`` of the content, ``in``: ``history`` or ``blobs``,
+            and ``at``: the part of the blobs, if it is in one.
         inline: the content that the history has to take over with the reference; None: it is in the blobs.
     """
 
@@ -57,12 +58,41 @@ class ResultStore:
         blobs: for large content.
         most_inline: bytes of content that go into the history.
         most: bytes of content that are kept of one result; None: as many as there are.
+        part: the part of the blobs that large content goes to, asked for when there is some; empty: to none.
     """
 
-    def __init__(self, blobs: Blobs, *, most_inline: int = MOST_INLINE, most: int | None = None) -> None:
+    def __init__(
+        self,
+        blobs: Blobs,
+        *,
+        most_inline: int = MOST_INLINE,
+        most: int | None = None,
+        part: Callable[[], str] = lambda: "",
+    ) -> None:
         self.blobs = blobs
         self.most_inline = most_inline
         self.most = most
+        self._part: Callable[[], str] | str = part
+        self._parts: dict[str, Blobs] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_part": self.part, "_parts": {}}
+
+    @property
+    def part(self) -> str:
+        """The part that large content goes to."""
+        if not isinstance(self._part, str):
+            self._part = self._part()
+        return self._part
+
+    def blobs_of(self, reference: Mapping[str, Any]) -> Blobs:
+        """Where the content behind a reference lies, which is not in the history."""
+        part = reference.get("at")
+        if not part:
+            return self.blobs
+        if part not in self._parts:
+            self._parts[part] = self.blobs.part(part)
+        return self._parts[part]
 
     def keep(self, value: Any) -> Kept:
         """Keep a value.
@@ -95,14 +125,16 @@ class ResultStore:
         reference: dict[str, Any] = {**more, "size": size, "sha256": name, "in": "history"}
         if size <= self.most_inline:
             return Kept(reference, content)
-        self.blobs.put(name, content)
         reference["in"] = "blobs"
+        if self.part:
+            reference["at"] = self.part
+        self.blobs_of(reference).put(name, content)
         return Kept(reference, None)
 
     def has(self, reference: Mapping[str, Any]) -> bool:
         """Whether content that lies in the blobs is there, as long as it was written; it is not read for that."""
         try:
-            return self.blobs.size_of(reference["sha256"]) == int(reference["size"])
+            return self.blobs_of(reference).size_of(reference["sha256"]) == int(reference["size"])
         except StoreError:
             return False
 
@@ -123,7 +155,7 @@ class ResultStore:
 
     def content(self, reference: Mapping[str, Any], inline: bytes | None = None) -> bytes:
         """The bytes behind a reference, verified; see `load`."""
-        content = inline if reference["in"] == "history" else self.blobs.get(reference["sha256"])
+        content = inline if reference["in"] == "history" else self.blobs_of(reference).get(reference["sha256"])
         if content is None:
             raise NoSuchBlob(f"The content {reference['sha256'][:12]} of a result is not in the history any more.")
         return verified(content, reference)

@@ -29,14 +29,22 @@ class Attaching:
         place: for content of more than 64 KiB: a folder, or an address of a bucket.
         most_inline: bytes of content that go into the history.
         redactor: knows the secrets of the run, as far as this process has them.
+        part: of the place, for large content; None: that of the history that the settings name.
     """
 
     place: Path | str
     most_inline: int
     redactor: Redactor
+    part: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Attaching, (self.place, self.most_inline, Redactor(()))
+        return Attaching, (self.place, self.most_inline, Redactor(()), self._part())
+
+    def _part(self) -> str:
+        from notebook_flows.store.parts import part_of
+        from notebook_flows.workspace.histories import event_log
+
+        return self.part if self.part is not None else part_of(event_log())
 
     def without_secrets(self, told: Mapping[str, Any]) -> Mapping[str, Any]:
         """The description without the values of secrets."""
@@ -47,7 +55,8 @@ class Attaching:
         """Keep content, without the values of secrets."""
         clean = masked(content, self.redactor)
         try:
-            kept = _store(self.place, self.most_inline, _access()).keep_content(clean)
+            part = self._part() if len(clean) > self.most_inline else ""
+            kept = _store(self.place, self.most_inline, part, _access()).keep_content(clean)
         except StoreError:
             _store.cache_clear()  # whoever mends a bucket's access while a kernel goes on is not to start it anew
             raise
@@ -55,11 +64,11 @@ class Attaching:
 
 
 @cache
-def _store(place: Path | str, most_inline: int, access: tuple[tuple[str, str], ...]) -> ResultStore:
+def _store(place: Path | str, most_inline: int, part: str, access: tuple[tuple[str, str], ...]) -> ResultStore:
     """One for each place, and way into it: a bucket's connection is worth keeping."""
     from notebook_flows.store.keeping import ResultStore, blobs_at
 
-    return ResultStore(blobs_at(place), most_inline=most_inline)
+    return ResultStore(blobs_at(place), most_inline=most_inline, part=lambda: part)
 
 
 def _access() -> tuple[tuple[str, str], ...]:

@@ -107,12 +107,13 @@ def default_results() -> Any:
 def result_store() -> ResultStore:
     """Where the results are kept that other runs may take."""
     from notebook_flows.store.keeping import ResultStore, blobs_at
+    from notebook_flows.store.parts import part_of
 
     settings = settings_from()
     most = settings.max_result_size or None
     if _surroundings.get() is not None or settings.history == "memory":
         return ResultStore(blobs_at(settings.blobs), most_inline=sys.maxsize, most=most)  # it ends with the history
-    return ResultStore(blobs_at(settings.blobs), most=most)
+    return ResultStore(blobs_at(settings.blobs), most=most, part=lambda: part_of(event_log()))
 
 
 def ends_with_process(history: Any) -> bool:
@@ -206,5 +207,6 @@ def forget_contents(history: Any) -> int:
     settings = settings_from()
     if "blobs" in settings.origins or ends_with_process(history):
         return 0
-    store = result_store()
-    return clean(history._writer, store.blobs, now_us=time.time_ns() // 1000, keep_days=None, most_bytes=None).contents
+    return clean(
+        history._writer, result_store(), now_us=time.time_ns() // 1000, keep_days=None, most_bytes=None
+    ).contents

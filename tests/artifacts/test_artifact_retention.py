@@ -94,7 +94,7 @@ def test_cleaning_results_by_hand_leaves_artifacts_alone(disk: Any, tmp_path: Pa
     for path in (tmp_path / "store" / "blobs").rglob("*"):
         os.utime(path, (0, 0))
 
-    cleaned = clean(disk._writer, result_store().blobs, now_us=4 * 10**15, keep_days=0.0, most_bytes=0)
+    cleaned = clean(disk._writer, result_store(), now_us=4 * 10**15, keep_days=0.0, most_bytes=0)
 
     assert cleaned.contents == 0
     assert [content_of(disk, row) for row in disk.artifacts(run_id)] == [SHARED]

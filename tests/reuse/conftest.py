@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cached_cells import OWN_MODULE
 from opened import OpenNotebook
+from store_server import Server
 from talking import Kernel
 
 from notebook_flows.engine.cache import RECENT
@@ -30,6 +31,14 @@ def history(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp
         stored_log(tmp_path / "store" / "history.sqlite").close()
     stored_log.cache_clear()
     _memory_log.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server."""
+    server = Server()
+    yield server
+    server.remove()
 
 
 @pytest.fixture

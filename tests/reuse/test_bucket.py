@@ -58,7 +58,5 @@ def test_a_bucket_that_is_gone_fails_no_task(
     state = flow.run()
 
     assert state.result[end].result == MOST_INLINE + 1
-    assert (
-        "Task 'big' is not cached: Results in s3://nowhere-at-all/here cannot be written: there is no bucket"
-        in caplog.text
-    )
+    assert "Task 'big' is not cached: Results in s3://nowhere-at-all/here/of-" in caplog.text
+    assert " cannot be written: there is no bucket 'nowhere-at-all'." in caplog.text

@@ -237,15 +237,16 @@ def test_cleaning_keeps_what_is_needed_and_what_is_young(cli: Callable[..., Resu
         cli("run", "etl.py", "-p", f"n={n}")
     counted()
     log = event_log()
-    blobs = result_store().blobs
+    store = result_store()
+    blobs = store.blobs.part(store.part)
     later_us = time.time_ns() // 1000 + 2 * DAY_US
     for path in (disk / "blobs").rglob("*"):
         os.utime(path, (1, 1))
 
-    nothing = clean(log._writer, blobs, now_us=later_us, keep_days=30, most_bytes=None)
-    too_much = clean(log._writer, blobs, now_us=later_us, keep_days=30, most_bytes=1000)
+    nothing = clean(log._writer, store, now_us=later_us, keep_days=30, most_bytes=None)
+    too_much = clean(log._writer, store, now_us=later_us, keep_days=30, most_bytes=1000)
     still_there = len(list(blobs.all()))
-    old = clean(log._writer, blobs, now_us=later_us + 60 * DAY_US, keep_days=30, most_bytes=None)
+    old = clean(log._writer, store, now_us=later_us + 60 * DAY_US, keep_days=30, most_bytes=None)
 
     assert nothing.keys == nothing.contents == 0
     assert (too_much.keys, too_much.contents) == (1, 0)

@@ -13,6 +13,7 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.ports import KeptContent, RunInfo
 from notebook_flows.store.blob_folder import BlobFolder
 from notebook_flows.store.cleaning import DAY_US, clean, damaged, forget
+from notebook_flows.store.keeping import ResultStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,14 +139,14 @@ def test_cleaning_forgets_what_is_old_or_too_much_and_content_that_nobody_refers
     run_log.keep([kept(b"12345", "a"), kept(b"67890", "b"), kept(b"nobody's"), referred])
     run_log.append([event(2, S.SUCCESS, {"result": reference})])
     run_log.flush()
-    blobs = BlobFolder(tmp_path / "blobs")
+    store = ResultStore(BlobFolder(tmp_path / "blobs"))
     writer, known = bench.log._writer, bench.log.known_results()
     soon_us = known.all()[0].created_us + 10**16
 
-    young = clean(writer, blobs, now_us=1, keep_days=30, most_bytes=None)
-    orphan = clean(writer, blobs, now_us=soon_us, keep_days=None, most_bytes=None)
-    too_much = clean(writer, blobs, now_us=soon_us, keep_days=None, most_bytes=5)
-    old = clean(writer, blobs, now_us=soon_us + 40 * DAY_US, keep_days=30, most_bytes=None)
+    young = clean(writer, store, now_us=1, keep_days=30, most_bytes=None)
+    orphan = clean(writer, store, now_us=soon_us, keep_days=None, most_bytes=None)
+    too_much = clean(writer, store, now_us=soon_us, keep_days=None, most_bytes=5)
+    old = clean(writer, store, now_us=soon_us + 40 * DAY_US, keep_days=30, most_bytes=None)
 
     assert young[:2] == (0, 0)
     assert orphan == (0, 1, len(b"nobody's"))
@@ -164,7 +165,7 @@ def test_keys_are_forgotten_and_damage_is_found(bench: Any, tmp_path: Path) -> N
     run_log.flush()
     known = bench.log.known_results()
 
-    found = damaged(known, BlobFolder(tmp_path / "blobs"))
+    found = damaged(known, ResultStore(BlobFolder(tmp_path / "blobs")))
     count = forget(bench.log._writer, ["a", "nothing"])
 
     assert list(found) == ["c"]
