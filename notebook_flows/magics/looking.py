@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from inspect import ismodule
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from notebook_flows.views.diagram import diagram_of
 from notebook_flows.views.picture import Picture
 from notebook_flows.views.text import counted, printable
 from notebook_flows.views.values import told_value
+from notebook_flows.workspace.one_run import PARENT_RUN
 from notebook_flows.workspace.resuming import said_of
 
 if TYPE_CHECKING:
@@ -167,8 +169,8 @@ def _run_to_show(here: Here, outlook: Outlook) -> StoredRun | None:
     """The run of this notebook that goes on in another process; where no task has run in this kernel, the last one of all."""
     from notebook_flows.session.storedrun import newest_of
 
-    if here.session.saved.name == NO_NAME:
-        return None  # others have no name, too
+    if here.session.saved.name == NO_NAME or os.environ.get(PARENT_RUN):
+        return None  # others have no name, too; and a runner's kernel is part of a run itself
     has_run = here.flow.last is not None or any(here.flow.freshness.knows(key) for key in outlook.tasks)
     return newest_of(here.session.saved.name, only_elsewhere=has_run)
 
