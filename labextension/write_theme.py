@@ -24,13 +24,13 @@ def written() -> dict[str, str]:
 
 def _typescript() -> str:
     rows = "".join(f"  [{int(state)}, {_row(state)}],\n" for state in S)
-    numbers = "".join(f"  {state.name}: {int(state)},\n" for state in S)
+    numbers = "".join(f"  {state.name} = {int(state)},\n" for state in S)
     return (
         f"// {SOURCE}\n\n"
         "export interface StateFacts {\n"
         "  readonly word: string;\n  readonly glyph: string;\n  readonly className: string;\n"
         "  readonly isFinal: boolean;\n  readonly isFailed: boolean;\n}\n\n"
-        f"export const S = {{\n{numbers}}} as const;\n\n"
+        f"export enum S {{\n{numbers}}}\n\n"
         f"const ROWS: readonly (readonly [number, string, string, number])[] = [\n{rows}];\n\n"
         "export const STATES: Readonly<Record<number, StateFacts>> = Object.fromEntries(\n"
         "  ROWS.map(([state, word, glyph, flags]) => [\n    state,\n    {\n      word,\n      glyph,\n"

@@ -8,27 +8,27 @@ export interface StateFacts {
   readonly isFailed: boolean;
 }
 
-export const S = {
-  PENDING: 0,
-  READY: 1,
-  QUEUED: 2,
-  RUNNING: 3,
-  RETRYING: 4,
-  PAUSED: 5,
-  LOOPED: 6,
-  EXPANDED: 7,
-  SUCCESS: 10,
-  CACHED: 11,
-  SKIPPED: 12,
-  MAPPED: 13,
-  FAILED: 20,
-  TIMED_OUT: 21,
-  UPSTREAM_FAILED: 22,
-  VALIDATION_FAILED: 23,
-  CANCELLED: 30,
-  CRASHED: 31,
-  NOT_RUN: 32,
-} as const;
+export enum S {
+  PENDING = 0,
+  READY = 1,
+  QUEUED = 2,
+  RUNNING = 3,
+  RETRYING = 4,
+  PAUSED = 5,
+  LOOPED = 6,
+  EXPANDED = 7,
+  SUCCESS = 10,
+  CACHED = 11,
+  SKIPPED = 12,
+  MAPPED = 13,
+  FAILED = 20,
+  TIMED_OUT = 21,
+  UPSTREAM_FAILED = 22,
+  VALIDATION_FAILED = 23,
+  CANCELLED = 30,
+  CRASHED = 31,
+  NOT_RUN = 32,
+}
 
 const ROWS: readonly (readonly [number, string, string, number])[] = [
   [0, "pending", "·", 0],
