@@ -137,6 +137,43 @@ test("a task that takes longer than ever makes no time left below zero", () => {
   assert.equal(progressOf(run, [], { 0: { median_s: 2 } }, 60 * SECOND).leftS, 0);
 });
 
+test("tasks that are shown and do not run count neither for progress nor for the time left", () => {
+  const run = running(4);
+  run.facts = { id: "r", bystanders: [0, 3] };
+  task(run, 1, S.RUNNING, 0);
+  const estimate = { 0: { median_s: 100 }, 1: { median_s: 4 }, 2: { median_s: 2 }, 3: { median_s: 100 } };
+
+  const before = progressOf(run, [{ from: 0, to: 1 }], estimate, 1 * SECOND);
+  task(run, 1, S.SUCCESS, 4);
+  task(run, 2, S.RUNNING, 4);
+  task(run, 2, S.SUCCESS, 6);
+  const after = progressOf(run, [{ from: 0, to: 1 }], estimate, 6 * SECOND);
+
+  assert.deepEqual([before.done, before.total, before.leftS], [0, 2, 5]);
+  assert.deepEqual([after.done, after.total], [2, 2]);
+});
+
+test("what is taken from the cache has ended, and takes no more time", () => {
+  const run = running(2);
+  task(run, 0, S.CACHED, 0);
+  const estimate = { 0: { median_s: 100 }, 1: { median_s: 3 } };
+
+  const progress = progressOf(run, [{ from: 0, to: 1 }], estimate, 0);
+
+  assert.deepEqual([progress.done, progress.leftS], [1, 3]);
+});
+
+test("of a mapped task each child takes as long as one took before, however many there are now", () => {
+  const run = running(1);
+  expand(run, 0, 5);
+  task(run, 0, S.RUNNING, 0, 0);
+  task(run, 0, S.RUNNING, 0, 1);
+
+  const progress = progressOf(run, [], { 0: { median_s: 2 } }, 1 * SECOND);
+
+  assert.deepEqual([progress.total, progress.leftS], [5, 4]); // two at a time: (1 + 1 + 3 * 2) / 2
+});
+
 test("children count for progress, their parent does not", () => {
   const run = running(2);
   expand(run, 1, 8);

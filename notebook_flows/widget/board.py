@@ -86,12 +86,10 @@ class Board:
         self.over_us: int | None = None
 
     def after(self, before: Board | None) -> Board:
-        """The same board; its bystanders stand as they stood on another one of the same tasks."""
-        for number in () if before is None else self.bystanders:
+        """The same board; its bystanders stand as they stood on another one of the same tasks, without the times of then."""
+        for number in self.bystanders if before is not None else ():
             assert before is not None
             self.state[number] = before.state[number]
-            self.attempt[number] = before.attempt[number]
-            self.started_us[number], self.ended_us[number] = before.started_us[number], before.ended_us[number]
             if number in before.messages:
                 self.messages[number] = before.messages[number]
             if number in before.attached:

@@ -304,3 +304,20 @@ def test_a_picture_that_is_asked_for_in_the_midst_of_a_run_follows_it(page: Open
     page.wait(lambda: bool(page.of("snapshot", shown)) and page.of("snapshot", shown)[-1]["run_state"] == S.SUCCESS)
 
     assert states(page.of("snapshot", shown)[-1]) == [S.SUCCESS] * 3
+
+
+def test_a_run_of_some_tasks_knows_how_long_all_take_and_what_is_stale_after_it(page: OpenPage) -> None:
+    task_cells(page)
+    page.run("go", "%flow run --all")
+    page.run("load-data", "%%task load\nrows = list(range(7))")
+
+    page.run("go", "%flow run --only clean")
+
+    names = [node["name"] for node in page.of("flow")[-1]["nodes"]]
+    assert names == ["load", "clean", "report"]
+    assert sorted(page.of("flow")[-1]["estimate"]) == ["0", "1", "2"]
+    assert [one["task"] for one in page.of("stale")[-1]["stale"]] == [2]
+    last = page.of("snapshot")[-1]
+    assert last["run"]["bystanders"] == [0, 2]
+    assert dict(zip(last["columns"]["node"], states(last), strict=True)) == {0: S.SUCCESS, 1: S.SUCCESS}
+    assert last["columns"]["started_us"][0] is None
