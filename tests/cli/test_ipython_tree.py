@@ -71,8 +71,10 @@ def test_ctrl_c_gives_the_prompt_back_below_the_tree(ipython: Screen) -> None:
 
     ipython.press("\x03")
 
-    lines = ipython.wait_for(has("In [3]:"))
-    assert any(line.startswith("└─ - add") for line in lines), "\n".join(lines)
+    ipython.wait_for(has("In [3]:"))
+    lines = ipython.all_lines
+    assert any(line.startswith("└─ - add") for line in lines)
+    assert any(line.startswith("KeyboardInterrupt") for line in lines)
     assert ipython.margins is None
 
 
