@@ -1,6 +1,6 @@
 // How many task runs are in which state, in words; the same as views/table.py and core.run.tally.
 
-import type { Counts, Run } from "./run";
+import { type Counts, isFinal, type Run } from "./run";
 import { GRAVITY, S, STATES } from "./theme/states.generated";
 
 /** The one state to be told where only one can be. */
@@ -24,6 +24,12 @@ export function shortCounts(counts: Counts, most = 3): string {
 /** The states that occur, the gravest first. */
 export function present(counts: Counts): number[] {
   return GRAVITY.filter((state) => count(counts, state) > 0);
+}
+
+/** The states that occur as they follow one another along a bar: what went well, what did not, what runs, what is to come. */
+export function alongBar(counts: Counts): number[] {
+  const states = present(counts);
+  return [...states.filter(isFinal).reverse(), ...states.filter((state) => !isFinal(state))];
 }
 
 export function total(counts: Counts): number {

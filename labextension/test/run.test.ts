@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { shortCounts, toldCounts } from "../src/counts";
+import { alongBar, shortCounts, toldCounts } from "../src/counts";
 import { type Event, OutOfOrderError, Run } from "../src/run";
 import { S } from "../src/theme/states.generated";
 import type { EventsMessage, SnapshotMessage } from "../src/wire";
@@ -175,6 +175,13 @@ test("what changed is told once", () => {
 
   assert.ok(run.takeChanged().size > 0);
   assert.equal(run.takeChanged().size, 0);
+});
+
+test("along a bar stands what is done, then what runs, then what is to come", () => {
+  const counts = new Int32Array(33);
+  for (const state of [S.PENDING, S.RUNNING, S.FAILED, S.SUCCESS]) counts[state] = 1;
+
+  assert.deepEqual(alongBar(counts), [S.SUCCESS, S.FAILED, S.RUNNING, S.PENDING]);
 });
 
 test("counts are told the gravest first, and shortly below a name", () => {

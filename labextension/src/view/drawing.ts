@@ -1,6 +1,6 @@
 // A picture in the page whose nodes are coloured by state; how the nodes came to their places does not matter here.
 
-import { gravest, present, shortCounts, shownSeconds, tally, toldCounts, total } from "../counts";
+import { alongBar, gravest, shortCounts, shownSeconds, tally, toldCounts, total } from "../counts";
 import { type Flow, MANY_NODES } from "../flow";
 import type { Run } from "../run";
 import { UNMAPPED } from "../run";
@@ -235,7 +235,7 @@ function paintBar(node: DrawnNode, counts: Int32Array | null): void {
   }
   const { left, right, bottom } = node.bounds;
   const sum = total(counts);
-  const states = sum ? present(counts) : [];
+  const states = sum ? alongBar(counts) : [];
   let x = left;
   const parts = states.map((state) => {
     const width = ((right - left) * (counts[state] ?? 0)) / sum;

@@ -1,8 +1,8 @@
 // Where the run stands, in one line: its state, how far it has come, how long it may still take.
 
-import { present, tally, toldCounts } from "../counts";
+import { alongBar, tally, toldCounts } from "../counts";
 import { progressOf } from "../eta";
-import { isFinal, isOver } from "../run";
+import { isOver } from "../run";
 import { STATES } from "../theme/states.generated";
 import { counted, duration } from "../words";
 import { Announcer } from "./announcer";
@@ -74,8 +74,7 @@ export class StatusBar {
     setAttribute(this.#meter, "aria-valuenow", String(done));
     setAttribute(this.#meter, "aria-valuetext", `${done} of ${total}`);
     this.#meter.title = toldCounts(counts);
-    const states = present(counts);
-    const parts = [...states.filter(isFinal).reverse(), ...states.filter((state) => !isFinal(state))].map((state) =>
+    const parts = alongBar(counts).map((state) =>
       h("i", {
         class: `nbflow-chip ${STATES[state]?.className ?? ""}`,
         style: `flex-grow:${counts[state] ?? 0}`,
