@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from notebook_flows.session.outlook import Outlook
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.storedrun import StoredRun
+    from notebook_flows.widget.board import Board
 
 UP_TO_DATE = "up to date"
 
@@ -216,12 +217,22 @@ def _show_live(here: Here, picture: Any, flow: Flow, records: Mapping[str, CellR
     going = here.flow.going
     source = NotebookSource(here.session, records, outlook.connections, flow, sink, run=going, stale=outlook.stale)
     shown = ShownPicture(picture, sink, source, list(records))
-    if not shown.show():
+    if not shown.show(stands=lambda board: _with_times(here, board, list(records))):
         return False
     if going is not None:
         show_late(shown, going)
     here.flow.shown = [*(one for one in here.flow.shown if one.is_open), shown]
     return True
+
+
+def _with_times(here: Here, board: Board, keys: Sequence[str]) -> Board:
+    """With what the history knows of the last run of this kernel."""
+    from notebook_flows.session.storedrun import run_called
+    from notebook_flows.session.storedsource import with_times
+
+    last = here.flow.last
+    stored = run_called(last.run_id) if last is not None and last.run_id else None
+    return board if stored is None else with_times(board, keys, stored, here.session.book.records())
 
 
 # -- in words ----------------------------------------------------------------------------------------------------------

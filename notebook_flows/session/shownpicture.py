@@ -19,7 +19,7 @@ from notebook_flows.widget.board import Board
 from notebook_flows.widget.flowmessage import flow_message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from notebook_flows.core.events import Event
     from notebook_flows.core.flow import Flow
@@ -54,11 +54,12 @@ class ShownPicture:
         self.is_open = True
         self._page: Page | None = page_at(sink, self._hear, self._retired)
 
-    def show(self, stored: StoredRun | None = None) -> bool:
+    def show(self, stored: StoredRun | None = None, stands: Callable[[Board], Board] = lambda board: board) -> bool:
         """Display it; whether that could be.
 
         Args:
             stored: the run from the history that it shows; it is followed if it goes on.
+            stands: what is known besides of how the tasks stand, where it shows no run.
         """
         page = self._page
         if page is None:
@@ -75,7 +76,8 @@ class ShownPicture:
         if stored is not None:
             self._show_run(page, stored)
         elif self._picture.standings is not None:
-            page.teller.stand(standing_board(len(self.keys), self._picture.standings), {"id": name, "name": ""})
+            board = stands(standing_board(len(self.keys), self._picture.standings))
+            page.teller.stand(board, {"id": name, "name": ""})
         self._allow()
         return True
 

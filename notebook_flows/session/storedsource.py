@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.session import Session
     from notebook_flows.session.storedrun import StoredRun
+    from notebook_flows.widget.board import Board
 
 NOT_HERE = "Its tasks are not those of this notebook any more."
 
@@ -38,7 +39,7 @@ class StoredSource:
         self._session = session
         self._stored = stored
         self._sink = sink
-        self.keys: Sequence[str | None] = _keys(stored.names, session.book.records())
+        self.keys: Sequence[str | None] = keys_of(stored.names, session.book.records())
 
     def surroundings(self) -> Surroundings:
         """Headings, how long tasks took in earlier runs, and which of them are stale in this kernel."""
@@ -117,7 +118,35 @@ class StoredSource:
         return known if record is None else {**known, "code": record.source[:LONGEST_TEXT]}
 
 
-def _keys(names: Sequence[str], records: Sequence[CellRecord]) -> list[str | None]:
+def with_times(board: Board, keys: Sequence[str], stored: StoredRun, records: Sequence[CellRecord]) -> Board:
+    """How tasks stand, with times, attempts and messages of those that stand as they ended in a run of the history.
+
+    Args:
+        board: of the tasks.
+        keys: of their cells.
+        stored: the run.
+        records: of all cells.
+    """
+    place = {key: number for number, key in enumerate(keys)}
+    theirs = stored.board
+    for number, key in enumerate(keys_of(stored.names, records)):
+        ours = place.get(key) if key is not None else None
+        if ours is None or board.state[ours] is not theirs.state[number]:
+            continue
+        board.attempt[ours] = theirs.attempt[number]
+        board.started_us[ours], board.ended_us[ours] = theirs.started_us[number], theirs.ended_us[number]
+        if number in theirs.tried:
+            board.tried[ours] = theirs.tried[number]
+        if number in theirs.took:
+            board.took[ours] = theirs.took[number]
+        if number in theirs.attached:
+            board.attached[ours] = theirs.attached[number]
+        if number in theirs.messages:
+            board.messages[ours] = theirs.messages[number]
+    return board
+
+
+def keys_of(names: Sequence[str], records: Sequence[CellRecord]) -> list[str | None]:
     """Of each task the cell that bears its name now; None: there is none, or several."""
     found: dict[str, list[str]] = {}
     for record in records:

@@ -321,3 +321,18 @@ def test_a_run_of_some_tasks_knows_how_long_all_take_and_what_is_stale_after_it(
     assert last["run"]["bystanders"] == [0, 2]
     assert dict(zip(last["columns"]["node"], states(last), strict=True)) == {0: S.SUCCESS, 1: S.SUCCESS}
     assert last["columns"]["started_us"][0] is None
+
+
+def test_flow_show_knows_the_times_of_the_last_run(page: OpenPage) -> None:
+    task_cells(page)
+    page.run("go", "%flow run --all")
+    of_run = page.of("snapshot")[-1]["columns"]
+    page.run("report-data", "%%task report\ntotal = max(kept)\ntotal")
+
+    page.run("look", "%flow show")
+    load = page.ask({"type": "detail", "node": 0, "index": -1})
+
+    columns = page.of("snapshot")[-1]["columns"]
+    assert columns["started_us"][:2] == of_run["started_us"][:2]
+    assert columns["ended_us"][:2] == of_run["ended_us"][:2]
+    assert load["attempts"][0]["started_us"] == of_run["started_us"][0]
