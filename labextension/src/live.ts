@@ -10,11 +10,14 @@ export interface Channel {
   listen(hear: (message: unknown) => void): void;
 }
 
+/** What a run that goes on can be asked for. */
+export type Ask = "cancel" | "retry_failed";
+
 /** A way to the process of a run that goes past its kernel, which may be busy. */
 export interface Byway {
   /** Whether a run can be asked for something there. */
   sees(run: string): Promise<boolean>;
-  cancel(run: string): Promise<{ readonly ok: boolean; readonly message: string }>;
+  ask(run: string, action: Ask): Promise<{ readonly ok: boolean; readonly message: string }>;
 }
 
 export interface Change {
@@ -102,7 +105,9 @@ export class LiveFlow {
 
   /** What can be asked for: what the kernel says, and what can be had without it. */
   get can(): Can {
-    return this.isRunning && this.#seen === this.run?.facts.id ? { ...this.#can, cancel: true } : this.#can;
+    return this.isRunning && this.#seen === this.run?.facts.id
+      ? { ...this.#can, cancel: true, retry_failed: true }
+      : this.#can;
   }
 
   /** The run was asked to stop, and has not begun to. */
@@ -117,26 +122,27 @@ export class LiveFlow {
 
   /** Have something done. */
   async act(action: Action, node?: number): Promise<Pick<Done, "ok" | "message">> {
-    if (action !== "cancel") return this.#order(action, node);
     const run = this.run?.facts.id ?? null;
+    if (action === "retry_failed" && this.isRunning) return this.#askRun(run, action);
+    if (action !== "cancel") return this.#order(action, node);
     this.#cancelled = run;
     this.#tell({});
-    const answer = await this.#cancel(run);
+    const answer = await this.#askRun(run, action);
     if (!answer.ok) this.#cancelled = null;
     this.#tell({});
     return answer;
   }
 
   /** By the kernel if it hears, else past it; a kernel that is slow to answer may be busy with the cell. */
-  async #cancel(run: string | null): Promise<Pick<Done, "ok" | "message">> {
+  async #askRun(run: string | null, action: Ask): Promise<Pick<Done, "ok" | "message">> {
     const { byway } = this;
-    if (!byway || run === null) return this.#order("cancel");
-    if (this.#can.cancel !== true) return byway.cancel(run);
-    const heard = this.#order("cancel");
+    if (!byway || run === null) return this.#order(action);
+    if (this.#can[action] !== true) return byway.ask(run, action);
+    const heard = this.#order(action);
     const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), SOON_MS));
     const first = await Promise.race([heard, late]);
     if (first) return first;
-    const asked = await byway.cancel(run);
+    const asked = await byway.ask(run, action);
     return asked.ok ? asked : heard;
   }
 

@@ -2,7 +2,7 @@
 
 import type { Byway } from "./live";
 
-const ASKED = { kind: "cancel" };
+const KINDS = { cancel: "cancel", retry_failed: "retry" };
 
 /** The server of a page of JupyterLab or Notebook 7; null in any other page. */
 export function jupyterServer(page: Document = document): Byway | null {
@@ -24,12 +24,10 @@ export function jupyterServer(page: Document = document): Byway | null {
         return false; // the server is away: so is this way
       }
     },
-    cancel: async (run) => {
+    ask: async (run, action) => {
       try {
-        const answer = await ask(`${encodeURIComponent(run)}/requests`, {
-          method: "POST",
-          body: JSON.stringify(ASKED),
-        });
+        const body = JSON.stringify({ kind: KINDS[action] });
+        const answer = await ask(`${encodeURIComponent(run)}/requests`, { method: "POST", body });
         const said = (await answer.json()) as { readonly message?: unknown };
         return { ok: answer.ok, message: String(said.message ?? answer.status) };
       } catch {

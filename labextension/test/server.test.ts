@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { JSDOM } from "jsdom";
-import { type Byway, LiveFlow } from "../src/live";
+import { type Ask, type Byway, LiveFlow } from "../src/live";
 import { jupyterServer } from "../src/server";
 import { S } from "../src/theme/states.generated";
 import { chain, events, FakeChannel, type Row, snapshot as told } from "./fake";
@@ -34,7 +34,7 @@ test("a page of JupyterLab has its server, with its token and its XSRF cookie", 
   answering(202, { message: "The run is asked to stop." });
   const server = jupyterServer(page(CONFIG, "_xsrf=2|x|y"));
 
-  const answer = await server?.cancel("a b");
+  const answer = await server?.ask("a b", "cancel");
 
   assert.deepEqual(answer, { ok: true, message: "The run is asked to stop." });
   assert.equal(asked[0]?.url, "https://hub.example.org/user/me/notebook-flows/api/runs/a%20b/requests");
@@ -65,13 +65,16 @@ test("a server without our extension, or away, sees no run", async () => {
 
   assert.equal(without, false);
   assert.equal(await server?.sees("r"), false);
-  assert.deepEqual(await server?.cancel("r"), { ok: false, message: "The Jupyter server does not answer." });
+  assert.deepEqual(await server?.ask("r", "retry_failed"), {
+    ok: false,
+    message: "The Jupyter server does not answer.",
+  });
 });
 
 test("what a server refuses is told in its words", async () => {
   answering(409, { message: "Run r does not go on any more." });
 
-  const answer = await jupyterServer(page(CONFIG))?.cancel("r");
+  const answer = await jupyterServer(page(CONFIG))?.ask("r", "cancel");
 
   assert.deepEqual(answer, { ok: false, message: "Run r does not go on any more." });
 });
@@ -88,8 +91,8 @@ class FakeByway implements Byway {
     return this.isSeen;
   }
 
-  async cancel(run: string): Promise<{ ok: boolean; message: string }> {
-    this.asked.push(`cancel ${run}`);
+  async ask(run: string, action: Ask): Promise<{ ok: boolean; message: string }> {
+    this.asked.push(`${action} ${run}`);
     return { ok: this.isSeen, message: this.isSeen ? "asked" : "not seen" };
   }
 }
@@ -182,4 +185,17 @@ test("what was seen of one run does not hold for the next", async () => {
   assert.equal(atOnce, undefined);
   assert.equal(live.can.cancel, true);
   assert.deepEqual(byway.asked, ["sees r", "sees next"]);
+});
+
+test("what has failed in a run that goes on is tried again past a busy kernel, and by the kernel when nothing runs", async () => {
+  const byway = new FakeByway();
+  const { live, channel } = running(byway, {});
+  await settled();
+
+  await live.act("retry_failed");
+  channel.tell(told(ROWS, { batch: 2, seq: 2, run_state: S.FAILED }));
+  void live.act("retry_failed");
+
+  assert.deepEqual(byway.asked, ["sees r", "retry_failed r"]);
+  assert.deepEqual(channel.sent, [{ type: "action", request: 1, action: "retry_failed" }]);
 });

@@ -27,6 +27,7 @@ READERS = 2
 """So many looks into the history at a time: a database that does not answer holds up no other part of the server."""
 LONGEST_BODY = 4096
 TOO_LONG = f"The body of a request has {LONGEST_BODY} bytes at most."
+ANSWERS = {"cancel": "The run is asked to stop.", "retry": "What has failed is tried again, as soon as there is room."}
 MOST_EVENTS = 1000
 HIGHEST_SEQ = (1 << 63) - 1
 
@@ -141,7 +142,7 @@ class Requests(_Handler):
         except WishError as error:
             raise told(400, error) from error
         number = await self._done(runs.ask, run_id, wish)
-        self._tell({"request": number, "message": "The run is asked to stop."}, status=202)
+        self._tell({"request": number, "message": ANSWERS[wish.kind]}, status=202)
 
 
 def told(status: int, what: object) -> HTTPError:

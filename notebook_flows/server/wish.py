@@ -11,9 +11,9 @@ from notebook_flows.errors import FlowError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KINDS = ("cancel",)
+KINDS = ("cancel", "retry")
 LONGEST_REASON = 500
-CLICKED = "Cancelled by a click on its picture."
+CLICKED = {"cancel": "Cancelled by a click on its picture.", "retry": "Asked for by a click on its picture."}
 
 
 class WishError(FlowError, ValueError):
@@ -54,7 +54,7 @@ def wish_from(body: bytes) -> Wish:
         raise WishError(f"The kind of a request is {' or '.join(KINDS)}.{hint}")
     if set(told) - {"kind", "reason"}:
         raise WishError("A request has a kind and a reason, and nothing else.")
-    reason = told.get("reason", CLICKED)
+    reason = told.get("reason", CLICKED[kind])
     if not isinstance(reason, str) or not 0 < len(reason) <= LONGEST_REASON:
         raise WishError(f"A reason is a text of 1 to {LONGEST_REASON} characters.")
     return Wish(kind=kind, payload={"reason": reason})

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_SUCCESSFUL
-from notebook_flows.session.picturesource import USE_INTERRUPT, medians_of, tags_of
+from notebook_flows.engine.stopping import retry_run
+from notebook_flows.session.picturesource import TRIED_AGAIN, USE_INTERRUPT, medians_of, tags_of
 from notebook_flows.session.rundetail import recorded_artifacts
 from notebook_flows.session.selection import Wish
 from notebook_flows.widget.detail import LONGEST_TEXT, displays, named_reprs
@@ -90,11 +91,14 @@ class NotebookSource:
         """Stop the run, or have cells run when the kernel is free."""
         if action == "cancel":
             return self._cancel()
+        run = self._goes_on()
+        if action == "retry_failed" and run is not None and retry_run(run.run_id):
+            return True, TRIED_AGAIN
         start = self._session.start_wish
         if start is None:
             return False, "The extension is not loaded any more: `%load_ext notebook_flows`."
         if action == "retry_failed":
-            if self._goes_on() is None and not self._failed():
+            if run is None and not self._failed():
                 return False, "Nothing has failed."
             return True, start(lambda: Wish(names=self._failed()), self._sink)
         key = self._keys[node] if node is not None and 0 <= node < len(self._keys) else None

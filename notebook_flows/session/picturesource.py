@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FINAL, IS_SUCCESSFUL
 from notebook_flows.engine.results import TaskStates
-from notebook_flows.engine.stopping import cancel_run
+from notebook_flows.engine.stopping import cancel_run, retry_run
 from notebook_flows.session.rundetail import recorded_detail
 from notebook_flows.widget.detail import LONGEST_TEXT, named_reprs
 from notebook_flows.widget.flowmessage import Surroundings
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from notebook_flows.engine.results import Ledger
 
 CANCELLED = "Cancelled on its picture."
+TRIED_AGAIN = "What has failed is tried again, as soon as there is room."
 USE_INTERRUPT = "The kernel is busy with the cell: use Interrupt (■) to stop the run."
 
 
@@ -91,10 +92,15 @@ class FlowSource:
         """It can be cancelled by whom the kernel hears: not every kernel does while a cell runs."""
         if not is_running:
             return {}, "Run the cell again to run the flow."
-        return ({"cancel": True}, None) if is_heard else ({}, USE_INTERRUPT)
+        return ({"cancel": True, "retry_failed": True}, None) if is_heard else ({}, USE_INTERRUPT)
 
     def act(self, action: str, node: int | None) -> tuple[bool, str]:
-        """Cancel the run, and it alone: what comes after it in the cell goes on. For all else there is the cell."""
+        """Cancel the run, and it alone: what comes after it in the cell goes on; or have tried again in it what failed.
+
+        For all else there is the cell.
+        """
+        if action == "retry_failed" and self._run_id is not None and retry_run(self._run_id):
+            return True, TRIED_AGAIN
         if action != "cancel":
             return False, "The flow runs in a cell of its own: run that again."
         if self._run_id is None or not cancel_run(self._run_id, CANCELLED):

@@ -92,6 +92,38 @@ def test_the_button_says_that_the_run_was_asked_to_stop(front: Lab) -> None:
     assert "asked to cancel…" in front.page.evaluate("() => window.seen")
 
 
+def test_what_failed_is_tried_again_while_the_cell_blocks(front: Lab, tmp_path: Path) -> None:
+    good, done = tmp_path / "good", tmp_path / "done"
+    flow = f"""
+from pathlib import Path
+from time import sleep
+from notebook_flows import Flow, task
+@task
+def shaky():
+    if not Path({str(good)!r}).exists(): raise ValueError('not yet')
+@task
+def slow():
+    while not Path({str(done)!r}).exists(): sleep(0.02)
+@task
+def last(x): return x
+with Flow('again') as flow: last(shaky(), upstream_tasks=[slow()])
+"""
+    made = front.server.write(flow, RUN.format(executor="threads"), name=f"{type(front).__name__}-again.ipynb")
+    front.open(made)
+    front.run_cell(0)
+    front.run_cell(1, wait=False)
+    front.cell(1).locator("g.state-failed:has-text('shaky')").wait_for()
+    good.touch()
+
+    front.cell(1).locator("button:has-text('Retry failed'):not([aria-disabled='true'])").click()
+
+    front.cell(1).locator("g.state-success:has-text('shaky')").wait_for()
+    done.touch()
+    front.wait_for_text(1, "next line: Success All reference tasks succeeded.")
+    front.wait_idle()
+    assert front.errors() == []
+
+
 def test_a_run_that_the_server_does_not_see_leaves_interrupt(front: Lab) -> None:
     made = front.server.write(
         "%load_ext notebook_flows", FLOW, "state = flow.run(history=False)", name=f"{type(front).__name__}-unseen.ipynb"

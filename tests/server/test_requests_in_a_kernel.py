@@ -85,3 +85,36 @@ def test_what_the_cell_does_after_the_run_is_not_cancelled(kernel: Kernel, store
 
     assert said.endswith("through\n")
     assert kernel.reply_to(request)["status"] == "ok"
+
+
+def test_a_retry_from_another_process_is_heard_while_a_task_holds_the_main_thread(
+    kernel: Kernel, store: Path, tmp_path: Path
+) -> None:
+    cell = f"""
+import time, pathlib
+from notebook_flows import Flow, task
+folder = pathlib.Path({str(tmp_path)!r})
+@task
+def fails():
+    if not (folder / 'good').exists():
+        raise ValueError('not yet')
+@task
+def holds():
+    print('begun', flush=True)
+    while not (folder / 'asked').exists():
+        time.sleep(0.05)
+    time.sleep(1)  # the engine looks for requests twice a second at most
+with Flow('holds') as flow: bad, held = fails(), holds()
+state = flow.run(flow_run_id={RUN!r})
+print('next line:', type(state).__name__, flush=True)
+"""
+    request = kernel.client.execute(cell)
+    said_after(kernel, request)
+
+    (tmp_path / "good").touch()
+    SqliteEventLog(store).request(RUN, "retry")
+    (tmp_path / "asked").touch()
+    said = said_after(kernel, request, begun="only the end")
+
+    assert "next line: Success\n" in said
+    assert SqliteEventLog(store).run(RUN).state is S.SUCCESS

@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from notebook_flows import Flow, task
+from notebook_flows.core.events import Kind
 from notebook_flows.core.lifecycle import S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from serving import Address
 
+    from notebook_flows.core.events import Event
+    from notebook_flows.core.run import Run
     from notebook_flows.store.sqlite import SqliteEventLog
 
 RUN = "a" * 32
@@ -167,6 +171,38 @@ def test_a_cancel_ends_the_run_with_its_reason(server: Address, history: SqliteE
     assert answer.body == {"request": 1, "message": "The run is asked to stop."}
     assert told == "Cancelled: Enough."
     assert history.run(RUN).state is S.CANCELLED
+
+
+def test_a_retry_has_what_failed_run_again_in_the_run_that_goes_on(server: Address, tmp_path: Path) -> None:
+    marker, asked = tmp_path / "tried", threading.Event()
+
+    @task
+    def fails_once() -> str:
+        if not marker.exists():
+            marker.touch()
+            raise ValueError("not yet")
+        return "there"
+
+    @task
+    def asks() -> int:
+        until_s = time.monotonic() + PATIENCE_S
+        while not marker.exists():
+            assert time.monotonic() < until_s
+        time.sleep(0.1)
+        status = server.post(f"/runs/{RUN}/requests", {"kind": "retry"}).status
+        assert asked.wait(PATIENCE_S)
+        return status
+
+    def hear(run: Run, events: Sequence[Event]) -> None:
+        if any(event.kind is Kind.REOPENED for event in events):
+            asked.set()
+
+    with Flow("again") as flow:
+        first, answer = fails_once(), asks()
+    state = flow.run(flow_run_id=RUN, executor="threads", observers=[hear])
+
+    assert state.result[answer].result == 202
+    assert state.result[first].result == "there"
 
 
 def test_a_run_that_has_ended_cannot_be_asked_for_anything(server: Address) -> None:

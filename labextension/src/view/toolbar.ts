@@ -106,11 +106,11 @@ export class Toolbar {
     const why = live.hint ?? "This cannot be done now.";
     const isLive = live.connection === "live";
     setEnabled(this.#cancel, isLive && live.can.cancel === true, live.isRunning ? why : "Nothing runs.");
-    setEnabled(this.#retry, isLive && live.can.retry_failed === true, live.isRunning ? "The run goes on." : why);
+    setEnabled(this.#retry, isLive && live.can.retry_failed === true, why);
     setText(this.#cancel, live.isCancelling ? "asked to cancel…" : CANCEL);
     this.#cancel.hidden = !live.isRunning;
     const hasFailed = live.run?.counts.some((count, state) => count > 0 && isFailed(state)) ?? false;
-    this.#retry.hidden = live.isRunning || !hasFailed || live.can.retry_failed === undefined;
+    this.#retry.hidden = !hasFailed || live.can.retry_failed === undefined || live.isCancelling;
   }
 
   readonly #tabKey = (event: KeyboardEvent): void => {
