@@ -101,7 +101,7 @@ def decide(
         if not (run.has_failed and run.plan.fail_fast):
             if one_by_one:
                 room = min(room, 1) if run.limit_used else room
-                ahead = ahead if ahead < room else room
+                ahead = min(ahead, room)
             _from_frontier(run, room, in_segments, one_by_one, commands, asked, ahead)
         elif run.plan.cleanups and not run.in_flight:
             steps = _clean_up(run, room)

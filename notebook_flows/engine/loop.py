@@ -221,16 +221,22 @@ class Engine:
                     asked=self._looks_at,
                     ahead=self._ahead,
                 )
+                were_taken = bool(commands)
                 for place, command in enumerate(commands):
                     if type(command) is not Start:
                         self._obey(command)
-                    elif not self._start(command) and self._is_one_by_one and self._is_asked(command.number):
-                        self._take_back(commands[place + 1 :])
-                        break
-                if self._record.waiting > BACKLOG_HERE:
-                    self._record.hand_over()
+                        were_taken = False
+                    elif not self._start(command):
+                        were_taken = False
+                        if self._is_one_by_one and self._is_asked(command.number):
+                            self._take_back(commands[place + 1 :])
+                            break
                 if run.is_over:
                     return
+                if self._record.waiting > BACKLOG_HERE:
+                    self._record.hand_over()
+                elif were_taken:
+                    continue  # from earlier runs: what follows is decided at once
             if self._works_here and run.in_flight > len(in_lane) and (may_start or not here):
                 self._work_here()
             elif not commands:  # else what they have led to, such as the children of a mapped task, comes first

@@ -123,7 +123,7 @@ class KeptReader:
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._hits: Counter[str] = Counter()
-        self._ahead: dict[str, KnownResult] = {}
+        self._ahead: dict[str, Sequence[Any]] = {}
 
     def _rows(self, statement: str, *values: Any) -> list[Any]:
         if self._connection is None:
@@ -148,21 +148,21 @@ class KeptReader:
 
     def find(self, key: str) -> KnownResult | None:
         """The result under this key."""
-        return self._ahead.get(key) or self._asked_for(key)
+        row = self._ahead.get(key)
+        return self._asked_for(key) if row is None else _known(row)
 
     def _asked_for(self, key: str) -> KnownResult | None:
         try:
             rows = self._rows(_FIND, key)
             if not rows:
                 return None
-            (found,) = _known(rows)
+            found = _known(rows[0])
             if found.inline is not None and found.reference["in"] != "history":
                 found = found._replace(inline=None)  # other results with this content are there, this one is elsewhere
             self._hits[found.run_id] += 1
             if self._hits[found.run_id] == HITS_BEFORE_AHEAD:
                 with no_collection():
-                    ahead = _known(self._rows(AHEAD, found.run_id, SMALL, MOST_AHEAD))
-                    self._ahead.update((one.key, one) for one in ahead)
+                    self._ahead.update((row[0], row) for row in self._rows(AHEAD, found.run_id, SMALL, MOST_AHEAD))
         except StoreError:
             return None
         return found
@@ -181,7 +181,7 @@ class KeptReader:
         Raises:
             StoreError: the history cannot be read.
         """
-        return _known(self._rows(_ALL))
+        return [_known(row) for row in self._rows(_ALL)]
 
     def close(self) -> None:
         """Close the connection; a later question opens another."""
@@ -189,6 +189,9 @@ class KeptReader:
         self._ahead.clear()
         if connection is not None:
             connection.close()
+
+
+_read = json.JSONDecoder().raw_decode  # of what `to_json` has written: no white space around it is to be looked for
 
 
 class Reference(Mapping[str, Any]):
@@ -202,8 +205,12 @@ class Reference(Mapping[str, Any]):
 
     def _all(self) -> dict[str, Any]:
         if self._read is None:
-            self._read = json.loads(self._text)
+            self._read = _read(self._text)[0]
         return self._read
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """What it says of this, if it says anything."""
+        return self._all().get(key, default)
 
     def __getitem__(self, key: str) -> Any:
         return self._all()[key]
@@ -224,22 +231,8 @@ class Reference(Mapping[str, Any]):
 _new = tuple.__new__  # twice as quick as the class itself
 
 
-def _known(rows: Sequence[Sequence[Any]]) -> list[KnownResult]:
-    """What some rows say."""
-    return [
-        _new(
-            KnownResult,
-            (
-                key,
-                run_id,
-                task,
-                index,
-                took_us,
-                created_us,
-                Reference(result),
-                None if inline is None else bytes(inline),
-                used_us,
-            ),
-        )
-        for key, run_id, task, index, took_us, created_us, result, inline, used_us in rows
-    ]
+def _known(row: Sequence[Any]) -> KnownResult:
+    """What a row says."""
+    key, run_id, task, index, took_us, created_us, result, inline, used_us = row
+    content = None if inline is None else bytes(inline)
+    return _new(KnownResult, (key, run_id, task, index, took_us, created_us, Reference(result), content, used_us))

@@ -137,8 +137,10 @@ class InputPrints:
         value = self._ledger.values[number]
         known = self.content.get(number)
         kind = type(value)
-        if known is None and kind is Stored and "content" in value.reference:
-            known = self.content[number] = value.reference["content"]
+        if known is None and kind is Stored:
+            known = value.reference.get("content")
+            if known is not None:
+                self.content[number] = known
         if known is not None and (kind in LASTING or kind is Stored or kind is Pickled):
             return known
         if isinstance(self._tasks[self._run.place_of(number)[0]], RESOURCES):
