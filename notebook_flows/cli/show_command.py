@@ -126,17 +126,18 @@ def _of_run(text: str, width: int, *, is_drawn: bool) -> tuple[str, Picture, dic
     from notebook_flows.notebook.cells import asides
     from notebook_flows.views.diagram import diagram_from_json
     from notebook_flows.views.picture import Picture
-    from notebook_flows.views.standing import standings_of_run, widths_of
+    from notebook_flows.views.standing import standings_of_run, widths_of, with_messages
     from notebook_flows.workspace import event_log
 
     log = event_log()
     row = run_named(log, text)
     graph = graph_of(log, row.run_id)
-    standings = standings_of_run(folded(log, row.run_id))
+    attempts = log.task_runs(row.run_id)
+    messages = {(one.node, one.index): one.message for one in attempts}  # those of the last attempts
+    standings = with_messages(standings_of_run(folded(log, row.run_id)), messages)
     shown = with_cells(log, row, graph, standings) if is_drawn else (graph, standings)
     hidden = asides(graph["names"]) if is_of_notebook(row) else frozenset()
     picture = Picture(diagram_from_json(row.flow, shown[0], widths_of(standings), hidden=hidden), shown[1])
-    attempts = log.task_runs(row.run_id)
     inside = told_children(log, row, graph["names"], width=width)
     parts = [inside, _cached(graph, attempts), _problems(row, graph, attempts)]
     return _head(row), picture, durations_of(attempts), "\n\n".join(filter(None, parts))

@@ -149,6 +149,18 @@ def standings_of_run(run: Run) -> Standings:
     return _told(run, {}, {number: number for number in range(len(run.plan.graph))})
 
 
+def with_messages(standings: Standings, messages: Mapping[tuple[int, int], str]) -> Standings:
+    """The same, with what there is to say of each.
+
+    Args:
+        standings: of a run.
+        messages: (task, index) -> what its last attempt has said, of those that have said something.
+    """
+    return {
+        place: one._replace(message=messages[place]) if messages.get(place) else one for place, one in standings.items()
+    }
+
+
 def _told(run: Run, messages: Mapping[int, str], theirs: Mapping[int, int]) -> Standings:
     """Args: theirs: {number in the picture: number in the run}."""
     told: dict[tuple[int, int], Standing] = {}
