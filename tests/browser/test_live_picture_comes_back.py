@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import nbformat
 import pytest
 from browsing import Gate, open_waiting_cells
 
@@ -110,3 +111,28 @@ def test_of_very_many_pictures_the_latest_are_live_and_the_others_still(lab: Lab
 
     assert views == 0
     assert lab.errors() == []
+
+
+def test_a_notebook_of_somebody_else_shows_the_still_picture_though_it_is_not_trusted(front: Lab) -> None:
+    name = front.server.write(FLOW, "state = flow.run()", name=f"{type(front).__name__}-mine.ipynb")
+    front.open(name)
+    front.run_all()
+    front.wait_for_text(1, "1 success")
+    front.save()
+    theirs = front.server.read(name)
+    theirs.cells[0].source += "# changed, so that its signature is not ours\n"
+    other = f"{type(front).__name__}-theirs.ipynb"
+    nbformat.write(theirs, front.server.root / other)
+
+    front.open(other)
+    front.scroll_to(1)
+    picture = front.cell(1).locator(".jp-OutputArea-output img[src^='data:image/svg']")
+    picture.wait_for()
+
+    trusted = "window.jupyterapp.shell.currentWidget.content.model.cells.get(1).trusted"
+    box = picture.bounding_box()
+    assert front.page.evaluate(f"() => {trusted}") is False
+    assert box is not None
+    assert box["height"] > 50
+    assert front.cell(1).locator(".nbflow-view").count() == 0
+    assert front.errors() == []
