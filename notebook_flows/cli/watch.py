@@ -129,14 +129,16 @@ class Watch:
                         since_us = running.pop(key, None)
                     if tells_all or IS_FAILED[state]:
                         changes.append(self._change(run, event, since_us))
+                        if state in OWN_FAILURES:
+                            self._keep(changes[-1])
                 elif event.kind is Kind.RUN:
                     self._take_run(event)
+                elif event.kind is Kind.REOPENED and event.attempt:
+                    self._forget(name_in(run, event.node, event.index), event.node)
             self._counts = tally(run)
         for change in changes:
             if change.seconds is not None:
                 self._seconds[change.node] = self._seconds.get(change.node, 0.0) + change.seconds
-            if change.state in OWN_FAILURES:
-                self._keep(change)
         told = [one for one in changes if one.node not in self.hidden or IS_FAILED[one.state]]
         for view in self.views:
             view.hear(run, events)
@@ -147,6 +149,11 @@ class Watch:
         self._failures_of[failure.node] = alike + 1
         if alike < MOST_OF_ONE_TASK and len(self.failures) < MOST_FAILURES:
             self.failures.append(failure)
+
+    def _forget(self, name: str, node: int) -> None:
+        """It had failed, and is tried again: whether it fails is open."""
+        self._failures_of[node] = max(0, self._failures_of.get(node, 0) - 1)
+        self.failures[:] = [one for one in self.failures if one.name != name or one.node != node]
 
     def _change(self, run: Run, event: Event, since_us: int | None) -> Change:
         seconds = None if since_us is None else max(event.at_us - since_us, 0) / 1e6

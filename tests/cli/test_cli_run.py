@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from notebook_flows import Flow, task, workspace
+from notebook_flows import Flow, context, task, workspace
 from notebook_flows.cli.exits import Exit, exit_of_state
 from notebook_flows.cli.progress import Plain
 from notebook_flows.cli.summary import error_lines
 from notebook_flows.cli.watch import Watch
 from notebook_flows.core.lifecycle import S
+from notebook_flows.engine.stopping import retry_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -250,6 +251,29 @@ def test_outside_a_terminal_a_task_that_takes_long_is_told_while_it_runs() -> No
     assert len(told) == 2
     assert told[0].startswith("▶ slow  running for 1 min 0")
     assert told[1].startswith("✓ slow")
+
+
+def test_what_failed_and_was_asked_to_be_tried_again_is_no_failure_in_the_end() -> None:
+    watch = Watch()
+    has_failed = []
+    with Flow("f") as flow:
+
+        @task
+        def shaky() -> None:
+            if not has_failed:
+                has_failed.append(True)
+                raise ValueError("not yet")
+
+        @task
+        def asks() -> None:
+            assert retry_run(context.flow_run_id)
+
+        shaky()
+        asks()
+    flow.run(observers=[watch], history=False)
+
+    assert has_failed
+    assert (watch.failures, watch.failure_count) == ([], 0)
 
 
 def test_a_task_that_fails_and_is_tried_again_is_told_each_time(nf: Command, write: Write) -> None:
