@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from notebook_flows.session.shownpicture import Following
     from notebook_flows.session.tail import LateFollowing
     from notebook_flows.session.terminalpicture import TerminalPicture
+    from notebook_flows.session.textpicture import TextPicture
 
 STOPPING_S = 2.0
 _MADE = frozenset({S.SUCCESS, S.CACHED})
@@ -75,7 +76,7 @@ class KernelRun:
         self._cells = RunCells(order, shell=shell, sink=sink, kept=kept, bound_by=bound_by, main=self.main)
         self.tasks = self._cells.tasks
         self.flow = flow_of_cells(order.name, self.tasks, order.connections)
-        self.picture: LivePicture | TerminalPicture | None = None
+        self.picture: LivePicture | TerminalPicture | TextPicture | None = None
         self.followers: list[Following | LateFollowing] = []
         self.run_id = uuid.uuid4().hex
         self._since: dict[str, Any] = {}

@@ -17,6 +17,7 @@ from notebook_flows.session.picturesource import FlowSource, surroundings_of
 from notebook_flows.session.shownpicture import standing_board
 from notebook_flows.session.storedrun import StoredRun, run_called
 from notebook_flows.session.tail import Tail
+from notebook_flows.session.textpicture import TextPicture, shows_text_only
 from notebook_flows.views.diagram import diagram_of
 from notebook_flows.views.picture import MOST_NODES, Picture
 from notebook_flows.views.standing import Standing, standings_of_run
@@ -219,7 +220,7 @@ class LargePicture:
         answer(page, message, self._source)
 
 
-def picture_of_run(flow: Flow, sink: Sink, *, run_id: str | None = None) -> LivePicture | LargePicture:
+def picture_of_run(flow: Flow, sink: Sink, *, run_id: str | None = None) -> LivePicture | LargePicture | TextPicture:
     """What shows a run of a flow that a cell has made; it fits `engine.ports.Observer`.
 
     Args:
@@ -227,6 +228,8 @@ def picture_of_run(flow: Flow, sink: Sink, *, run_id: str | None = None) -> Live
         sink: where it is shown.
         run_id: of the run, where it is known beforehand.
     """
+    if shows_text_only(sink):
+        return TextPicture(flow, sink)
     source = FlowSource(flow)
     if len(flow._into) > LARGE and has_page(sink):
         assert isinstance(sink, CellSink)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.errors import FlowError
 from notebook_flows.session import routing
+from notebook_flows.session.below import Below
 from notebook_flows.session.cellmemory import Remembering
 from notebook_flows.session.cellpicture import picture_flow, standings_of_cells
 from notebook_flows.session.choosing import chosen
@@ -16,10 +18,12 @@ from notebook_flows.session.kernelrun import KernelRun
 from notebook_flows.session.livepicture import Around, LivePicture
 from notebook_flows.session.notebooksource import NotebookSource
 from notebook_flows.session.outlook import Outlooks
+from notebook_flows.session.outputs import CellSink
 from notebook_flows.session.runorder import Order, PastRun
 from notebook_flows.session.shownpicture import Following, ShownPicture
 from notebook_flows.session.sinks import fresh_sink, is_kernel
 from notebook_flows.session.terminalpicture import picture_in_terminal
+from notebook_flows.session.textpicture import TextPicture, shows_text_only
 from notebook_flows.settings import settings_from
 
 if TYPE_CHECKING:
@@ -157,7 +161,7 @@ class NotebookFlow:
         run = KernelRun(
             order,
             shell=self._session.shell,
-            sink=self._sink_of,
+            sink=partial(self._sink_of, Below(sink) if isinstance(sink, CellSink) else None),
             kept=self._held.by_version,
             bound_by=self._session.bindings.owner,
             observers=observers,
@@ -178,8 +182,10 @@ class NotebookFlow:
         self._latest = run
         return run
 
-    def _picture_of(self, run: KernelRun, outlook: Outlook, sink: Sink) -> LivePicture:
+    def _picture_of(self, run: KernelRun, outlook: Outlook, sink: Sink) -> LivePicture | TextPicture:
         """The picture of a run: all tasks of the notebook, those that are not in the run as they stand."""
+        if shows_text_only(sink):
+            return TextPicture(run.flow, sink)
         order = run.order
         drawn = {
             key: record
@@ -242,8 +248,9 @@ class NotebookFlow:
             self.background = None
         return report
 
-    def _sink_of(self, record: CellRecord) -> RecordingSink:
-        self.outputs[record.key] = sink = fresh_sink(self._session.shell, record, self.outputs.get(record.key))
+    def _sink_of(self, below: Below | None, record: CellRecord) -> RecordingSink:
+        before = self.outputs.get(record.key)
+        self.outputs[record.key] = sink = fresh_sink(self._session.shell, record, before, below=below)
         return sink
 
     def kept(self, key: str, name: str) -> tuple[bool, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S, facts_of
 from notebook_flows.views.reduction import without_implied, without_tasks
 from notebook_flows.views.runview import OWN_FAILURES
-from notebook_flows.views.styled import fitting, style_of, width_of
+from notebook_flows.views.styled import fitting, plain, style_of, width_of
 from notebook_flows.views.table import carries_glyphs, told_counts
 from notebook_flows.views.text import columns_of, counted, padded, printable, shortened, stop_watch, told_duration
 from notebook_flows.views.tree import DEEPEST, in_encoding, is_chain, placed, rails_of, strand
@@ -88,6 +88,10 @@ class TreeLines:
         shown = self._view.urgent(most - 1) if is_end else self._chosen(most - 1, nodes)
         lines = self._laid_out([self._row(node, "", now_us) for node in shown], columns)
         return [*lines, self._rest(shown, columns)]
+
+    def of_tasks(self, nodes: Sequence[int], columns: int, now_us: int) -> list[str]:
+        """A line of plain text for each of some tasks."""
+        return [plain(line) for line in self._laid_out([self._row(node, "", now_us) for node in nodes], columns)]
 
     def rows_needed(self) -> int:
         """How many lines a tree of all takes."""
