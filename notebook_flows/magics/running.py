@@ -12,7 +12,7 @@ from notebook_flows.engine.wording import named
 from notebook_flows.magics.errors import FlowLineError, FlowRunFailed, RunStopped
 from notebook_flows.magics.parameters import values_for_notebook
 from notebook_flows.session.notebookflow import Background
-from notebook_flows.session.outputs import CellSink, show_outputs
+from notebook_flows.session.outputs import CellSink
 from notebook_flows.session.sinks import interactive_sink
 from notebook_flows.views.table import counts_of, told_counts
 from notebook_flows.views.text import counted, printable, told_duration
@@ -120,10 +120,7 @@ async def _awaited(here: Here, run: KernelRun, outlook: Outlook, sink: Recording
 
 
 def _show_outputs(here: Here, run: KernelRun, report: Report, sink: RecordingSink) -> None:
-    """Where no page has a place for the outputs of a cell, they come one after the other.
-
-    So it is in a terminal, and with cells that were never executed in this kernel: nobody knows where they stand.
-    """
+    """In a terminal, and where the line's own output is captured, the outputs of cells come one after the other."""
     from notebook_flows.magics.looking import replay
 
     for key, task in report.tasks.items():
@@ -131,11 +128,7 @@ def _show_outputs(here: Here, run: KernelRun, report: Report, sink: RecordingSin
         has_place = here.is_kernel and run.order.records[key].parent is not None
         if has_place or own is None or not own.outputs or report.states[key] not in _HAS_RUN:
             continue
-        if isinstance(sink, CellSink):
-            say(sink, f"{printable(task.name)}:\n")
-            show_outputs(own.outputs, sink)
-            sink.flush()
-        else:
+        if not isinstance(sink, CellSink):  # else they stand below the line already
             print(f"{printable(task.name)}:")
             replay(here, own.outputs)
 

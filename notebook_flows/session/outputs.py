@@ -214,6 +214,21 @@ class CellSink(RecordingSink):
         self.flush()
         self._is_muted = True
 
+    def pass_on(self, kind: str, content: dict[str, Any]) -> None:
+        """Publish what another one has kept."""
+        with self._lock:
+            self._publish(kind, content)
+
+    def pass_text_on(self, name: str, text: str) -> None:
+        """Publish, soon, what another one has kept, and counted."""
+        with self._lock:
+            if not self._is_muted and self._publisher.print(name, text):
+                self._publisher.flush_soon(self)
+
+    def hold_back(self) -> None:
+        """Wait, if what was published is more than the kernel has sent; not under a lock."""
+        self._hold_back()
+
     def _publish_text(self, name: str, text: str) -> None:
         if self._is_muted:
             return

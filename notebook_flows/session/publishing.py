@@ -77,7 +77,7 @@ class Publisher:
         """Sends the text that waits."""
         waiting, self._waiting, self._waiting_size = self._waiting, [], 0
         self._flushed_at = time.monotonic()
-        for name, text in _joined(waiting):
+        for name, text in joined(waiting):
             self.send("stream", {"name": name, "text": text})
             self._sent += len(text)
             self._ahead += len(text)
@@ -141,14 +141,19 @@ class _Flusher:
 _FLUSHER = _Flusher()
 
 
-def _joined(texts: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def flush_soon(owner: Flushed) -> None:
+    """Have somebody flush what it holds back, in a moment."""
+    _FLUSHER.add(owner)
+
+
+def joined(texts: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """The texts in order, neighbours of one name as one."""
-    joined: list[tuple[str, list[str]]] = []
+    found: list[tuple[str, list[str]]] = []
     for name, text in texts:
-        if not joined or joined[-1][0] != name:
-            joined.append((name, []))
-        joined[-1][1].append(text)
-    return [(name, "".join(parts)) for name, parts in joined]
+        if not found or found[-1][0] != name:
+            found.append((name, []))
+        found[-1][1].append(text)
+    return [(name, "".join(parts)) for name, parts in found]
 
 
 def _sendable(value: Any) -> Any:

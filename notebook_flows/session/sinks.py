@@ -9,26 +9,34 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.core.context import current_attempt
 from notebook_flows.engine.logs import sink_of
 from notebook_flows.notebook.streams import Lines
+from notebook_flows.session.below import BelowSink
 from notebook_flows.session.outputs import CellSink, RecordingSink
+from notebook_flows.views.text import printable
 
 if TYPE_CHECKING:
+    from notebook_flows.session.below import Below
     from notebook_flows.session.record import CellRecord
     from notebook_flows.session.session import Session
 
 
-def fresh_sink(shell: Any, record: CellRecord, before: RecordingSink | None) -> RecordingSink:
+def fresh_sink(
+    shell: Any, record: CellRecord, before: RecordingSink | None, *, below: Below | None = None
+) -> RecordingSink:
     """A fresh place for the outputs of a cell: below it, where the front end shows it.
 
     Args:
         shell: IPython's.
         record: the cell.
         before: its last one.
+        below: where the outputs of cells are shown that have no place of their own; None: they are only kept.
     """
     if before is not None:
         before.mute()  # the thread of an attempt that was given up may still print
     if is_kernel(shell) and record.parent is not None:
         sink: RecordingSink = CellSink(record.parent, execution_count=record.execution_count)
         sink.clear(wait=True)
+    elif below is not None:
+        sink = BelowSink(below, who=printable(record.name), execution_count=record.execution_count)
     else:
         sink = RecordingSink(execution_count=record.execution_count)
     sink.lines = _log_lines()
