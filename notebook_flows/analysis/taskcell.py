@@ -131,6 +131,23 @@ def task_cell(source: str, tags: Collection[str] = ()) -> TaskCell | None:
     return TaskCell(name=name or (tagged["name"] if tagged else None), options=options, body=without_task_line(source))
 
 
+def without_comment(line: str) -> str:
+    """A line of words up to a comment: a `#` that begins a word, outside of quotes.
+
+    >>> without_comment("load '#1' a#b # don't"), without_comment("# all")
+    ("load '#1' a#b ", '')
+    """
+    quote = ""
+    for at, letter in enumerate(line):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        elif letter == "#" and line[at - 1 : at] in {"", " ", "\t"}:
+            return line[:at]
+    return line
+
+
 def is_prose(line: str) -> bool:
     """Whether a line is a comment that only speaks of `%%task`: it goes on with several words, as no name does.
 
@@ -308,6 +325,10 @@ _OPTIONS = {
 }
 
 
+OPTION_NAMES = tuple(_OPTIONS)
+"""As they are written."""
+
+
 def _understood(rest: str) -> tuple[str | None, CellOptions]:
     """The name and the options that stand behind `%%task`."""
     line = f"%%task{rest}"
@@ -351,13 +372,11 @@ def _understood(rest: str) -> tuple[str | None, CellOptions]:
 def _cut(line: str, rest: str) -> list[str]:
     """The words, up to a comment; a list may go on behind the blank that follows a comma."""
     try:
-        words = shlex.split(rest)
+        words = shlex.split(without_comment(rest))
     except ValueError as error:
         raise TaskCellError(line, f"it cannot be cut into words: {str(error).lower()}.") from None
     found: list[str] = []
     for word in words:
-        if word.startswith("#"):
-            break
         goes_on = bool(found) and found[-1] not in _OPTIONS and not word.startswith("-")
         if goes_on and (found[-1].endswith(",") or word.startswith(",")):
             found[-1] += word

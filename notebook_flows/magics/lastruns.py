@@ -103,6 +103,20 @@ def last_run(here: Here, task: str | None) -> Found:
     return found
 
 
+def newest_runs(here: Here, most: int = 10) -> list[RunRow]:
+    """The newest runs of this notebook that are more than a cell by hand; of all flows where it has no name.
+
+    Raises:
+        FlowError: the history cannot be read.
+    """
+    from notebook_flows.cli.history import is_by_hand
+    from notebook_flows.workspace import event_log
+
+    name = here.session.saved.name
+    rows = event_log().runs(flow=None if name == NO_NAME else name, limit=LOOKED_AT)
+    return [row for row in rows if not is_by_hand(row)][:most]
+
+
 def told_run(row: RunRow) -> str:
     """Which run it is, in a line."""
     begun = datetime.fromtimestamp(row.created_us / 1e6, UTC).astimezone()
@@ -111,9 +125,11 @@ def told_run(row: RunRow) -> str:
 
 
 def _of_this_kernel(here: Here, log: AnyLog, records: Iterable[CellRecord], task: str | None) -> Found | None:
-    last = here.flow.last
+    last, going = here.flow.last, here.flow.going
     ran_in = [here.flow.ran_in[one.key] for one in records if one.key in here.flow.ran_in]
     run_id = ran_in[0] if ran_in else last.run_id if last is not None and task is None else ""
+    if going is not None and (task is None or any(one.key in going.tasks for one in records)):
+        run_id = going.run_id
     try:
         return Found(log.run(run_id), task, is_own=True) if run_id else None
     except NoSuchRun:  # it left no trace, or was removed since

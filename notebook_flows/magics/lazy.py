@@ -7,6 +7,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.magics.errors import FlowLineError
 from notebook_flows.magics.here import Here, only_asks
 from notebook_flows.magics.running import say, tell_report
 from notebook_flows.session.runorder import RunOptions
@@ -92,6 +93,8 @@ class Settler:
         selection = here.flow.selection(outlook, Wish(names=needed))
         sink = interactive_sink(self._session)
         began_s = monotonic()
+        if here.flow.going is not None:
+            raise FlowLineError(_not_now([outlook.records[key].name for key in needed]))
         run = here.flow.begin(outlook, selection, parameters={}, options=RunOptions(), sink=sink, is_shown=False)
         with suppress(KeyboardInterrupt):  # told below
             await run.wait()
@@ -99,3 +102,10 @@ class Settler:
         tell_report(report, outlook, sink, monotonic() - began_s, is_quiet=True)
         names = ", ".join(task.name for task in report.tasks.values())
         say(sink, f"{names}: run in {told_duration(monotonic() - began_s)}, for this cell needs them.\n", name="stderr")
+
+
+def _not_now(names: list[str]) -> str:
+    return (
+        f"This cell needs {', '.join(map(repr, names))}, and has not run, for a run goes on: execute it again when that has "
+        "ended, or after `%flow cancel`."
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from notebook_flows.analysis.taskcell import without_comment
 from notebook_flows.errors import FlowError, did_you_mean
 from notebook_flows.magics.errors import FlowLineError, FlowRunFailed
 from notebook_flows.magics.here import Here
@@ -261,9 +262,10 @@ def cancel(here: Here) -> None:
 @HERE
 def clear(here: Here, names: tuple[str, ...]) -> None:
     """Forget what tasks, or all, have made: the next `%flow run` runs them again. Names keep their values."""
+    here.check_free()
     outlook = here.outlook()
-    for name in names:
-        here.flow.forget(here.task_named(outlook, name).key)
+    for record in [here.task_named(outlook, name) for name in names]:
+        here.flow.forget(record.key)
     if not names:
         here.flow.forget()
     click.echo(f"{', '.join(names) if names else 'All tasks'} will run again.")
@@ -318,8 +320,9 @@ def obey(here: Here, line: str) -> Any:
     Raises:
         FlowLineError: it cannot be understood, or not be done.
     """
+    line = without_comment(line).strip()
     try:
-        words = shlex.split(line, comments=True)
+        words = shlex.split(line.removesuffix(";"))  # `;` at its end keeps Jupyter from showing a value
     except ValueError as error:
         raise FlowLineError(f"%flow {line}: it cannot be cut into words: {str(error).lower()}.") from None
     try:
@@ -327,9 +330,19 @@ def obey(here: Here, line: str) -> Any:
     except click.exceptions.Exit:
         return None
     except click.ClickException as error:
-        raise FlowLineError(f"%flow {line}: {error.format_message()}") from None
-    except (FlowRunFailed, FlowLineError):
+        raise FlowLineError(f"%flow {line}: {error.format_message()}{_beside(words)}") from None
+    except FlowLineError as error:
+        raise FlowLineError(f"{error}{_beside(words)}") from error.__cause__
+    except FlowRunFailed:
         raise
     except FlowError as error:
-        raise FlowLineError(str(error)) from error
+        raise FlowLineError(f"{error}{_beside(words)}") from error
+    except OSError as error:
+        raise FlowLineError(f"%flow {line}: {error.strerror or error}.") from error
     return done if hasattr(done, "__await__") else None
+
+
+def _beside(words: list[str]) -> str:
+    """A hint where something else stands on the line: all of it is ours."""
+    is_beside = any(word.endswith(";") or word.startswith(";") for word in words)
+    return " What stands behind `;` is read as a part of this line: put it on a line of its own." if is_beside else ""

@@ -39,6 +39,7 @@ def load(shell: Any) -> None:
             UserWarning,
             stacklevel=3,
         )
+    shell.set_hook("complete_command", completions, str_key="%%task")
     shell.register_magic_function(_flow_awaited, "line", _AWAITED)
     loop = Here(session=session).loop()
     if loop is not None:

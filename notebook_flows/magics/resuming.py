@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.analysis.feeding import fed_by, feeders
 from notebook_flows.cli.values import given_from
 from notebook_flows.core.lifecycle import IS_SUCCESSFUL
-from notebook_flows.errors import FlowError
+from notebook_flows.errors import FlowError, NoSuchRun
 from notebook_flows.fingerprints.made import gone_file
 from notebook_flows.magics.errors import FlowLineError
 from notebook_flows.magics.parameters import values_for_notebook
@@ -48,10 +48,27 @@ def resume_here(here: Here, name: str | None, given: Sequence[str] = ()) -> Any:
     Raises:
         FlowLineError: there is nothing to go on with.
     """
+    here.check_free()
     last = here.flow.last
-    if last is not None and (name is None or last.run_id.startswith(name)):
+    if last is not None and (name is None or _is_called(last.run_id, name)):
         return _of_this_kernel(here, last, given)
     return _of_another_kernel(here, name, given)
+
+
+def _is_called(run_id: str, name: str) -> bool:
+    """Whether the beginning of an id means this run, and no other of the history.
+
+    Raises:
+        NoSuchRun: several begin like this.
+    """
+    if not run_id.startswith(name):
+        return False
+    log = event_log()
+    try:
+        log.run(run_id)
+    except NoSuchRun:  # it left no trace, so no other is meant
+        return True
+    return log.run(name).run_id == run_id
 
 
 def _of_this_kernel(here: Here, last: PastRun, given: Sequence[str]) -> Any:

@@ -73,6 +73,8 @@ def run_selected(
         FlowLineError: it cannot begin.
     """
     selection = here.flow.selection(outlook, wish)
+    if selection.reasons:
+        here.check_free()
     sink = interactive_sink(here.session)
     _warn_of_edits(here, sink)
     _tell_unseen(here, outlook, selection, sink)
