@@ -20,6 +20,7 @@ _COMMANDS = {
     "artifacts": "List, print or save what the tasks of a run have attached.",
     "resume": "Go on with a run that failed, crashed or was cancelled.",
     "cancel": "Stop a run that another process is running.",
+    "retry": "Try again what has failed in a run that goes on.",
     "store": "Look at the history itself: info, upgrade, check, prune, export.",
     "cache": "List, remove, clean and verify the results that runs leave to one another.",
     "doctor": "Check this installation, the history and the settings.",

@@ -294,7 +294,9 @@ def test_help_and_version_load_next_to_nothing() -> None:
     assert "notebook-flows 0." in done.stdout
 
 
-@pytest.mark.parametrize("name", ["run", "validate", "show", "params", "runs", "logs", "cancel", "doctor", "version"])
+@pytest.mark.parametrize(
+    "name", ["run", "validate", "show", "params", "runs", "logs", "cancel", "retry", "doctor", "version"]
+)
 def test_every_command_explains_itself(nf: Command, name: str) -> None:
     result = nf(name, "--help")
 

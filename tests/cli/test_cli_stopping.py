@@ -163,6 +163,57 @@ def test_another_process_can_cancel_a_run(
     assert "sleeper was cancelled" in said
 
 
+FAILS_AT_FIRST = f"""{SAYS_READY}
+@task
+def shaky():
+    if not os.path.exists("good"): raise ValueError("not yet")
+
+@task
+def waits():
+    begun()
+    os.read(os.open("go", os.O_RDONLY), 1)
+
+with Flow("shaky") as flow:
+    first = shaky()
+    waits()
+    task(lambda x: None, name="after")(first)
+"""
+
+
+def test_another_process_can_have_tried_again_what_failed_in_a_run_that_goes_on(
+    start: Start, nf: Callable[..., Result], write: Callable[..., Path], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "go")
+    run = start("run", write("shaky.py", FAILS_AT_FIRST), "-x", "threads:2")
+    run.wait_until_begun()
+    (tmp_path / "good").touch()
+
+    asked = nf("retry", "latest")
+    deadline_s = time.monotonic() + 30
+    while not any(
+        row.slug.startswith("after") and row.attempt for row in workspace.event_log().task_runs(only_run().run_id)
+    ):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+    (tmp_path / "go").write_text("!")
+    code, said = run.end()
+
+    assert (asked.exit_code, code) == (0, 0)
+    assert "is asked to try again what has failed" in asked.stderr
+    assert "3 success" in said
+
+
+def test_a_run_that_has_ended_is_not_tried_again_but_resumed(
+    nf: Callable[..., Result], write: Callable[..., Path]
+) -> None:
+    nf("run", write("bad.py", f"{SAYS_READY}\nwith Flow('bad') as flow: task(lambda: 1 / 0, name='bad')()"))
+
+    result = nf("retry", "latest")
+
+    assert result.exit_code == 2
+    assert "does not go on any more: failed. To go on with it: notebook-flows resume" in result.stderr
+
+
 def test_a_run_that_lost_its_process_is_told_crashed(
     start: Start, nf: Callable[..., Result], write: Callable[..., Path]
 ) -> None:
