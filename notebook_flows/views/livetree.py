@@ -112,7 +112,7 @@ class LiveTree:
         self.view.tell(run, events)
 
     def _draw(self) -> None:
-        wait_s = FIRST_FRAME_S
+        wait_s, has_failed = FIRST_FRAME_S, False
         while not self._over.wait(wait_s):
             began_s = time.thread_time()
             try:
@@ -120,8 +120,9 @@ class LiveTree:
                     if not self._over.is_set():
                         self._show()
             except Exception:  # the run is what counts; its picture is not worth its failure
-                logging.getLogger(__name__).warning("The tree of the run could not be drawn.", exc_info=True)
-                return
+                if not has_failed:
+                    logging.getLogger(__name__).warning("The tree of the run could not be drawn.", exc_info=True)
+                has_failed = True
             wait_s = max(FRAME_S, (time.thread_time() - began_s) * SHARE)
 
     def _show(self) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows.core.events import UNMAPPED, Kind
 from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S, facts_of
-from notebook_flows.core.run import tally
 from notebook_flows.views.remaining import Open
 from notebook_flows.views.table import GRAVITY, gravest
 from notebook_flows.views.text import printable
@@ -155,12 +154,17 @@ class RunView:
         """How many task runs are in each state; a mapped task counts as its children."""
         if self.run is None:
             return {}
-        counts = tally(self.run)
+        run = self.run
+        counted = run.counts[:]
+        for node, children in list(run.children.items()):  # at once, for the engine goes on meanwhile
+            if children.width:
+                counted[run.state[node]] -= 1
+        counts = {state: counted[state] for state in S}
         for node in self._hidden:
             state = self.run.state[node] if node < self.size else S.FAILED
             if not IS_FAILED[state] and counts.get(state):
                 counts[state] -= 1
-        return {state: count for state, count in counts.items() if count}
+        return {state: count for state, count in counts.items() if count > 0}
 
     def urgent(self, most: int) -> list[int]:
         """The first tasks that people want to see where there is no room for all: what runs, failed, or waits for something."""
@@ -186,6 +190,7 @@ class RunView:
             seconds = self._took.get(node) if since_us is None else None
             return TaskView(state, since_us, seconds, attempt, {}, run.resting.get(node), reason)
         first_us, last_us = self._spans.get(node, (None, None))
+        reason = reason if any(IS_FAILED[one] for one in children) else ""
         if IS_FINAL[state]:
             took = None if first_us is None or last_us is None else (last_us - first_us) / 1e6
             return TaskView(gravest(children) or state, None, took, 1, children, None, reason)

@@ -9,7 +9,7 @@ from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S, facts_of
 from notebook_flows.views.reduction import without_implied, without_tasks
 from notebook_flows.views.runview import OWN_FAILURES
 from notebook_flows.views.styled import fitting, plain, style_of, width_of
-from notebook_flows.views.table import carries_glyphs, told_counts
+from notebook_flows.views.table import carries_glyphs, glyph_of, told_counts
 from notebook_flows.views.text import columns_of, counted, padded, printable, shortened, stop_watch, told_duration
 from notebook_flows.views.tree import DEEPEST, in_encoding, is_chain, placed, rails_of, strand
 
@@ -87,7 +87,7 @@ class TreeLines:
             return self._laid_out([self._row(node, rails[node], now_us) for node in order], columns)
         shown = self._view.urgent(most - 1) if is_end else self._chosen(most - 1, nodes)
         lines = self._laid_out([self._row(node, "", now_us) for node in shown], columns)
-        return [*lines, self._rest(shown, columns)]
+        return [*lines, self._rest(shown, columns)] if lines or not is_end else []
 
     def of_tasks(self, nodes: Sequence[int], columns: int, now_us: int) -> list[str]:
         """A line of plain text for each of some tasks."""
@@ -163,7 +163,11 @@ class TreeLines:
         task = self._view.task(node)
         style = style_of(task.state)
         facts = facts_of(task.state)
-        head: Line = [(rail, "dim"), (f"{facts.glyph} ", style), (self._name(node), "bold" if task.since_us else "")]
+        head: Line = [
+            (rail, "dim"),
+            (f"{glyph_of(task.state, self._encoding)} ", style),
+            (self._name(node), "bold" if task.since_us else ""),
+        ]
         seconds = task.seconds
         if task.since_us is not None:
             time = stop_watch(max(0, now_us - task.since_us) / 1e6)
@@ -224,7 +228,7 @@ class TreeLines:
         """The line as the terminal's encoding can carry it."""
         if carries_glyphs(self._encoding):
             return line
-        return [(in_encoding(text, self._encoding, set(S)), style) for text, style in line]
+        return [(in_encoding(text, self._encoding, set()), style) for text, style in line]
 
 
 def _bar_of(children: Mapping[S, int]) -> Line:
@@ -244,7 +248,7 @@ def bar(done: int, failed: int, total: int, columns: int) -> Line:
     [('━━', 'green'), ('━', 'red'), ('───────', 'dim')]
     """
     bad = 0 if not failed else max(1, round(failed * columns / total))
-    good = min(done * columns // max(1, total), columns - bad)
+    good = min(max((done + failed) * columns // max(1, total) - bad, 0), columns - bad)
     return [("━" * good, "green"), ("━" * bad, "red"), ("─" * (columns - good - bad), "dim")]
 
 
