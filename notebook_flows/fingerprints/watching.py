@@ -210,6 +210,16 @@ def watching() -> Iterator[Watch]:
         watch.end()
 
 
+def current_watch() -> Watch | None:
+    """Who hears what happens here."""
+    return _current.get()
+
+
+def follow_watch(watch: Watch | None) -> None:
+    """From now on, this thread is heard by it, too."""
+    _current.set(watch)
+
+
 def _install() -> None:
     """Once in a process: Python does not let go of such a hook."""
     global _is_installed

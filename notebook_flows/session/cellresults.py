@@ -126,6 +126,7 @@ def kept(
         "names": list(parcel.names),
         "data": parcel.data,
         "deleted": sorted(values.deleted),
+        "left_out": sorted(values.bound.keys() - bound.keys()),
         "outputs": json.dumps(shown),
     }
     try:
@@ -153,6 +154,8 @@ def recalled(store: ResultStore, reference: Mapping[str, Any], inline: bytes | N
         raise NotUsable(str(error).rstrip(".")) from error
     parcel = Parcel(tuple(told["names"]), told["data"])
     missing = sight.needed - set(parcel.names) - set(told["deleted"])
+    if "left_out" in told:  # what it has not bound at all comes from above
+        missing &= set(told["left_out"])
     if missing:
         raise NotUsable(f"{min(missing)!r}, which another cell reads, was not kept")
     try:

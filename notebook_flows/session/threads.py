@@ -1,4 +1,4 @@
-"""Threads that a task starts are the task's, and so is what it hands to a pool."""
+"""Threads that a task starts are the task's, and so is what it hands to a pool: what they say, and what they read."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.fingerprints.watching import current_watch, follow_watch
 from notebook_flows.session.routes import Route, current_route, follow, following
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from notebook_flows.fingerprints.watching import Watch
 
 _MARK = "_notebook_flows_routes"
 EVERYBODYS = frozenset({("tqdm._monitor", "TMonitor")})
@@ -33,7 +36,7 @@ def threads_routed() -> Iterator[None]:
         if route is None and not hasattr(self, _MARK):
             return submit(self, fn, *args, **more)
         setattr(self, _MARK, True)  # its threads may now be a task's; whoever comes next says whose his call is
-        return submit(self, _call, route, fn, *args, **more)
+        return submit(self, _call, route, current_watch(), fn, *args, **more)
 
     threading.Thread.start = start_routed  # type: ignore[method-assign]
     ThreadPoolExecutor.submit = submit_routed  # type: ignore[method-assign,assignment]
@@ -47,18 +50,24 @@ def threads_routed() -> Iterator[None]:
 
 
 def _carry(thread: threading.Thread, route: Route) -> None:
-    run = thread.run
+    run, watch = thread.run, current_watch()
     own = vars(thread).get("run")
 
     def run_routed() -> None:
         if own is None:
             vars(thread).pop("run", None)  # or the thread would hold itself
         follow(route)  # for good: what it says of an exception is the task's too
+        follow_watch(watch)
         run()
 
     thread.run = run_routed  # type: ignore[method-assign]
 
 
-def _call(route: Route | None, function: Callable[..., Any], /, *args: Any, **more: Any) -> Any:
-    with following(route):
-        return function(*args, **more)
+def _call(route: Route | None, watch: Watch | None, function: Callable[..., Any], /, *args: Any, **more: Any) -> Any:
+    before = current_watch()
+    follow_watch(watch)
+    try:
+        with following(route):
+            return function(*args, **more)
+    finally:
+        follow_watch(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -130,9 +131,9 @@ def test_what_others_read_and_what_cannot_be_pickled_is_told(store: ResultStore)
 
 
 def test_a_result_without_what_another_cell_reads_by_now_is_of_no_use(store: ResultStore) -> None:
-    said = Ran("x = 1", "%%task\ny = x").kept(store)
-    sight = seen_by_last("x = 1", "%%task\ny = x")[2]
-    sight = sight.__class__(names=sight.names, home=sight.home, needed=frozenset({"z"}))
+    ran = Ran("import threading", "%%task\ny = 1\nz = threading.Lock()")
+    said = ran.kept(store)
+    sight = dataclasses.replace(ran.sight, needed=frozenset({"z"}))
 
     with pytest.raises(NotUsable, match="'z', which another cell reads, was not kept"):
         recalled(store, said["result"], said["inline"], sight)
@@ -148,6 +149,17 @@ def test_what_holds_the_value_of_a_secret_is_not_kept(
     said = ran.kept(store)
 
     assert said == {"why": "the value of a secret is in it."}
+
+
+def test_a_name_that_a_cell_may_bind_and_has_not_bound_is_not_missed(store: ResultStore) -> None:
+    cells = ("a = 1", "%%task\nb = 2\nif b == 3:\n    a = b")
+    ran = Ran(*cells)
+    said = ran.kept(store)
+    sight = dataclasses.replace(ran.sight, needed=frozenset({"a", "b"}))
+
+    values, _ = recalled(store, said["result"], said["inline"], sight)
+
+    assert values.bound == {"b": 2}
 
 
 def test_large_results_lie_in_the_blobs_and_are_verified(store: ResultStore) -> None:

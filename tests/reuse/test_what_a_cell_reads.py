@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SETUP = (
-    "from counting import count\nimport csv, pandas as pd\nfrom pathlib import Path\n"
+    "from counting import count\nimport csv, pandas as pd\nfrom pathlib import Path\nfrom threading import Thread\n"
+    "from concurrent.futures import ThreadPoolExecutor\n"
     "config = {'in': {'csv': 'in.csv'}}\nfolder = 'data'\n"
     "def lines(name):\n    with open(name) as file: return file.read().split()"
 )
@@ -45,6 +46,9 @@ def said(folder: Path, run_id: str) -> str:
         "name = folder + '/' + ['in', 'out'][0] + '.csv'\nrows = Path(name).read_text()",
         "rows = [one.read_text() for one in sorted(Path(folder).resolve().glob('*.csv'))]",
         "rows = lines('/'.join([folder, 'in.csv']))",
+        "with ThreadPoolExecutor() as pool: rows = list(pool.map(lines, [folder + '/in' + '.csv']))",
+        "rows = []\nt = Thread(target=lambda: rows.extend(lines('/'.join([folder, 'in.csv']))))\nt.start()\nt.join()\ndel t",
+        "import asyncio\nrows = await asyncio.to_thread(lines, folder + '/' + 'in.csv'.strip())",
     ],
 )
 def test_a_file_that_a_cell_has_read_is_part_of_what_it_is_found_by(folder: Path, cell: str) -> None:
