@@ -21,6 +21,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "browser"))
 from browsing import chromium_path, launched
 from widgetpage import WidgetPage, flow_message, flow_of, pending, snapshot
 
+from notebook_flows.core.lifecycle import S
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,7 +37,7 @@ COUNTING = """() => {
   window.counting = requestAnimationFrame(count);
 }"""
 # tasks go from running to retrying and back: states of which none is the last, with other colours, borders and texts
-DRIVING = """([size, seconds, changes, running, retrying]) => new Promise(done => {
+DRIVING = """([size, seconds, changes, running, retrying, mapped]) => new Promise(done => {
   let batch = 1, seq = 1, at = 0, told = 0;
   const began = performance.now();
   const state = new Array(size).fill(retrying);
@@ -49,7 +51,8 @@ DRIVING = """([size, seconds, changes, running, retrying]) => new Promise(done =
     for (let row = 0; row < count; row++) {
       const node = (at = (at + 7919) % size);
       state[node] = state[node] === running ? retrying : running;
-      for (const [name, value] of Object.entries({seq: ++seq, at_us: Date.now() * 1000, kind: 'task', node, index: -1,
+      for (const [name, value] of Object.entries({seq: ++seq, at_us: Date.now() * 1000, kind: 'task',
+                                                  node: mapped ? 0 : node, index: mapped ? node : -1,
                                                   attempt: 1, loop: 1, state: state[node]})) rows[name][row] = value;
     }
     window.tell([{type: 'events', batch: ++batch, now_us: Date.now() * 1000, columns: rows}]);
@@ -69,6 +72,7 @@ class Scene:
         groups: how many groups they are drawn in; 0: each by itself.
         zoom: how often "Zoom in" is pressed.
         drawer: whether a task is told of beside it.
+        mapped: the tasks are children of one.
     """
 
     name: str
@@ -76,6 +80,7 @@ class Scene:
     groups: int = 0
     zoom: int = 0
     drawer: bool = False
+    mapped: bool = False
 
 
 SCENES = (
@@ -85,6 +90,7 @@ SCENES = (
     Scene(name="1,000 nodes, closer", size=1_000, zoom=6),
     Scene(name="1,000 nodes, a task told of", size=1_000, drawer=True),
     Scene(name="5,000 tasks in 25 groups", size=5_000, groups=25),
+    Scene(name="10,000 children, listed", size=10_000, drawer=True, mapped=True),
 )
 
 
@@ -96,6 +102,13 @@ def words(number: int) -> str:
 def show(page: Page, scene: Scene) -> WidgetPage:
     """The scene, drawn; nothing has begun."""
     shown = WidgetPage(page)
+    if scene.mapped:
+        told = snapshot(
+            [(0, -1, S.EXPANDED, 0.0, None)], width={0: scene.size}, states={"0": chr(48 + S.PENDING) * scene.size}
+        )
+        shown.tell(flow_message(flow_of({"score": []})), told)
+        shown.node("score").click()
+        return shown
     names = [words(number) for number in range(scene.size)]
     edges = {
         name: []
@@ -121,15 +134,13 @@ def show(page: Page, scene: Scene) -> WidgetPage:
 
 def measured(page: Page, scene: Scene, *, seconds: float, changes: int) -> str:
     """A line about the scene while so many tasks change in each second."""
-    from notebook_flows.core.lifecycle import S
-
     shown = show(page, scene)
     metrics = page.context.new_cdp_session(page)
     metrics.send("Performance.enable")
     before = values(metrics.send("Performance.getMetrics"))
     page.evaluate(COUNTING)
     began = monotonic()
-    page.evaluate(DRIVING, [scene.size, seconds, changes, int(S.RUNNING), int(S.RETRYING)])
+    page.evaluate(DRIVING, [scene.size, seconds, changes, int(S.RUNNING), int(S.RETRYING), scene.mapped])
     took = monotonic() - began
     after = values(metrics.send("Performance.getMetrics"))
     frames = page.evaluate("() => window.frames_")

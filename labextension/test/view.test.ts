@@ -496,6 +496,44 @@ test("a text that was attached shows headings, bold and code as such, and all el
   );
 });
 
+test("what is told anew of a task leaves alone what says the same, and the focus where it was", async (context) => {
+  context.mock.timers.enable({ apis: ["Date", "setTimeout"], now: 1_000_000 });
+  tell(chain(NAMES), snapshot([[0, -1, S.RUNNING, 0], ...PENDING.slice(1)]));
+  const answer = async (logs: string[]): Promise<void> => {
+    const request = channel.sent.filter((one) => one.type === "detail").length;
+    tell({ type: "detail", request, node: 0, state: S.RUNNING, code: "x = 1", logs });
+    await new Promise((done) => setImmediate(done));
+  };
+  const section = (title: string): HTMLElement => page.querySelector(`[data-section="${title}"]`) as HTMLElement;
+  click(node(0));
+  await answer(["one"]);
+  const first = section("Code");
+  section("Logs").querySelector("summary")?.focus();
+  tell(events(2, 2, [[0, S.RETRYING]]));
+  context.mock.timers.tick(2_000);
+  await answer(["one", "two"]);
+
+  assert.equal(section("Code"), first);
+  assert.equal(section("Logs").querySelector("pre")?.textContent, "one\ntwo");
+  assert.equal(document.activeElement, section("Logs").querySelector("summary"));
+});
+
+test("rows of children stay while they change, so that a press is not lost", () => {
+  const rows: Row[] = [[0, -1, S.EXPANDED, 0], ...PENDING.slice(1)];
+  tell(chain(NAMES), snapshot(rows, { width: { 0: 3 }, states: { 0: String.fromCharCode(48).repeat(3) } }));
+  click(node(0));
+  const before = [...all(page, ".nbflow-children li"), ...all(page, ".nbflow-filter")];
+
+  const event = events(2, 2, [[0, S.RETRYING]]);
+  tell({ ...event, columns: { ...event.columns, index: [1] } });
+  const after = all(page, ".nbflow-children li");
+
+  assert.deepEqual(after, before.slice(0, 3));
+  assert.match(after[0]?.textContent ?? "", /^\[1\] ↻ retrying/);
+  click(after[0]?.querySelector("button"));
+  assert.equal(page.querySelector(".nbflow-drawer h3")?.textContent, "load [1]");
+});
+
 test("a message is an error only where something has failed", async () => {
   tell(chain(NAMES), snapshot(PENDING));
   const told = async (request: number, more: object): Promise<(string | null)[]> => {
@@ -507,7 +545,7 @@ test("a message is an error only where something has failed", async () => {
 
   const cached = { run: "0123456789abcdef", saved_s: 41 };
   assert.deepEqual(await told(1, { state: S.CACHED, message: "From run 01234567, saved 41 s.", cached }), [
-    "From run 01234567, saved 41 s.",
+    "NoteFrom run 01234567, saved 41 s.",
   ]);
   assert.deepEqual(await told(2, { state: S.CACHED, cached }), ["Outputscached, from run 01234567, saved 41 s"]);
   assert.deepEqual(await told(3, { state: S.RETRYING, message: "ValueError", traceback: "line 1" }), [

@@ -82,7 +82,7 @@ def test_tab_goes_through_all_there_is_in_the_order_in_which_it_stands(page: Pag
     page.evaluate("() => document.activeElement.blur()")
     seen = []
 
-    for _ in range(8):
+    for _ in range(9):
         page.keyboard.press("Tab")
         seen.append(focused(page).split(",")[0])
 
@@ -93,6 +93,7 @@ def test_tab_goes_through_all_there_is_in_the_order_in_which_it_stands(page: Pag
         "Zoom in",
         "Fit",
         "\u25a0 Cancel",
+        "\u21bb Retry failed",
         "download",
         "Height",
     ]

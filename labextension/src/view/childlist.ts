@@ -4,13 +4,16 @@ import { shownSeconds } from "../counts";
 import { GRAVITY, STATES } from "../theme/states.generated";
 import { duration } from "../words";
 import type { Context } from "./context";
-import { focusedIn, h } from "./dom";
+import { focusedIn, h, setAttribute, setText } from "./dom";
 import { chip } from "./parts";
 
 const MOST = 200;
 
 export class ChildList {
-  readonly element = h("div", { class: "nbflow-children", hidden: true });
+  readonly #filters = h("div", { class: "nbflow-filters" });
+  readonly #list: HTMLElement = h("ul", { click: (event: Event) => this.#pressed(event) });
+  readonly #more = h("p", { class: "nbflow-note" });
+  readonly element = h("div", { class: "nbflow-children", hidden: true }, this.#filters, this.#list, this.#more);
   #state: number | null = null;
   #task: number | null = null;
 
@@ -23,7 +26,7 @@ export class ChildList {
     this.element.hidden = !children?.width;
     if (task !== this.#task) this.#state = null;
     this.#task = task;
-    if (!run || !children?.width || task === null) return this.element.replaceChildren();
+    if (!run || !children?.width || task === null) return;
     const counts = run.childCounts.get(task) ?? new Int32Array(0);
     const present = GRAVITY.filter((state) => counts[state]);
     const shown: number[] = [];
@@ -35,34 +38,58 @@ export class ChildList {
       if (wanted.has(state) && list && list.length < MOST) list.push(index);
     }
     for (const state of present) shown.push(...(byState.get(state) ?? []).slice(0, MOST - shown.length));
-    const rows = shown.map((index) => this.#row(task, index, children.first + index));
     const left = (this.#state === null ? children.width : (counts[this.#state] ?? 0)) - shown.length;
-    const had = focusedIn(this.element)?.getAttribute("data-index");
-    this.element.replaceChildren(
-      h("div", { class: "nbflow-filters" }, ...present.map((state) => this.#filter(state, counts[state] ?? 0))),
-      h("ul", {}, ...rows),
-      left > 0 ? h("p", { class: "nbflow-note" }, `… and ${left.toLocaleString("en")} more`) : "",
-    );
-    if (had) this.element.querySelector<HTMLElement>(`[data-index="${had}"]`)?.focus({ preventScroll: true });
+    const had = focusedIn(this.#list)?.getAttribute("data-index");
+    this.#showFilters(present, counts);
+    shown.forEach((index, place) => {
+      this.#fill(place, index, children.first + index);
+    });
+    while (this.#list.children.length > shown.length) this.#list.lastElementChild?.remove();
+    this.#more.hidden = left <= 0;
+    setText(this.#more, `… and ${left.toLocaleString("en")} more`);
+    if (had) this.#list.querySelector<HTMLElement>(`[data-index="${had}"]`)?.focus({ preventScroll: true });
   }
 
-  #filter(state: number, count: number): HTMLElement {
+  /** Elements stay while their texts change: a press is not lost, and the list stays where it was scrolled to. */
+  #showFilters(present: readonly number[], counts: Int32Array): void {
+    const had = [...this.#filters.children].map((one) => Number((one as HTMLElement).dataset.state));
+    if (present.length !== had.length || !present.every((state) => had.includes(state)))
+      this.#filters.replaceChildren(...present.map((state) => this.#filter(state)));
+    for (const one of this.#filters.children as Iterable<HTMLElement>) {
+      const state = Number(one.dataset.state);
+      setAttribute(one, "aria-pressed", String(this.#state === state));
+      setText(one.firstElementChild as Element, `${nameOf(state)} ${counts[state] ?? 0}`);
+    }
+  }
+
+  #filter(state: number): HTMLElement {
     const press = (): void => {
       this.#state = this.#state === state ? null : state;
       this.show(this.#task);
     };
-    const pressed = String(this.#state === state);
-    const one = chip(state, String(count));
-    return h("button", { type: "button", class: "nbflow-filter", "aria-pressed": pressed, click: press }, one);
+    return h("button", { type: "button", class: "nbflow-filter", "data-state": state, click: press }, chip(state));
   }
 
-  #row(task: number, index: number, number: number): HTMLElement {
+  #fill(place: number, index: number, number: number): void {
     const { live } = this.context;
     const state = live.run?.state[number] ?? 0;
     const seconds = live.run ? shownSeconds(live.run, number, live.nowUs) : null;
-    const facts = STATES[state];
-    const text = `[${index}] ${facts?.glyph} ${facts?.word}${seconds === null ? "" : `, ${duration(seconds)}`}`;
-    const press = (): void => this.context.choose({ task, index });
-    return h("li", {}, h("button", { type: "button", class: "nbflow-link", "data-index": index, click: press }, text));
+    const row = this.#list.children[place] ?? this.#list.appendChild(h("li", {}, link()));
+    const one = row.firstElementChild as Element;
+    setAttribute(one, "data-index", String(index));
+    setText(one, `[${index}] ${nameOf(state)}${seconds === null ? "" : `, ${duration(seconds)}`}`);
   }
+
+  readonly #pressed = (event: Event): void => {
+    const index = (event.target as Element).closest("[data-index]")?.getAttribute("data-index");
+    if (index && this.#task !== null) this.context.choose({ task: this.#task, index: Number(index) });
+  };
+}
+
+function link(): HTMLElement {
+  return h("button", { type: "button", class: "nbflow-link" });
+}
+
+function nameOf(state: number): string {
+  return `${STATES[state]?.glyph} ${STATES[state]?.word}`;
 }

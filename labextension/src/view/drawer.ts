@@ -9,6 +9,7 @@ import { ChildList } from "./childlist";
 import type { Chosen, Context } from "./context";
 import { h } from "./dom";
 import { artifact, button, chip, display, pre, setEnabled, withoutColours } from "./parts";
+import { type Section, Sections } from "./sections";
 
 const REFRESH_MS = 2_000;
 /** A question without an answer for so long may be asked again. */
@@ -25,7 +26,7 @@ export class Drawer {
   readonly #facts = h("div", { class: "nbflow-facts" });
   readonly #buttons = h("div", { class: "nbflow-buttons" });
   readonly #answer = h("p", { class: "nbflow-answer", role: "status", hidden: true });
-  readonly #body = h("div", { class: "nbflow-sections" });
+  readonly #sections = new Sections(new Set(["Error", "Note", "Logs", "Outputs", "Artifacts"]));
   readonly #children: ChildList;
   readonly #actions = new Map<Action, HTMLButtonElement>();
   #shown: Chosen | null = null;
@@ -33,7 +34,6 @@ export class Drawer {
   #isAskedAgain = false;
   #askedMs = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
-  readonly #open = new Set(["Error", "Logs", "Outputs", "Artifacts"]);
 
   constructor(
     private readonly context: Context,
@@ -45,7 +45,14 @@ export class Drawer {
       this.#actions.set(action, one);
       this.#buttons.append(one);
     }
-    this.element.append(this.#head, this.#facts, this.#buttons, this.#answer, this.#children.element, this.#body);
+    this.element.append(
+      this.#head,
+      this.#facts,
+      this.#buttons,
+      this.#answer,
+      this.#children.element,
+      this.#sections.element,
+    );
   }
 
   show(chosen: Chosen | null): void {
@@ -62,7 +69,7 @@ export class Drawer {
       this.#parentLink(chosen) ?? "",
       close,
     );
-    this.#body.replaceChildren(h("p", { class: "nbflow-note" }, "…"));
+    this.#sections.note("…");
     this.#answer.hidden = true;
     this.#isAskedAgain = false;
     this.update(null);
@@ -175,7 +182,8 @@ export class Drawer {
     void this.context.live.detail(asked.task, asked.index).then((detail) => {
       clearTimeout(late);
       this.#isAsking = false;
-      if (this.#shown?.task === asked.task && this.#shown.index === asked.index) this.#showDetail(detail);
+      if (this.#shown?.task === asked.task && this.#shown.index === asked.index)
+        this.#sections.show(sectionsOf(detail), detail.error ?? "There is nothing more to tell.");
       if (this.#isAskedAgain) {
         this.#isAskedAgain = false;
         this.#ask();
@@ -184,58 +192,8 @@ export class Drawer {
   }
 
   #tellLate(asked: Chosen): void {
-    if (this.#shown?.task !== asked.task || this.#body.querySelector("details")) return;
-    const text = "The kernel is busy: code, logs and outputs are shown when it answers.";
-    this.#body.replaceChildren(h("p", { class: "nbflow-note" }, text));
-  }
-
-  #showDetail(detail: Detail): void {
-    const isError = Boolean(detail.traceback) || isFailed(detail.state ?? S.FAILED);
-    const sections = [
-      isError ? null : messageOf(detail),
-      this.#section("Error", isError ? [messageOf(detail), tracebackOf(detail)] : []),
-      this.#section("Outputs", [
-        ...(detail.displays ?? []).map(display),
-        ...values(detail.outputs),
-        detail.cached && !detail.message ? h("p", {}, cachedText(detail.cached)) : null,
-      ]),
-      this.#section("Artifacts", (detail.artifacts ?? []).map(artifact)),
-      this.#section("Logs", detail.logs?.length ? [pre(withoutColours(detail.logs.join("\n")))] : []),
-      this.#section("Inputs", values(detail.inputs)),
-      this.#section("Attempts", attemptsOf(detail)),
-      this.#section("Code", [detail.doc ? h("p", {}, detail.doc) : null, detail.code ? pre(detail.code) : null]),
-      this.#section("Why it waits", whyOf(detail)),
-    ].filter((section) => section !== null);
-    const nothing = h("p", { class: "nbflow-note" }, detail.error ?? "There is nothing more to tell.");
-    const isAtEnd = this.#isLogAtEnd();
-    this.#body.replaceChildren(...(sections.length ? sections : [nothing]));
-    if (isAtEnd) this.#scrollLogs();
-  }
-
-  #section(title: string, content: readonly (HTMLElement | null)[]): HTMLElement | null {
-    const parts = content.filter((part): part is HTMLElement => part !== null);
-    if (!parts.length) return null;
-    const section = h(
-      "details",
-      { open: this.#open.has(title), "data-section": title },
-      h("summary", {}, title),
-      ...parts,
-    );
-    section.addEventListener("toggle", () => {
-      if (section.open) this.#open.add(title);
-      else this.#open.delete(title);
-    });
-    return section;
-  }
-
-  #isLogAtEnd(): boolean {
-    const logs = this.#body.querySelector('[data-section="Logs"] pre');
-    return !logs || logs.scrollHeight - logs.scrollTop - logs.clientHeight < 8;
-  }
-
-  #scrollLogs(): void {
-    const logs = this.#body.querySelector('[data-section="Logs"] pre');
-    if (logs) logs.scrollTop = logs.scrollHeight;
+    if (this.#shown?.task !== asked.task || !this.#sections.isEmpty) return;
+    this.#sections.note("The kernel is busy: code, logs and outputs are shown when it answers.");
   }
 
   dispose(): void {
@@ -243,12 +201,33 @@ export class Drawer {
   }
 }
 
-function messageOf({ message }: Detail): HTMLElement | null {
-  return message ? h("p", { class: "nbflow-message" }, printable(message, 2_000)) : null;
+function sectionsOf(detail: Detail): Section[] {
+  const { message, traceback, displays, outputs, cached, artifacts, logs, inputs, attempts, doc, code } = detail;
+  const { why, reads, writes } = detail;
+  const isError = Boolean(traceback) || isFailed(detail.state ?? S.FAILED);
+  const saved = cached && !message ? cachedText(cached) : null;
+  return [
+    {
+      title: isError ? "Error" : "Note",
+      of: [message, traceback],
+      make: () => [messageOf(detail), traceback ? pre(withoutColours(traceback)) : null],
+    },
+    {
+      title: "Outputs",
+      of: [displays, outputs, saved],
+      make: () => [...(displays ?? []).map(display), ...values(outputs), saved ? h("p", {}, saved) : null],
+    },
+    { title: "Artifacts", of: artifacts, make: () => (artifacts ?? []).map(artifact) },
+    { title: "Logs", of: logs, make: () => (logs?.length ? [pre(withoutColours(logs.join("\n")))] : []) },
+    { title: "Inputs", of: inputs, make: () => values(inputs) },
+    { title: "Attempts", of: attempts, make: () => attemptsOf(detail) },
+    { title: "Code", of: [doc, code], make: () => [doc ? h("p", {}, doc) : null, code ? pre(code) : null] },
+    { title: "Why it waits", of: [why, reads, writes], make: () => whyOf(detail) },
+  ];
 }
 
-function tracebackOf({ traceback }: Detail): HTMLElement | null {
-  return traceback ? pre(withoutColours(traceback)) : null;
+function messageOf({ message }: Detail): HTMLElement | null {
+  return message ? h("p", { class: "nbflow-message" }, printable(message, 2_000)) : null;
 }
 
 function values(all: Detail["inputs"]): (HTMLElement | null)[] {
