@@ -294,7 +294,8 @@ class _CellsDone:
     def __call__(self, run: Run, events: Sequence[Event]) -> None:
         """Something has happened in the notebook."""
         total = len(run.state)
-        self._watch.inside[self._task] = Inside(total - run.unfinished, total, "cells")
+        done = total - run.unfinished - run.counts[S.NOT_RUN]
+        self._watch.inside[self._task] = Inside(done, total, "cells")
 
 
 # -- after -------------------------------------------------------------------------------------------------------------

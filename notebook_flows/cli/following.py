@@ -116,6 +116,7 @@ class Following:
         for child in begun_by(self._log, row):
             node, index = place_of(child)
             if node >= 0 and index == UNMAPPED:
-                done = sum(count for state, count in counts_of(child).items() if IS_FINAL[state])
+                counts = counts_of(child).items()
+                done = sum(count for state, count in counts if IS_FINAL[state] and state is not S.NOT_RUN)
                 what = "cells" if is_of_notebook(child) else "tasks"
                 self.watch.inside[node] = Inside(done, max(child.task_count, done), what)
