@@ -11,8 +11,13 @@ from notebook_flows.core.events import UNMAPPED, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.core.parameter import Constant, Parameter
 from notebook_flows.session.outputs import CellSink
+from notebook_flows.views.diagram import diagram_of
+from notebook_flows.views.picture import Picture
 from notebook_flows.views.runview import OWN_FAILURES, RunView
+from notebook_flows.views.standing import standings_of, standings_of_run, widths_of
 from notebook_flows.views.styled import plain
+from notebook_flows.views.table import told_counts
+from notebook_flows.views.text import printable
 from notebook_flows.views.treelines import TreeLines
 
 if TYPE_CHECKING:
@@ -32,9 +37,9 @@ MOST_FAILURES = 20
 
 
 def shows_text_only(sink: Sink) -> TypeGuard[CellSink]:
-    """Whether somebody sits there, at a console: it asks for input, and its requests name no cell.
+    """Whether somebody may sit at a console there: it can be asked for input, and its requests name no cell.
 
-    Notebooks name theirs, but for Colab's.
+    Notebooks name theirs, but for Colab's. Others that do not get lines too, and the picture at the end.
     """
     if not isinstance(sink, CellSink) or "google.colab" in sys.modules:
         return False
@@ -43,7 +48,7 @@ def shows_text_only(sink: Sink) -> TypeGuard[CellSink]:
 
 
 class TextPicture:
-    """Shows a flow's run; an observer of it: a line for each task that has ended, then the tree.
+    """Shows a flow's run; an observer of it: a line for each task that has ended, then how all of them ended.
 
     Args:
         flow: what runs.
@@ -52,6 +57,7 @@ class TextPicture:
 
     def __init__(self, flow: Flow, sink: CellSink) -> None:
         self._sink = sink
+        self._flow: Flow | None = flow
         self._view = RunView(
             {number for number, task in enumerate(flow._into) if isinstance(task, (Parameter, Constant))}
         )
@@ -86,12 +92,21 @@ class TextPicture:
         return state in OWN_FAILURES and self._failures <= MOST_FAILURES
 
     def finish(self, state: State | None) -> None:
-        """Show the tree as it was at the end."""
+        """Show how it ended: in text the tree, and a picture where somebody can see one."""
+        flow, self._flow = self._flow, None  # this stays longer than the flow may, which may hold large values
         with self._lock:
             self._view.catch_up()
+            run = self._view.run
             most = MOST_LISTED if self._lines.rows_needed() <= MOST_LISTED else MOST_FAILURES
             lines = [plain(line) for line in self._lines.lines(COLUMNS, most, time.time_ns() // 1000, is_end=True)]
-        self._say(["", *lines] if lines else [])
+            counts = told_counts(self._view.counts())
+        if flow is None or run is None:
+            return
+        standings = standings_of_run(run) if state is None else standings_of(flow, state)
+        picture = Picture(diagram_of(flow, widths_of(standings)), standings)
+        text = "\n".join([f"Flow {printable(flow.name)!r}: {counts}", *lines])
+        sys.stdout.flush()
+        self._sink.display({**picture._repr_mimebundle_(), "text/plain": text}, {}, {})
 
     def _say(self, lines: Sequence[str]) -> None:
         if lines:
