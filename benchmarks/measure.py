@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import resource
+import subprocess
 import sys
 import time
 import tracemalloc
@@ -62,6 +63,19 @@ def _asked() -> tuple[Case, bool]:
     parser.add_argument("--traced", action="store_true", help="count Python's allocations instead of the time")
     asked = parser.parse_args()
     return Case(kind=asked.kind, shape=asked.shape, n=asked.n, variant=asked.variant), asked.traced
+
+
+def run_before(case: Case) -> None:
+    """Let another process do the same beforehand, with the same folder to keep results in: its kind is ``<kind>-first``.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    module = sys.modules["__main__"].__spec__.name
+    options = ["--shape", case.shape, "--n", str(case.n), "--variant", case.variant]
+    subprocess.run(
+        [sys.executable, "-m", module, f"{case.kind}-first", *options], check=True, stdout=subprocess.DEVNULL
+    )
 
 
 def cost(act: Act) -> dict[str, Any]:

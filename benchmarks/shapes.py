@@ -3,20 +3,26 @@
 from math import isqrt
 
 Parents = list[tuple[int, ...]]
+LINKS = 10
+"""Tasks in each of many chains."""
 
 
 def parents(shape: str, n: int) -> Parents:
     """The upstream tasks of each of n tasks, in an order in which they can run.
 
     Args:
-        shape: ``fan`` (a root and n - 1 children), ``chain``, or ``lattice`` (layers about as many as they are wide,
-            each task after two of the layer before).
+        shape: ``fan`` (a root and n - 1 children), ``chain``, ``chains`` (of ten tasks each), ``apart`` (no task after
+            another), or ``lattice`` (layers about as many as they are wide, each task after two of the layer before).
         n: number of tasks, at least 1.
     """
     if shape == "fan":
         return [(), *[(0,)] * (n - 1)]
     if shape == "chain":
         return [(), *[(i,) for i in range(n - 1)]]
+    if shape == "chains":
+        return [(i - 1,) if i % LINKS else () for i in range(n)]
+    if shape == "apart":
+        return [()] * n
     width = isqrt(n)
     return [_two_above(i, width) for i in range(n)]
 

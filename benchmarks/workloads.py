@@ -61,6 +61,21 @@ def _overhead(shape: str, about: str) -> Workload:
     )
 
 
+def _cached(name: str, shape: str, title: str, about: str) -> Workload:
+    return Workload(
+        name=name,
+        kind="cached",
+        shape=shape,
+        title=title,
+        about=f"{about} Another process has run the same before, and nothing has changed. Building is not included; our "
+        "history of this run is.",
+        unit="us CPU per task",
+        figure=_cpu_us_per_task,
+        sizes=(1_000, 10_000),
+        peers=("ours", "ours-threads", "doit", "joblib"),
+    )
+
+
 def _memory(name: str, title: str, about: str, *, traced: bool) -> Workload:
     return Workload(
         name=name,
@@ -95,6 +110,13 @@ WORKLOADS = (
     _overhead("fan", "A root and N - 1 tasks after it."),
     _overhead("chain", "Each task after the one before; the pool waits for each before it submits the next."),
     _overhead("lattice", "Layers of sqrt(N), each task after two of the layer before; the pool waits for each layer."),
+    _cached("cached", "apart", "Cached no-op tasks, apart", "N tasks with `cache=True` and a constant each."),
+    _cached(
+        "cached-chains",
+        "chains",
+        "Cached no-op tasks, chains of ten",
+        "N / 10 chains of ten tasks with `cache=True`, each of which gets the result of the one before.",
+    ),
     Workload(
         name="processes",
         kind="overhead",
@@ -175,6 +197,8 @@ QUICK_SIZES = {
     "fan": (1_000, 10_000, 100_000),
     "chain": (1_000, 10_000),
     "lattice": (1_000, 10_000),
+    "cached": (10_000,),
+    "cached-chains": (10_000,),
     "history": (1_000, 10_000),
     "objects": (10_000,),
 }

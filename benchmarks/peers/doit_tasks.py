@@ -7,7 +7,8 @@ from uuid import uuid4
 import shapes
 from doit.cmd_base import ModuleTaskLoader
 from doit.doit_cmd import DoitMain
-from measure import Act, Case, main
+from doit.tools import config_changed, result_dep
+from measure import Act, Case, main, run_before
 
 Tasks = list[dict[str, object]]
 
@@ -26,11 +27,11 @@ def tasks_of(parents: shapes.Parents, do: Callable[[], None] = nothing) -> Tasks
     ]
 
 
-def run(tasks: Tasks, *options: str) -> None:
+def run(tasks: Tasks, *options: str, database: str | None = None) -> None:
     def task_all() -> Iterator[dict[str, object]]:
         yield from tasks
 
-    setting = {"dep_file": f"{uuid4().hex}.db", "reporter": "zero", "verbosity": 0}
+    setting = {"dep_file": database or f"{uuid4().hex}.db", "reporter": "zero", "verbosity": 0}
     code = DoitMain(ModuleTaskLoader({"task_all": task_all, "DOIT_CONFIG": setting})).run(["run", *options])
     if code:
         raise SystemExit(code)
@@ -43,6 +44,28 @@ def overhead(case: Case) -> Act:
         run(tasks_of(parents))
 
     return act
+
+
+def told(x: int) -> dict[str, int]:
+    return {"x": x}
+
+
+def cached_first(case: Case) -> Act:
+    """Tasks that are up to date while their constant, or the result of the task before, is the same."""
+    tasks: Tasks = []
+    for i, upstream in enumerate(case.parents):
+        same = [result_dep(f"t{j}") for j in upstream] or [config_changed(str(i))]
+        tasks.append({"basename": f"t{i}", "actions": [(told, (i,))], "uptodate": same})
+
+    def act() -> None:
+        run(tasks, database=f"cached-{case.n}.db")
+
+    return act
+
+
+def cached(case: Case) -> Act:
+    run_before(case)
+    return cached_first(case)
 
 
 def memory(case: Case) -> Act:
@@ -62,4 +85,4 @@ def sleep(case: Case) -> Act:
 
 
 if __name__ == "__main__":
-    main({"overhead": overhead, "memory": memory, "sleep": sleep})
+    main({"overhead": overhead, "cached": cached, "cached-first": cached_first, "memory": memory, "sleep": sleep})

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import shapes
-from measure import Act, Case, main
+from measure import Act, Case, main, run_before
 
 from notebook_flows import Flow, LocalExecutor, ProcessExecutor, ThreadExecutor, task
 
@@ -25,6 +25,16 @@ def after_one(_a: None) -> None: ...
 
 @task
 def after_two(_a: None, _b: None) -> None: ...
+
+
+@task(cache=True)
+def known(x: int) -> int:
+    return x
+
+
+@task(cache=True)
+def known_after(x: int) -> int:
+    return x + 1
 
 
 @task
@@ -62,6 +72,39 @@ def overhead(case: Case) -> Act:
         return {"build_cpu_s": build_cpu_s}
 
     return act
+
+
+def cached_first(case: Case) -> Act:
+    flow = build_cached(case.parents)
+    executor = executor_for(case)
+
+    def act() -> None:
+        run(flow, executor)
+
+    return act
+
+
+def cached(case: Case) -> Act:
+    """A run in which nothing runs: another process has run the same before."""
+    run_before(case)
+    flow = build_cached(case.parents)
+    flow.validate()
+    executor = executor_for(case)
+
+    def act() -> None:
+        state = flow.run(executor=executor)
+        if not all(state.result[one].is_cached() for one in list(state.result)[::1000]):
+            raise RuntimeError(f"something has run: {state.message}")
+
+    return act
+
+
+def build_cached(parents: shapes.Parents) -> Flow:
+    with Flow("measured") as flow:
+        calls: list[Any] = []
+        for number, upstream in enumerate(parents):
+            calls.append(known_after(calls[upstream[0]]) if upstream else known(number))
+    return flow
 
 
 def memory(case: Case) -> Act:
@@ -120,6 +163,8 @@ if __name__ == "__main__":
     main(
         {
             "overhead": overhead,
+            "cached": cached,
+            "cached-first": cached_first,
             "memory": memory,
             "sleep": sleep,
             "validate": validate,
