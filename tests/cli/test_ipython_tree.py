@@ -52,7 +52,7 @@ def ipython(tmp_path: Path) -> Iterator[Screen]:
 
 def test_a_flow_that_is_run_is_a_live_tree_that_stays(ipython: Screen, tmp_path: Path) -> None:
     ipython.press("from flows import flow; state = flow.run()\n")
-    during = ipython.wait_for(has("0 of 2"))
+    during = ipython.wait_for(has("▶ slow"))
     (tmp_path / "go").touch()
     after = ipython.wait_for(has("In [3]:"))
 
@@ -67,7 +67,7 @@ def test_a_flow_that_is_run_is_a_live_tree_that_stays(ipython: Screen, tmp_path:
 
 def test_ctrl_c_gives_the_prompt_back_below_the_tree(ipython: Screen) -> None:
     ipython.press("from flows import flow; state = flow.run()\n")
-    ipython.wait_for(has("0 of 2"))
+    ipython.wait_for(has("▶ slow"))
 
     ipython.press("\x03")
 
@@ -96,7 +96,7 @@ def test_flow_run_shows_the_task_cells_and_then_what_they_printed(tmp_path: Path
         [sys.executable, "-c", f"import os\n{CELLS}"], IPYTHONDIR=str(tmp_path / "ipython"), PYTHONPATH=str(ROOT)
     )
     try:
-        during = terminal.wait_for(has("0 of 2 tasks"))
+        during = terminal.wait_for(has("▶ a"))
         (tmp_path / "go").touch()
 
         assert terminal.end() == 0

@@ -300,6 +300,6 @@ def test_of_several_notebooks_each_has_a_line_with_its_cells(
     (tmp_path / "go").touch()
     assert lines[8].startswith("2 notebooks")
     assert "1 of 2 notebooks" in lines[8]
-    assert re.match(r"▶ a +running +0:\d\d  ━━━─────── 1 of 3 cells", lines[10])
+    assert re.match(r"▶ a +running +\d+:\d\d  ━━━─────── 1 of 3 cells", lines[10])
     assert lines[11].startswith("✗ b")
     assert terminal.end() == 1
