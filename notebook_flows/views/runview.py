@@ -22,7 +22,7 @@ MOST_REASONS = 200
 """Of so many tasks it is known why they failed; further ones are only counted."""
 MOST_RECENT = 100
 
-_TASK, _RUNNING = Kind.TASK, S.RUNNING
+_TASK, _RUNNING, _SUCCESS = Kind.TASK, S.RUNNING, S.SUCCESS  # looked up once
 OWN_FAILURES = frozenset({S.FAILED, S.TIMED_OUT, S.VALIDATION_FAILED, S.CRASHED})
 
 
@@ -69,7 +69,7 @@ class RunView:
         self._hidden = frozenset(hidden)
         self._new: deque[Sequence[Event]] = deque()
         self._running: dict[tuple[int, int], int] = {}
-        self._took: dict[int, float] = {}
+        self._took_us: dict[int, int] = {}
         self._spans: dict[int, tuple[int, int]] = {}
         self._reasons: dict[int, str] = {}
         self._waiting: dict[int, None] = {}
@@ -87,41 +87,44 @@ class RunView:
         return has_news
 
     def _take(self, events: Iterable[Event]) -> None:
-        running, recent = self._running, self.recent
+        running, recent, took_us = self._running, self.recent, self._took_us
         for _, at_us, kind, node, index, _, _, state, data in events:
             if kind is not _TASK:
                 self._take_other(kind, at_us, state, data or {})
                 continue
-            key = (node, index)
             if state is _RUNNING:
-                running[key] = at_us
+                running[node, index] = at_us
                 if self._waiting:
                     self._waiting.pop(node, None)
                 continue
-            since_us = running.pop(key, None)
+            since_us = running.pop((node, index), None)
+            if index == UNMAPPED and state is _SUCCESS:  # written out, for it happens to nearly all
+                if since_us is not None:
+                    took_us[node] = at_us - since_us
+                recent.append(node)
+                if self._reasons:
+                    self._reasons.pop(node, None)
+                continue
             if since_us is not None:
                 self._ended(node, index, since_us, at_us)
             if IS_FINAL[state]:
                 recent.append(node)
             else:
                 self._waiting[node] = None
-            if index != UNMAPPED:
-                if state in OWN_FAILURES and node not in self._reasons:
-                    self._keep_reason(node, state, data or {})
-            elif data is not None or IS_FAILED[state] or node in self._reasons:
+            if index == UNMAPPED:
                 self._take_reason(node, state, data or {})
+            elif state in OWN_FAILURES and node not in self._reasons:
+                self._keep_reason(node, state, data or {})
 
     def _ended(self, node: int, index: int, since_us: int, at_us: int) -> None:
         if index == UNMAPPED:
-            self._took[node] = (at_us - since_us) / 1e6
+            self._took_us[node] = at_us - since_us
         else:
             first, last = self._spans.get(node, (since_us, at_us))
             self._spans[node] = (min(first, since_us), max(last, at_us))
 
     def _take_reason(self, node: int, state: S, data: Mapping[str, Any]) -> None:
-        if state is S.SUCCESS:
-            self._reasons.pop(node, None)
-        elif self.run is None or node not in self.run.children:  # else a child's reason says more
+        if self.run is None or node not in self.run.children:  # else a child's reason says more
             self._keep_reason(node, state, data)
 
     def _keep_reason(self, node: int, state: S, data: Mapping[str, Any]) -> None:
@@ -187,7 +190,8 @@ class RunView:
         children = self.children_of(node)
         if not children:
             since_us = self._running.get((node, UNMAPPED))
-            seconds = self._took.get(node) if since_us is None else None
+            took_us = self._took_us.get(node)
+            seconds = took_us / 1e6 if since_us is None and took_us is not None else None
             return TaskView(state, since_us, seconds, attempt, {}, run.resting.get(node), reason)
         first_us, last_us = self._spans.get(node, (None, None))
         reason = reason if any(IS_FAILED[one] for one in children) else ""
