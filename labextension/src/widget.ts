@@ -18,7 +18,10 @@ function channelOf(model: Model): Channel {
     listen: (hear) => {
       model.on("msg:custom", hear);
       const gone = (name: string, reason: string): void => model.on(name, () => hear({ type: "bye", reason }));
-      gone("comm_live_update", "The kernel was restarted: this is how things stood. Run the cell again, or %flow show.");
+      gone(
+        "comm_live_update",
+        "The kernel was restarted: this is how things stood. Run the cell again, or %flow show.",
+      );
       gone("comm:close", "This picture is not live any more: there are newer ones.");
     },
   };
