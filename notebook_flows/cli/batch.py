@@ -166,7 +166,23 @@ def jobs_from(
     problems.update(dict.fromkeys(_clashes(jobs)))
     if problems:
         raise BatchError("\n".join(problems))
+    for target, name in zip(targets, names, strict=True):
+        _tell_oddities(shown(target.path), name, more.kernel)
     return jobs
+
+
+def _tell_oddities(path: str, name: str, kernel: str | None) -> None:
+    """What is odd in a notebook that can run, once for all its runs."""
+    import click
+
+    from notebook_flows.notebook.oddities import NO_KERNEL
+    from notebook_flows.notebook.reading import read_notebook
+
+    oddities: list[str] = []
+    read_notebook(path, oddities=oddities)
+    for one in oddities:
+        if kernel is None or one != NO_KERNEL:
+            click.echo(f"Note: {name}: {one}", err=True)
 
 
 def _names(targets: Sequence[Target]) -> list[str]:

@@ -212,7 +212,7 @@ def parameters_of(path: Path) -> list[Row]:
 
 
 def told_notebook(path: Path) -> str:
-    """That a notebook can run, and what is in it.
+    """That a notebook can run, and what is in it; and what is odd in it.
 
     Raises:
         FlowError: it cannot be read, or anything is wrong with its cells, its parameters or its kernel: all of it.
@@ -222,7 +222,8 @@ def told_notebook(path: Path) -> str:
     from notebook_flows.notebook.reading import read_notebook
     from notebook_flows.views.text import counted
 
-    notebook = read_notebook(shown(path))
+    oddities: list[str] = []
+    notebook = read_notebook(shown(path), oddities=oddities)
     parameters: list[str] = []
     kernel = ""
     others: list[FlowError] = []
@@ -241,4 +242,6 @@ def told_notebook(path: Path) -> str:
         raise problems_error(shown(path), [*others, *problems])
     cells = len(_flow_of(path))
     named = f", parameters: {', '.join(parameters)}" if parameters else ""
-    return f"Notebook {(address_of(path) or shown(path))!r} is valid: {counted(cells, 'cell')} to run, kernel {kernel}{named}."
+    called = address_of(path) or shown(path)
+    told = f"Notebook {called!r} is valid: {counted(cells, 'cell')} to run, kernel {kernel}{named}."
+    return "\n".join([told, *(f"Note: {one}" for one in oddities)])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import did_you_mean
 from notebook_flows.notebook.errors import NotebookError, NotebookNotFound, NotebookUnreadable
+from notebook_flows.notebook.oddities import oddities_in
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -26,10 +27,15 @@ _UNTAKEN = re.compile("[\0\ud800-\udfff]")
 CELL_TYPES = ("code", "markdown", "raw")
 
 
-def read_notebook(path: str | Path, *, keeps_marks: bool = False) -> NotebookNode:
+def read_notebook(path: str | Path, *, keeps_marks: bool = False, oddities: list[str] | None = None) -> NotebookNode:
     """The notebook, in nbformat 4.5: every cell has an id, a list of tags, and its text in one piece.
 
     The cells that an earlier run has put in are taken out, unless they are to be kept.
+
+    Args:
+        path: of the file.
+        keeps_marks: those cells stay.
+        oddities: gets a sentence for all that is not as it should be, and keeps nothing from running.
 
     Raises:
         NotebookNotFound: there is no such file.
@@ -46,7 +52,7 @@ def read_notebook(path: str | Path, *, keeps_marks: bool = False) -> NotebookNod
         raise NotebookUnreadable(path, "is not a notebook: it is not text in UTF-8.") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise NotebookError(path, f"cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    return notebook_from_text(text, path, keeps_marks=keeps_marks)
+    return notebook_from_text(text, path, keeps_marks=keeps_marks, oddities=oddities)
 
 
 def _instead(path: str | Path) -> str:
@@ -57,7 +63,9 @@ def _instead(path: str | Path) -> str:
         return ""
 
 
-def notebook_from_text(text: str, path: object = "", *, keeps_marks: bool = False) -> NotebookNode:
+def notebook_from_text(
+    text: str, path: object = "", *, keeps_marks: bool = False, oddities: list[str] | None = None
+) -> NotebookNode:
     """As `read_notebook`, from the file's text.
 
     Raises:
@@ -82,6 +90,8 @@ def notebook_from_text(text: str, path: object = "", *, keeps_marks: bool = Fals
     minor = known.setdefault("nbformat_minor", 0)
     if not isinstance(minor, int):
         raise NotebookUnreadable(path, f"is damaged: its 'nbformat_minor' is {minor!r}, and has to be a number.")
+    if oddities is not None and major == 4:
+        oddities += oddities_in(known)
     try:
         found = _upgraded(known, major)
         if not keeps_marks:
@@ -150,7 +160,7 @@ def _mend(cell: Any, number: int) -> None:
     if not isinstance(cell.get("metadata"), dict):
         cell["metadata"] = nbformat.NotebookNode()
     tags = cell["metadata"].get("tags")
-    cell["metadata"]["tags"] = [str(tag) for tag in tags] if isinstance(tags, list) else []
+    cell["metadata"]["tags"] = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
     if cell["cell_type"] == "code":
         cell["outputs"] = cell["outputs"] if isinstance(cell.get("outputs"), list) else []
         cell["execution_count"] = cell.get("execution_count")

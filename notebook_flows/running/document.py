@@ -50,11 +50,12 @@ def run_document(
     cache: bool | None = None,
     keep_results: bool | None = None,
     done: Done | None = None,
+    notes: Sequence[str] = (),
 ) -> NotebookRun:
     """Run a notebook that was read, and has its parameters; see `run_notebook`.
 
     With an ``output_path``, the document is saved there while the run goes on. Of the code cells only those run whose
-    places are ``chosen``; None: all of them.
+    places are ``chosen``; None: all of them. ``notes`` are told with the run's own.
     """
     from notebook_flows.notebook.cells import flow_of
     from notebook_flows.notebook.executor import START_TIMEOUT_S, KernelExecutor, workers_here
@@ -132,5 +133,5 @@ def run_document(
         if document.saver is not None:
             document.saver.stop()
     again = "" if memory is None else memory.note({task.key: task.name for task in flow._into})  # type: ignore[attr-defined] # all are cells
-    notes = tuple(one for one in (note, again) if one)
-    return watch.told(flow, state, run_id, output_path, parameters, notes)
+    told = tuple(one for one in (*notes, note, again) if one)
+    return watch.told(flow, state, run_id, output_path, parameters, told)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.engine.parameters import told
 from notebook_flows.notebook.document import Document
 from notebook_flows.notebook.names import address_of, named
+from notebook_flows.notebook.oddities import NO_KERNEL
 from notebook_flows.notebook.parameters import injected
 from notebook_flows.notebook.reading import read_notebook
 from notebook_flows.running.document import run_document
@@ -85,7 +86,8 @@ def run_notebook(
     from notebook_flows.notebook.problems import checked_values
 
     path, output = here(path), None if output is None else here(output, is_output=True)
-    notebook = read_notebook(path)
+    oddities: list[str] = []
+    notebook = read_notebook(path, oddities=oddities)
     done = None if resume is None else _done_by(resume, Path(path).stem, history)
     given = dict(parameters or {})
     values = checked_values(notebook, given if done is None else {**done.parameters_again(given), **given}, path)
@@ -123,6 +125,7 @@ def run_notebook(
         cache=cache,
         keep_results=keep_results,
         done=done,
+        notes=[one for one in oddities if kernel is None or one != NO_KERNEL],
     )
 
 
