@@ -453,5 +453,5 @@ def _reasons_to_be_alone(seen: _Seen) -> Iterable[tuple[str, Reason]]:
                 yield f"a function binds {name} by global", Reason.BARRIER
             for name in sorted(walk.history):
                 yield f"it reads {name} of IPython's history", Reason.BARRIER
-    for kind in sorted(walk.hidden):
+    for kind in sorted(walk.hidden - {"async"}):  # on the event loop cells run side by side
         yield f"it uses {_HIDDEN_WORDS.get(kind, kind)}", Reason.HIDDEN

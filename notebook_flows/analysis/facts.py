@@ -34,7 +34,8 @@ class CellFacts:
         magics: magics that need the kernel's main thread.
         has_await: there is an ``await``, ``async for`` or ``async with`` outside of functions.
         uses_pyplot: it draws on the figure that pyplot holds.
-        hidden_state: of "random", "cwd", "environ", "warnings", "locale", "signals", "modules", "async": what it uses of them.
+        hidden_state: of "random", "cwd", "environ", "warnings", "locale", "signals", "modules", "async": what it uses of them;
+            "async" is the running event loop, of which it begins tasks, or asks something.
         effects: what it does outside of Python's memory: "!", "open() for writing", "to_csv()"...
         files: the files that it reads and writes, as far as the cell alone tells.
         history: names of IPython's history that are read, as ``_`` and ``Out``.

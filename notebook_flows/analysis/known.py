@@ -212,6 +212,12 @@ HIDDEN = {
     "matplotlib.pyplot.style": "settings",
     "matplotlib.rc": "settings",
     "matplotlib.use": "settings",
+    "asyncio.create_task": "async",
+    "asyncio.ensure_future": "async",
+    "asyncio.get_running_loop": "async",
+    "asyncio.get_event_loop": "async",
+    "asyncio.current_task": "async",
+    "asyncio.all_tasks": "async",
 }
 # ... but not by these, which hold a state of their own.
 OWN_STATE = _words(

@@ -124,8 +124,9 @@ def task_flow(document: Document, name: str, *, timeout_s: float | None, cell_ti
         if found is None:
             made[cell.id] = CellTask(cell, place=place, number=number, timeout_s=cell_timeout_s)
         else:
-            alone = connections.cells[cell.id].alone
-            made[cell.id] = _made(cell, place, number, found, cell_timeout_s, alone)
+            links = connections.cells[cell.id]
+            needs_main = bool(links.alone) or "async" in links.hidden_state
+            made[cell.id] = _made(cell, place, number, found, cell_timeout_s, needs_main)
         flow.add_task(made[cell.id])
     for key, task in made.items():
         if order.follows[key]:
@@ -179,9 +180,7 @@ def _cell(cell: Any, number: int, found: TaskCell | None) -> Cell:
     )
 
 
-def _made(
-    cell: Any, place: int, number: int, found: TaskCell, timeout_s: float | None, alone: Sequence[str]
-) -> CellTask:
+def _made(cell: Any, place: int, number: int, found: TaskCell, timeout_s: float | None, needs_main: bool) -> CellTask:
     options = found.options
     retries: dict[str, Any] = {}
     if options.retries:
@@ -192,15 +191,15 @@ def _made(
         number=number,
         timeout_s=options.timeout_s or timeout_s,
         name=name_of_task(found, number),
-        lane=_lane(cell, found, alone),
+        lane=_lane(cell, found, needs_main=needs_main),
         tags=options.tags,
         **retries,
     )
 
 
-def _lane(cell: Any, found: TaskCell, alone: Sequence[str]) -> Lane:
+def _lane(cell: Any, found: TaskCell, *, needs_main: bool) -> Lane:
     """Where it was asked to run; but what needs the kernel's main thread runs there."""
     facts = analyse(cell.source)
-    if alone or facts.magics or facts.has_await:
+    if needs_main or facts.magics or facts.has_await:
         return Lane.MAIN
     return Lane(found.options.executor or "threads")

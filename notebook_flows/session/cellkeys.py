@@ -93,7 +93,7 @@ def why_not_seen_through(record: CellRecord, links: Links) -> str:
         return f"magics ({facts.magics[0]})"
     if links.effects or facts.effects:
         return f"the world outside ({(links.effects or facts.effects)[0]})"
-    hidden = sorted(links.hidden_state | facts.hidden_state)
+    hidden = sorted((links.hidden_state | facts.hidden_state) - ({"async"} if facts.has_await else set()))
     if hidden:
         return f"state outside of its names ({hidden[0]})"
     if facts.history:

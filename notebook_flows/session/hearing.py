@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,11 +23,31 @@ class StepInterrupted(asyncio.CancelledError):
     """Raised in the midst of a step on the loop, which KeyboardInterrupt would end."""
 
 
+class StepIsLate(StepInterrupted):
+    """The same, where the time of the cell is up."""
+
+
 def as_shown(error: BaseException) -> BaseException:
-    """The same error as people know it."""
+    """The same error as people know it, without the frames of ours that have raised it."""
+    if not isinstance(error, StepInterrupted | KeyboardInterrupt):
+        return error
+    traceback = _without_ours(error.__traceback__)
+    if isinstance(error, StepIsLate):
+        return TimeoutError("its time was up").with_traceback(traceback)
     if isinstance(error, StepInterrupted):
-        return KeyboardInterrupt().with_traceback(error.__traceback__)
-    return error
+        return KeyboardInterrupt().with_traceback(traceback)
+    return error.with_traceback(traceback)
+
+
+def _without_ours(traceback: TracebackType | None) -> TracebackType | None:
+    kept: list[TracebackType] = []
+    while traceback is not None and traceback.tb_frame.f_globals.get("__name__") != __name__:
+        kept.append(traceback)
+        traceback = traceback.tb_next
+    found: TracebackType | None = None
+    for one in reversed(kept):
+        found = TracebackType(found, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return found
 
 
 class _Target:
@@ -94,6 +115,7 @@ class Hearing:
 
     Attributes:
         was_asked: a person wants the run to be stopped; for whoever serves it.
+        hit: of whom a step on the loop was interrupted.
     """
 
     def __init__(self, *, is_kernel: bool) -> None:
@@ -103,7 +125,8 @@ class Hearing:
         self._depth = 0
         self._function: _Target | None = None
         self._has_begun = self._is_meant = False
-        self._hit: set[object] = set()
+        self.hit: set[object] = set()
+        self._is_late = False
         self._sending = threading.Lock()
         self._meant: list[tuple[object, int]] = []
         self._sent = 0
@@ -167,12 +190,6 @@ class Hearing:
             self._is_meant = False
             raise KeyboardInterrupt
 
-    def has_hit(self, who: object) -> bool:
-        """Whether the code of a cell that awaits was interrupted in the midst of a step; told once."""
-        is_hit = who in self._hit
-        self._hit.discard(who)
-        return is_hit
-
     def raise_if_asked(self) -> None:
         """Tell, once, that a person wants the run to be stopped.
 
@@ -185,12 +202,18 @@ class Hearing:
 
     # -- any thread ----------------------------------------------------------------------------------------------------
 
-    def send(self, who: object) -> None:
-        """Interrupt what the main thread does, if it is somebody's; None: whosoever it is."""
+    def send(self, who: object, *, is_late: bool = False) -> None:
+        """Interrupt what the main thread does, if it is somebody's; None: whosoever it is.
+
+        Args:
+            who: whose it has to be.
+            is_late: for its time is up.
+        """
         if not hasattr(signal, "pthread_kill"):
             return
         with self._sending:
             if self._depth and getattr(signal.getsignal(signal.SIGINT), "__self__", None) is self:
+                self._is_late = is_late
                 self._meant.append((who, next(_numbers)))
                 self._sent += 1
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
@@ -210,8 +233,8 @@ class Hearing:
             if function is not None:
                 raise KeyboardInterrupt
             if _is_in_a_step():
-                self._hit.add(code.who)
-                raise StepInterrupted
+                self.hit.add(code.who)
+                raise StepIsLate if self._is_late else StepInterrupted
         elif function is not None and not self._has_begun and function.is_meant(meant):
             self._is_meant = True
 
@@ -227,7 +250,7 @@ class Hearing:
         if callable(self._before):
             self._before(number, frame)
         if hit is not None:
-            self._hit.add(hit.who)
+            self.hit.add(hit.who)
             raise StepInterrupted
 
 

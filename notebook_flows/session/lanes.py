@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from asyncio import CancelledError
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from enum import StrEnum
 from time import monotonic, sleep, time_ns
@@ -14,6 +14,7 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import perform, perform_async
 from notebook_flows.engine.endings import failed_outcome
 from notebook_flows.engine.open_calls import OpenCalls, ended_without, stopped
+from notebook_flows.engine.timeouts import TaskTimeout
 from notebook_flows.executors import ProcessExecutor, ThreadExecutor
 from notebook_flows.session.apart import was_cancelled
 from notebook_flows.session.nobodys import nobodys_text_logged
@@ -21,7 +22,7 @@ from notebook_flows.session.toldfirst import ToldFirst
 from notebook_flows.session.turns import RunIsOver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from notebook_flows.core.task import Task
     from notebook_flows.engine.call import Call, Outcome, RunFacts
@@ -41,6 +42,8 @@ class Lane(StrEnum):
 
 
 LOOP_IS_TAKEN = "It awaits, and the kernel's event loop is not free: put `%flow run` on a line of its own in a cell."
+LATE_S = 0.1
+"""How long the loop may take to end a cell whose time is up, before the step that holds it up is interrupted."""
 ENDING_S, LOOK_S = 0.5, 0.02
 """How long a thread may take whose command was ended, and how often it is looked at."""
 RAISED_IN_A_THREAD = "The task raised KeyboardInterrupt."
@@ -260,15 +263,22 @@ class LanesExecutor:
             ended.set()
 
     async def _follow(self, call: Call, ended: threading.Event) -> None:
-        began_us = time_ns() // 1000
-        try:
-            outcome = await perform_async(call)
-        except BaseException as error:
-            is_its_own = isinstance(error, CancelledError) and not was_cancelled()  # it has awaited a cancelled task
-            if is_its_own and not self._main.has_interrupted(_key_of(call)):
-                outcome = failed_outcome(call, error, began_us)
-            else:
-                outcome = self._interrupted(call, error)
+        began_us, key = time_ns() // 1000, _key_of(call)
+        with _interrupted_when_late(self._main, call) as late:
+            try:
+                outcome = await perform_async(call)
+            except BaseException as error:
+                was_hit = self._main.has_interrupted(key)
+                self._main.forget_interrupted(key)
+                is_its_own = (
+                    isinstance(error, CancelledError) and not was_cancelled()
+                )  # it has awaited a cancelled task
+                if was_hit and late.is_set() and not self._main.is_asked_to_stop:
+                    outcome = failed_outcome(call, TaskTimeout(), began_us)
+                elif is_its_own and not was_hit:
+                    outcome = failed_outcome(call, error, began_us)
+                else:
+                    outcome = self._interrupted(call, error)
         try:
             self._report(call, outcome)
         finally:
@@ -286,6 +296,29 @@ class LanesExecutor:
         if self._open.pop((call.ref, call.attempt), None) is not None:
             assert self._inbox is not None
             self._inbox.put(outcome)
+
+
+@contextmanager
+def _interrupted_when_late(main: MainLane, call: Call) -> Iterator[threading.Event]:
+    """Inside, a step that holds up the loop is interrupted when the time of its call is up; gives what is set then."""
+    late, done, key = threading.Event(), threading.Event(), _key_of(call)
+    if not call.timeout_s:
+        yield late
+        return
+    limit_s = call.timeout_s
+
+    def watch() -> None:
+        rest_s = limit_s + LATE_S
+        while not done.wait(rest_s) and not main.has_interrupted(key):
+            late.set()
+            main.interrupt_late(key)
+            rest_s = LATE_S  # not yet: another cell holds up the loop
+
+    threading.Thread(target=watch, name=f"notebook-flows limit of {call.task.name}", daemon=True).start()
+    try:
+        yield late
+    finally:
+        done.set()
 
 
 def _key_of(call: Call) -> str:

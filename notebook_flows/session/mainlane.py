@@ -67,6 +67,10 @@ class MainLane:
         self._loop.call_soon_threadsafe(begin)
         return True
 
+    def interrupt_late(self, who: object) -> None:
+        """Interrupt a step on the loop of somebody whose time is up, which the loop cannot tell while the step goes on."""
+        self._hearing.send(who, is_late=True)
+
     def interrupt(self, who: object = None) -> None:
         """Interrupt what runs and what is awaited; only what is somebody's, if told."""
         if self._loop is not None and not self._loop.is_closed():
@@ -74,8 +78,12 @@ class MainLane:
         self._hearing.send(who)
 
     def has_interrupted(self, who: object) -> bool:
-        """Whether a step on the loop was interrupted, of what is somebody's; told once."""
-        return self._hearing.has_hit(who)
+        """Whether a step on the loop was interrupted, of what is somebody's."""
+        return who in self._hearing.hit
+
+    def forget_interrupted(self, who: object) -> None:
+        """It has ended."""
+        self._hearing.hit.discard(who)
 
     def ask_to_stop(self) -> None:
         """As Ctrl-C does: whoever serves hears of it, after what is being done; any thread may ask."""

@@ -93,7 +93,9 @@ class RunCells:
             user_ns=self._shell.user_ns,
             inputs=lambda: self._begun(record.key),
             sink=lambda: self._fresh_sink(record),
-            lane=lane_of(record, borrows=borrows, executor=self._order.executor),
+            lane=lane_of(
+                record, borrows=borrows, uses_loop="async" in links.hidden_state, executor=self._order.executor
+            ),
             shell=self._shell,
             hands_back=links.mutates,
             needed=self._order.connections.read_from(record.key),
@@ -217,14 +219,15 @@ class RunCells:
         return outcome if kept is None else outcome._replace(details={**(outcome.details or {}), "kept": kept})
 
 
-def lane_of(record: CellRecord, *, borrows: bool, executor: str | None) -> Lane:
+def lane_of(record: CellRecord, *, borrows: bool, uses_loop: bool, executor: str | None) -> Lane:
     """Where a cell is to run.
 
     Args:
         record: the cell.
         borrows: it runs in the notebook's own namespace.
+        uses_loop: it begins asyncio tasks, or asks for the loop, though it need not await anything.
         executor: for cells that do not say it themselves.
     """
-    if record.facts.has_await:
+    if record.facts.has_await or uses_loop:
         return Lane.LOOP
     return Lane.MAIN if borrows else Lane(record.options.executor or executor or Lane.THREADS.value)

@@ -87,7 +87,7 @@ class ServedAttempt:
         try:
             self.result = self.task.values_of(await self.task.run())
         except asyncio.CancelledError as error:
-            if not hearing.has_hit(self.key) and not was_cancelled():
+            if self.key not in hearing.hit and not was_cancelled():
                 self.error = error  # its own code has raised it, for it has awaited a cancelled task
                 return
             self.error = KeyboardInterrupt("The kernel was interrupted.")

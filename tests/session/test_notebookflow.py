@@ -542,6 +542,30 @@ def test_a_task_that_raises_systemexit_fails_wherever_it_runs(notebook: OpenNote
     assert notebook.run("alive", "print('alive')").said == "alive\n"
 
 
+ON_THE_LOOP = """%%task begins
+import asyncio
+async def speaks():
+    print("late")
+    return "made late"
+{0}
+print("begun")"""
+
+
+@pytest.mark.parametrize("begin", ["promise = asyncio.create_task(speaks())", "promise = begin(speaks())"])
+def test_a_task_that_begins_asyncio_tasks_and_awaits_nothing_runs_on_the_loop(
+    notebook: OpenNotebook, begin: str
+) -> None:
+    notebook.run("begin", "import asyncio\ndef begin(it):\n    return asyncio.get_running_loop().create_task(it)")
+    notebook.run("begins", ON_THE_LOOP.format(begin))
+    notebook.run("wait", "%%task wait\nprint(await promise)")
+
+    answer = notebook.run("run", "%flow run --all")
+
+    assert answer.status == "ok"
+    assert notebook.text("begins") == "begun\nlate\n"
+    assert notebook.text("wait") == "made late\n"
+
+
 def test_a_task_that_awaits_what_it_has_cancelled_has_failed_and_says_where(notebook: OpenNotebook) -> None:
     body = "waiting = asyncio.ensure_future(asyncio.sleep(60))\nif bad: waiting.cancel()\nelse: waiting = None\nif waiting: await waiting"
 

@@ -49,9 +49,8 @@ class Client:
 
     def silently(self, code: str) -> None:
         client = self.kernel.client
-        client.execute(code, silent=True, store_history=False)
-        reply = client.get_shell_msg(timeout=PATIENCE_S)
-        assert reply["content"]["status"] == "ok", reply["content"]
+        reply = self.kernel.reply_to(client.execute(code, silent=True, store_history=False))
+        assert reply["status"] == "ok", reply
 
     def send(self, cell: str, *, task: bool = True, executor: str = "threads", attempt: int = 1) -> str:
         """Send a cell's request, and wait for its answer."""
@@ -68,8 +67,8 @@ class Client:
         }
         message = self.kernel.client.session.msg("execute_request", content, metadata=metadata)
         self.kernel.client.shell_channel.send(message)
-        self.reply = self.kernel.client.get_shell_msg(timeout=PATIENCE_S)["content"]
         request: str = message["header"]["msg_id"]
+        self.reply = self.kernel.reply_to(request)
         return request
 
     def cancel(self, cell: str, attempt: int = 1) -> None:

@@ -28,6 +28,16 @@ def notebook(kernel: Kernel) -> OpenNotebook:
     return found
 
 
+BLOCKS_IN_A_GROUP = """import asyncio, time
+async def block():
+    if late: time.sleep(60)
+async with asyncio.TaskGroup() as group:
+    _ = group.create_task(block())"""
+AWAITS_NUMBERS = """import asyncio
+async def numbers():
+    while late:
+        yield await asyncio.sleep(0.01)
+async for number in numbers(): pass"""
 LATE = {
     "in a thread": ("", "if late:\n    late[0].wait(60)"),
     "in a command": ("", "if late:\n    !sleep 60"),
@@ -35,6 +45,10 @@ LATE = {
     "on the main thread": ("--executor main", "import time\nif late:\n    time.sleep(60)"),
     "with a magic": ("", "%config InlineBackend.close_figures = True\nimport time\nif late:\n    time.sleep(60)"),
     "that awaits": ("", "import asyncio\nif late:\n    await asyncio.sleep(60)"),
+    "that blocks between awaits": ("", "import asyncio, time\nawait asyncio.sleep(0)\nif late:\n    time.sleep(60)"),
+    "that blocks in an asyncio task": ("", BLOCKS_IN_A_GROUP),
+    "that awaits a thread": ("", "import asyncio\nif late:\n    await asyncio.to_thread(late[0].wait, 60)"),
+    "that awaits what others make": ("", AWAITS_NUMBERS),
 }
 
 
@@ -56,6 +70,18 @@ def test_a_task_that_takes_too_long_is_told_below_its_cell_and_leaves_nothing(
     assert notebook.shown("slow") == [("error", "TimeoutError")]
     assert notebook.value("made, after") == "(0, 1)"
     assert "slow   stale: timed out last time\n" in notebook.run("status", "%flow status").said
+
+
+def test_two_tasks_that_hold_up_the_loop_one_after_the_other_both_end(notebook: OpenNotebook) -> None:
+    notebook.run("late", "import asyncio, time\nlate = []")
+    for name in ("left", "right"):
+        notebook.run(name, f"%%task {name} --timeout 0.5\nawait asyncio.sleep(0)\nif late: time.sleep(60)")
+    notebook.run("now", "late.append(1)")
+
+    answer = notebook.run("run", "%flow run left right")
+
+    assert "2 timed out in" in answer.said
+    assert notebook.run("alive", "print('alive')").said == "alive\n"
 
 
 def test_only_a_thread_is_said_to_go_on_and_not_one_that_waits_for_a_command(notebook: OpenNotebook) -> None:
