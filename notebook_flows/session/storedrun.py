@@ -94,6 +94,10 @@ class StoredRun:
         """Ask the process that runs it to end it."""
         self._log.request(self.row.run_id, "cancel", {"reason": reason})
 
+    def retry(self) -> None:
+        """Ask the process that runs it to try again what has failed."""
+        self._log.request(self.row.run_id, "retry")
+
     def picture(self) -> Picture:
         """As it stands now. Cells that only load the extension, or ask it for something, are left out."""
         from notebook_flows.notebook.cells import asides

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_SUCCESSFUL
 from notebook_flows.errors import FlowError
-from notebook_flows.session.picturesource import CANCELLED
+from notebook_flows.session.picturesource import CANCELLED, TRIED_AGAIN
 from notebook_flows.session.rundetail import recorded_detail
 from notebook_flows.session.selection import Wish
 from notebook_flows.widget.detail import LONGEST_TEXT
@@ -54,17 +54,17 @@ class StoredSource:
     # -- clicks --------------------------------------------------------------------------------------------------------
 
     def can(self, *, is_running: bool, is_heard: bool) -> tuple[Mapping[str, bool], str | None]:
-        """While it runs it can be cancelled; then its tasks can run here, as far as the notebook has them."""
+        """While it runs its process can be asked; then its tasks can run here, as far as the notebook has them."""
         if is_running and not self._stored.is_over:
-            return {"cancel": True}, "It runs in another process."
+            return {"cancel": True, "retry_failed": True}, "It runs in another process."
         if self._session.start_wish is None or not any(self.keys):
             return {}, NOT_HERE
         return {**dict.fromkeys(ACTIONS, True), "cancel": False, "retry_failed": bool(self._failed())}, None
 
     def act(self, action: str, node: int | None) -> tuple[bool, str]:
-        """Ask its process to stop, or run cells here."""
-        if action == "cancel":
-            return self._cancel()
+        """Ask its process to stop, or to try again what failed; when it has ended, run cells here."""
+        if action == "cancel" or (action == "retry_failed" and not self._stored.is_over):
+            return self._ask(action)
         start = self._session.start_wish
         if start is None:
             return False, "The extension is not loaded any more: `%load_ext notebook_flows`."
@@ -79,10 +79,13 @@ class StoredSource:
             return False, f"There is no action {action!r}."
         return True, start(lambda: wishes[action], self._sink)
 
-    def _cancel(self) -> tuple[bool, str]:
+    def _ask(self, action: str) -> tuple[bool, str]:
         if self._stored.is_over:
             return False, "The run has ended already."
         try:
+            if action == "retry_failed":
+                self._stored.retry()
+                return True, TRIED_AGAIN
             self._stored.cancel(CANCELLED)
         except FlowError as error:
             return False, str(error)

@@ -215,3 +215,36 @@ def test_a_run_in_a_terminal_is_cancelled_by_a_click(
 
     assert answer["ok"]
     assert run.returncode != 0
+
+
+def test_what_failed_in_a_terminal_is_tried_again_by_a_click(
+    opened: Callable[[], OpenPage], notebook: Path, tmp_path: Path
+) -> None:
+    page = opened()
+    page.run("load-it", CELLS["load-it"])
+    read = nbformat.read(notebook, as_version=4)
+    read.cells[
+        2
+    ].source = (
+        f"%%task load\nimport pathlib\nrows = [1] if pathlib.Path({str(tmp_path / 'good')!r}).exists() else 1 / 0"
+    )
+    read.cells[3].source = (
+        CELLS["wait"].replace("kept = rows[1:]", "kept = []").replace("'go'", repr(str(tmp_path / "go")))
+    )
+    read.cells[4].source = "%%task report\ntotal = rows"
+    nbformat.write(read, notebook)
+    command = [sys.executable, "-m", "notebook_flows", "run", str(notebook), "--output", str(tmp_path / "out.ipynb")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        try:
+            shown_while_it_runs(page, run)
+            page.wait(lambda: told(page).get("load") is S.FAILED)
+            (tmp_path / "good").touch()
+            answer = page.ask({"type": "action", "action": "retry_failed"})
+            page.wait(lambda: told(page).get("report") is S.SUCCESS)
+            (tmp_path / "go").touch()
+            run.communicate(timeout=60)
+        finally:
+            run.kill()
+
+    assert answer["ok"]
+    assert run.returncode == 0
