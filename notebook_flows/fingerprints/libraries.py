@@ -5,7 +5,7 @@ from __future__ import annotations
 import site
 import sys
 import sysconfig
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ def _library_folders() -> tuple[str, ...]:
     return tuple(f"{one}/" for one in sorted(found))
 
 
-@cache
+@lru_cache(maxsize=16_384)
 def is_library_file(path: str) -> bool:
     """Whether a file belongs to Python itself or to an installed package; an editable install is the user's own code.
 

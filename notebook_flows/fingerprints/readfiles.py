@@ -13,23 +13,30 @@ from notebook_flows.fingerprints.watching import MOST_FILES, stamp_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from notebook_flows.fingerprints.watching import Seen
+    from notebook_flows.fingerprints.watching import Seen, Stamp
 
 DEEPEST = 2
 """So deep in lists and dicts of an input a path is looked for."""
 LONGEST = 1_000
+_STAMPED = "changed "
+"""Begins what is told of a file that was not read again."""
 READ = "read"
 """In a reference to what is kept of a cell: file -> its fingerprint; a directory, whose names count, ends with ``/``."""
 
 
-def read_files(seen: Seen, counted: Collection[str], folder: Path) -> tuple[dict[str, str], str]:
+def read_files(
+    seen: Seen, counted: Collection[str], folder: Path, *, most_read: int | None = None
+) -> tuple[dict[str, str], str]:
     """The fingerprints of the files that were read, and one that was changed meanwhile, which has none; empty: none was.
 
     Args:
         seen: by who watched.
         counted: files and directories that are in the key already.
         folder: the working directory; paths in it are told from there.
+        most_read: bytes that may be read again for it; of other files the size and the time of the last change count.
+            None: all are read.
     """
+    room = most_read
     aside = {os.path.abspath(folder / Path(one).expanduser()) for one in counted}  # noqa: PTH100 - links stay
     found: dict[str, str] = {}
     changed = ""
@@ -38,8 +45,15 @@ def read_files(seen: Seen, counted: Collection[str], folder: Path) -> tuple[dict
         is_counted = place in aside or os.path.dirname(place) in aside  # noqa: PTH120 - many files
         if not isinstance(how, str) and stamp_of(path) != how:
             changed = changed or _from(folder, path)
-        elif not is_counted:
-            found[_from(folder, path)] = how if isinstance(how, str) else file_print(path, folder)
+        elif is_counted:
+            continue
+        elif isinstance(how, str):
+            found[_from(folder, path)] = how
+        elif room is None or how is None or how[2] <= room:
+            room = room if room is None or how is None else room - how[2]
+            found[_from(folder, path)] = file_print(path, folder)
+        else:
+            found[_from(folder, path)] = _told_stamp(how)
     return found, changed
 
 
@@ -51,10 +65,22 @@ def changed_file(reads: Mapping[str, str], folder: Path) -> str | None:
         folder: the working directory.
     """
     for path, before in reads.items():
-        now = listing_print(str(folder / path)) if path.endswith("/") else file_print(path, folder)
-        if now != before:
+        if _now(folder / path, path, before, folder) != before:
             return path
     return None
+
+
+def _now(place: Path, path: str, before: str, folder: Path) -> str:
+    if path.endswith("/"):
+        return listing_print(str(place))
+    if before.startswith(_STAMPED):
+        return _told_stamp(stamp_of(str(place)))
+    return file_print(path, folder)
+
+
+def _told_stamp(stamp: Stamp | None) -> str:
+    """Not the inode: a file may be moved away and back."""
+    return _STAMPED if stamp is None else f"{_STAMPED}{stamp[1]} {stamp[2]}"
 
 
 def _from(folder: Path, path: str) -> str:

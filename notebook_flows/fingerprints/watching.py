@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 MOST_FILES = 500
 """Who reads more than that has to name their directory."""
-_COMMANDS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "pty.spawn"})
+_COMMANDS = frozenset(
+    {"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "os.fork", "os.forkpty", "pty.spawn"}
+)
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 _CHANGES = frozenset({"os.mkdir", "os.rename", "os.remove"})
 _HEARD = frozenset({"open", "exec", "compile", "sqlite3.connect", *_COMMANDS, *_LISTS, *_CHANGES})
@@ -99,7 +101,7 @@ class Watch:
         elif _opens_for_itself(frame):
             return
         elif event in _COMMANDS:
-            self._command = self._command or _told(args[0])
+            self._command = self._command or (_told(args[0]) if args else event)
         elif event == "open":
             self._opened(args[0], args[2])
         elif event == "sqlite3.connect":
@@ -226,6 +228,8 @@ def _install() -> None:
     with _installing:
         if not _is_installed:
             _is_installed = True
+            if hasattr(os, "register_at_fork"):  # another thread of the parent may hold a watch just then, for good
+                os.register_at_fork(after_in_child=lambda: follow_watch(None))
             sys.addaudithook(_hook(_HEARD, _current.get, sys._getframe))
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from notebook_flows.session.cellresults import Sight
     from notebook_flows.session.record import CellRecord
 
+MOST_READ = 256_000_000
+"""Bytes that are read again of what a cell has read that nobody wants to cache, for runs that may go on with this one."""
 EVALUATED = "evaluated"
 """In a reference to what is kept of a cell: name -> the fingerprint that its value had, of those that evaluated texts read."""
 _HEARD = ("eval()", "exec()", "names in the text of ", "unknown magic %run")
@@ -88,7 +90,7 @@ def names_read(record: CellRecord, expected: Expected, seen: Seen, wanted: froze
 def warning_of(expected: Expected, seen: Seen) -> str:
     """What may be in a result without anybody having seen it; empty: nothing is known to."""
     if seen.command and not expected.counted:
-        return f"runs a command ({seen.command!r}); files that it reads are not seen: name them with --reads"
+        return f"starts a process ({seen.command!r}); files that it reads are not seen: name them with --reads"
     if expected.hides_files and not seen.files:
         return "reads files that could not be seen; name them with --reads, or it is taken whatever is in them"
     return ""
@@ -102,9 +104,10 @@ def as_seen(expected: Expected, names: frozenset[str]) -> Sight:
     return replace(sight, mutates=frozenset(one for one in sight.mutates if one in names or sight.before.get(one)))
 
 
-def added(expected: Expected, seen: Seen, names: frozenset[str]) -> tuple[dict[str, Any], str]:
+def added(expected: Expected, seen: Seen, names: frozenset[str], *, is_cached: bool) -> tuple[dict[str, Any], str]:
     """What is added to the reference to a result, and a file that was changed meanwhile."""
-    reads, changed = read_files(seen, expected.counted, Path.cwd())
+    most_read = None if is_cached else MOST_READ
+    reads, changed = read_files(seen, expected.counted, Path.cwd(), most_read=most_read)
     more: dict[str, Any] = {READ: reads} if reads else {}
     if names:
         more[EVALUATED] = {name: expected.sight.before.get(name) for name in sorted(names)}

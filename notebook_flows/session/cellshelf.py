@@ -162,7 +162,7 @@ class Shelf:
             return None
         seen = values.seen or Seen()
         names = names_read(record, expected, seen, self._wanted.pop(record.key))
-        more, changed = added(expected, seen, names)
+        more, changed = added(expected, seen, names, is_cached=bool(key))
         if key and (why := why_not_kept(expected, seen, changed, names)):
             key = None
             self._say(record.key, logging.WARNING, f"Task {record.name!r} is not cached: {why}.")

@@ -10,7 +10,8 @@ from counted import counted
 from shelves import Notebook
 
 from notebook_flows.core.lifecycle import S
-from notebook_flows.fingerprints.watching import MOST_FILES
+from notebook_flows.fingerprints.readfiles import changed_file, read_files
+from notebook_flows.fingerprints.watching import MOST_FILES, Seen, stamp_of
 from notebook_flows.running import run_notebook
 from notebook_flows.workspace import stored_log
 
@@ -25,72 +26,48 @@ SETUP = (
 )
 
 
-def notebook(folder: Path, cell: str, setup: str = SETUP) -> Path:
-    cells = {
-        "ext": "%load_ext notebook_flows",
-        "setup": setup,
-        "read": f"%%task read --cache\ncount('read')\n{cell}",
-        "show": "print(rows)",
-    }
-    return write(folder, cells)
+READING = {
+    "table": "rows = list(pd.read_csv(config['in']['csv']).x)",
+    "path": "name = folder + '/' + ['in', 'out'][0] + '.csv'\nfound = Path(name).read_text()",
+    "listed": "texts = [one.read_text() for one in sorted(Path(folder).resolve().glob('*.csv'))]",
+    "helper": "read = lines('/'.join([folder, 'in.csv']))",
+    "pool": "with ThreadPoolExecutor() as pool: pooled = list(pool.map(lines, [folder + '/in' + '.csv']))\ndel pool",
+    "thread": "got = []\nt = Thread(target=lambda: got.extend(lines('/'.join([folder, 'in.csv']))))\nt.start()\nt.join()\ndel t",
+    "await": "import asyncio\nawaited = await asyncio.to_thread(lines, folder + '/' + 'in.csv'.strip())",
+    "away --executor processes": "far = lines(''.join(['in', '.csv']))",
+}
 
 
 def said(folder: Path, run_id: str) -> str:
     return "\n".join(line.message for line in stored_log(folder / "store" / "history.sqlite").log_lines(run_id))
 
 
-@pytest.mark.parametrize(
-    "cell",
-    [
-        "rows = list(pd.read_csv(config['in']['csv']).x)",
-        "name = folder + '/' + ['in', 'out'][0] + '.csv'\nrows = Path(name).read_text()",
-        "rows = [one.read_text() for one in sorted(Path(folder).resolve().glob('*.csv'))]",
-        "rows = lines('/'.join([folder, 'in.csv']))",
-        "with ThreadPoolExecutor() as pool: rows = list(pool.map(lines, [folder + '/in' + '.csv']))",
-        "rows = []\nt = Thread(target=lambda: rows.extend(lines('/'.join([folder, 'in.csv']))))\nt.start()\nt.join()\ndel t",
-        "import asyncio\nrows = await asyncio.to_thread(lines, folder + '/' + 'in.csv'.strip())",
-    ],
-)
-def test_a_file_that_a_cell_has_read_is_part_of_what_it_is_found_by(folder: Path, cell: str) -> None:
+def test_the_files_that_cells_have_read_are_part_of_what_they_are_found_by(folder: Path) -> None:
+    cells = {
+        key.split()[0]: f"%%task {key} --cache\ncount({key.split()[0]!r})\n{cell}" for key, cell in READING.items()
+    }
+    path = write(folder, {"ext": "%load_ext notebook_flows", "setup": SETUP, **cells})
     (folder / "data").mkdir()
-    files = [folder / "in.csv", folder / "data" / "in.csv"]
-    for file in files:
+    for file in (folder / "in.csv", folder / "data" / "in.csv"):
         file.write_text("x\n1\n")
-    path = notebook(folder, cell)
-    run_notebook(path)
-    run_notebook(path)
-    assert counted() == {"read": 1}
-    for file in files:
+    first = run_notebook(path)
+    again = run_notebook(path)
+    assert counted() == dict.fromkeys(cells, 1)
+    for file in (folder / "in.csv", folder / "data" / "in.csv"):
         file.write_text("x\n2\n")
 
-    run_notebook(path)
-    again = run_notebook(path)
+    other = run_notebook(path)
+    last = run_notebook(path)
 
-    assert counted() == {"read": 1}
-    assert [one.state for one in again.cells if one.name.endswith("read")] == [S.CACHED]
-
-
-@pytest.mark.parametrize("lane", ["threads", "processes"])
-def test_files_are_seen_wherever_a_cell_runs(folder: Path, lane: str) -> None:
-    (folder / "in.csv").write_text("x\n1\n")
-    path = notebook(folder, "rows = Path(''.join(['in', '.csv'])).read_text()")
-    path = write(
-        folder,
-        {
-            "ext": "%load_ext notebook_flows",
-            "setup": SETUP,
-            "read": f"%%task read --cache --executor {lane}\ncount('read')\nrows = Path(''.join(['in', '.csv'])).read_text()",
-        },
+    assert first.is_successful
+    assert {one.state for one in again.cells[2:]} == {S.CACHED}
+    assert counted() == dict.fromkeys(cells, 1)
+    assert {one.state for one in last.cells[2:]} == {S.CACHED}
+    told = said(folder, other.run_id)
+    assert (
+        f"Task 'helper' runs, though run {first.run_id[:8]} has run it: 'data/in.csv', which it read then, is not"
+        in told
     )
-    run_notebook(path)
-    run_notebook(path)
-    assert counted() == {"read": 1}
-    (folder / "in.csv").write_text("x\n2\n")
-
-    run = run_notebook(path)
-
-    assert counted() == {"read": 1}
-    assert "'in.csv', which it read then, is not what it was" in said(folder, run.run_id)
 
 
 @pytest.fixture
@@ -127,7 +104,23 @@ def test_a_command_is_told(here: Path) -> None:
         "import subprocess", "%%task --cache\nrows = subprocess.run(['cat', 'in.csv'], capture_output=True).stdout"
     )
 
-    assert "runs a command ('cat'); files that it reads are not seen: name them with --reads" in ran.said
+    assert "starts a process ('cat'); files that it reads are not seen: name them with --reads" in ran.said
+
+
+def test_a_process_that_is_forked_is_told(here: Path) -> None:
+    cell = "%%task --cache\nimport os\nif (x := os.fork()) == 0: os._exit(0)\nx = os.waitpid(x, 0)[1]"
+
+    assert "starts a process ('os.fork')" in Notebook(here).run(cell).said
+
+
+def test_large_files_of_a_cell_that_is_not_cached_are_not_read_again(here: Path) -> None:
+    files = {str(here / "in.csv"): stamp_of(str(here / "in.csv"))}
+    reads, _ = read_files(Seen(files=dict(files)), (), here, most_read=3)
+    assert changed_file(reads, here) is None
+    (here / "in.csv").write_text("x\n2\n")
+
+    assert reads["in.csv"].startswith("changed ")
+    assert changed_file(reads, here) == "in.csv"
 
 
 def test_files_that_a_cell_makes_for_itself_do_not_count(here: Path) -> None:
