@@ -47,14 +47,25 @@ def _parts(record: CellRecord, links: Links, sight: Sight, secret_key: bytes) ->
         except Unhashable as error:
             raise error.inside(f"{name!r}, which it reads") from None
         yield "name", name, told
-    if links.mutates or asks_which(sight.codes, sight.names, sight.globals_of):
-        seen = {name: sight.names[name] for name in wanted if name in sight.names}
-        if shared := sharing_print(seen):
-            yield "shared", shared
+    if shared := _shared(record, links, sight, wanted):
+        yield "shared", shared
     for module in imports_of(record.source):
         yield "import", module, import_print(module)
     for path in files_in_key(record, links, sight):
         yield "file", path, file_print(path, Path.cwd())
+
+
+def _shared(record: CellRecord, links: Links, sight: Sight, wanted: frozenset[str]) -> str:
+    """Which of the objects that a cell sees are one, where that may make a difference to what it makes."""
+    seen = {name: sight.names[name] for name in wanted if name in sight.names}
+    if links.mutates or asks_which(sight.codes, sight.names, sight.globals_of):
+        return sharing_print(seen)
+    if not any(record.facts.aliases.values()):
+        return ""
+    try:
+        return sharing_print(seen)  # what it makes may hold what it gets
+    except Unhashable:  # too many objects: what shares what among them hardly ever matters to others
+        return ""
 
 
 def names_in_key(record: CellRecord, links: Links) -> frozenset[str]:

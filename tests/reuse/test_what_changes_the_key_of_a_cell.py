@@ -207,6 +207,8 @@ ONE_OR_TWO = [
     ("a = [1]\nb = a", "a = [1]\nb = [1]", "a.append(2)\nx = len(b)"),
     ("a = [1]\nb = a", "a = [1]\nb = [1]", "x = a is b"),
     ("r = [0]\na = [r, r]", "a = [[0], [0]]", "a[0].append(1)\nx = len(a[1])"),
+    ("a = [1]\nb = a", "a = [1]\nb = [1]", "x = [a, b]"),
+    ("r = [0]\na = [r, r]", "a = [[0], [0]]", "x = a"),
     ("a = {'k': [1]}\nb = a['k']", "a = {'k': [1]}\nb = [1]", "b.append(2)\nx = a['k'][-1]"),
     (
         "import numpy as np\na = np.zeros(3)\nb = a[:]",
@@ -268,7 +270,7 @@ def test_whether_two_names_mean_one_object_changes_the_key_of_what_changes_it(
 
 def test_whether_two_names_mean_one_object_is_nothing_to_a_cell_that_only_reads() -> None:
     setup = "def number(p): return None if p is None else len(p)"
-    task = "%%task\nx = None if a is None else len(a) + number(b)"
+    task = "%%task\nnumber(b)\nx = None if a is None else len(a)"
 
     assert key_after(f"{setup}{ONE}", task) == key_after(f"{setup}{TWO}", task)
 
