@@ -9,45 +9,15 @@ import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
+
+from notebook_flows.session.interrupted import StepInterrupted, StepIsLate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ON_ITS_WAY_S = 1.0
 """How long a signal that was sent may take to arrive; it takes microseconds."""
-
-
-class StepInterrupted(asyncio.CancelledError):
-    """Raised in the midst of a step on the loop, which KeyboardInterrupt would end."""
-
-
-class StepIsLate(StepInterrupted):
-    """The same, where the time of the cell is up."""
-
-
-def as_shown(error: BaseException) -> BaseException:
-    """The same error as people know it, without the frames of ours that have raised it."""
-    if not isinstance(error, StepInterrupted | KeyboardInterrupt):
-        return error
-    traceback = _without_ours(error.__traceback__)
-    if isinstance(error, StepIsLate):
-        return TimeoutError("its time was up").with_traceback(traceback)
-    if isinstance(error, StepInterrupted):
-        return KeyboardInterrupt().with_traceback(traceback)
-    return error.with_traceback(traceback)
-
-
-def _without_ours(traceback: TracebackType | None) -> TracebackType | None:
-    kept: list[TracebackType] = []
-    while traceback is not None and traceback.tb_frame.f_globals.get("__name__") != __name__:
-        kept.append(traceback)
-        traceback = traceback.tb_next
-    found: TracebackType | None = None
-    for one in reversed(kept):
-        found = TracebackType(found, one.tb_frame, one.tb_lasti, one.tb_lineno)
-    return found
 
 
 class _Target:

@@ -11,7 +11,8 @@ from notebook_flows.fingerprints.watching import watching
 from notebook_flows.session.apart import was_cancelled
 from notebook_flows.session.failures import show_failure
 from notebook_flows.session.figures import own_figures
-from notebook_flows.session.hearing import as_shown, hears_interrupts
+from notebook_flows.session.hearing import hears_interrupts
+from notebook_flows.session.interrupted import as_shown
 from notebook_flows.session.routes import current_route, routed
 
 if TYPE_CHECKING:

@@ -83,10 +83,12 @@ class OpenNotebook:
         waited_s = monotonic() - interrupted_s
         return Result(self, cell, Answer(request, published, self.kernel.reply_to(request)), waited_s)
 
-    def wait(self, until: Callable[[], bool]) -> None:
-        """Take what comes between cells until this is so."""
+    def wait(self, until: Callable[[], bool], *, look_s: float = PATIENCE_S) -> None:
+        """Take what comes between cells until this is so, which is looked at again at least as often."""
+        until_s = monotonic() + PATIENCE_S
         while not until():
-            self._next(PATIENCE_S)
+            assert monotonic() < until_s, "it takes too long"
+            self._next(look_s)
 
     def _next(self, patience_s: float) -> Message | None:
         from queue import Empty

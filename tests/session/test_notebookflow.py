@@ -505,6 +505,24 @@ def test_ctrl_c_gives_the_prompt_back_and_the_kernel_lives_on(
     assert "cancelled" in notebook.run("status", "%flow runs --limit 1").said
 
 
+def test_ctrl_c_stops_the_run_also_in_a_task_that_has_left_its_thread_to_be_alone(
+    notebook: OpenNotebook, folder: Path
+) -> None:
+    flag = folder / "alone"
+    odd = "import threading, time\ndef f(): return k\ndef g(): return fs[0]()\nfs = [f]\nk, go = 1, "
+    notebook.run("odd", f"{odd} False")
+    body = f"k = 2\nif go:\n    open({str(flag)!r}, 'w').close()\n    time.sleep(20)\ny = g()\n"
+    notebook.run("alone", f"%%task alone --pure\n{body}place = threading.current_thread().name")
+    notebook.run("odd", f"{odd} True")
+
+    answer = notebook.run("run", "%flow run alone", interrupt_when=flag.exists)
+
+    assert answer.ename == "RunStopped"
+    assert answer.waited_s < PROMPT_S
+    assert "alone    cancelled" in answer.picture
+    assert notebook.run("alive", "print('alive')").said == "alive\n"
+
+
 def run_where_it_raises(notebook: OpenNotebook, body: str, options: str = "") -> Result:
     """Run all cells once more, with a task that does something bad then."""
     notebook.run("quick", "%%task quick\nmade = 1")
@@ -611,6 +629,32 @@ def with_a_slow_task(notebook: OpenNotebook) -> None:
     notebook.run("gate", "import threading\ngate, begun = threading.Event(), threading.Event()\ngate.set()\nx = 0")
     notebook.run("slow", "%%task slow\nbegun.set()\ngate.wait(30)\nx = 'of the task'\ny = 'of the task'\nprint('slow')")
     notebook.run("gate 2", "gate.clear()\nbegun.clear()")
+
+
+@pytest.mark.parametrize(
+    ("options", "first"), [("--executor main", ""), ("", "await asyncio.sleep(0)\n")], ids=["alone", "that awaits"]
+)
+def test_ctrl_c_stops_a_run_in_the_background_that_holds_up_the_kernel(
+    notebook: OpenNotebook, folder: Path, options: str, first: str
+) -> None:
+    flag = folder / "holds up"
+    flag.unlink(missing_ok=True)
+    notebook.run("go", "import asyncio, time\ngo = False")
+    body = f"if go:\n    open({str(flag)!r}, 'w').close()\n    time.sleep(60)\n"
+    notebook.run("slow", f"%%task slow {options}\n{first}{body}made = go")
+    notebook.run("go", "import asyncio, time\ngo = True")
+    notebook.run("run", "%flow run slow --background")
+
+    def is_stopped() -> bool:
+        if flag.exists():
+            flag.unlink()
+            notebook.kernel.interrupt()
+        return "Stopped after" in notebook.text("run")
+
+    notebook.wait(is_stopped, look_s=0.05)
+
+    assert notebook.value("made") == "False"
+    assert notebook.run("alive", "print('alive')").said == "alive\n"
 
 
 def test_a_run_in_the_background_gives_the_prompt_back_and_lands_between_two_cells(notebook: OpenNotebook) -> None:
