@@ -311,11 +311,10 @@ def run_flow_object(here: Here, flow: Flow, given: Sequence[str], options: RunOp
         FlowRunFailed: the run did not end well.
     """
     from notebook_flows.cli.values import given_from, values_for
-    from notebook_flows.session.livepicture import LivePicture
-    from notebook_flows.session.picturesource import FlowSource
+    from notebook_flows.session.largepicture import picture_of_run
 
     sink = interactive_sink(here.session)
-    picture = LivePicture(flow, sink, source=FlowSource(flow)) if here.is_kernel else None
+    picture = picture_of_run(flow, sink) if here.is_kernel else None
     if picture is not None:
         picture.begin()
     began_s = monotonic()
@@ -324,14 +323,17 @@ def run_flow_object(here: Here, flow: Flow, given: Sequence[str], options: RunOp
         executor = None if flow.executor is not None else "local"
     elif options.workers:
         executor = f"{executor}:{options.workers}"
-    state = flow.run(
-        parameters=values_for(flow, given_from(given)),
-        executor=executor,
-        history=options.history,
-        observers=[] if picture is None else [picture],
-    )
-    if picture is not None:
-        picture.finish(state)
+    state: api.State | None = None
+    try:
+        state = flow.run(
+            parameters=values_for(flow, given_from(given)),
+            executor=executor,
+            history=options.history,
+            observers=[] if picture is None else [picture],
+        )
+    finally:
+        if picture is not None:
+            picture.finish(state)
     head = f"Flow {flow.name!r}: {facts_of(api.event_state_of(state)).word} in {told_duration(monotonic() - began_s)}"
     if state.is_successful():
         say(sink, f"{facts_of(S.SUCCESS).glyph} {head}\n")
