@@ -58,7 +58,9 @@ def run_shown(run: Callable[..., State], flow: Flow, options: dict[str, Any]) ->
         from notebook_flows.session.terminalpicture import run_in_terminal
 
         return run_in_terminal(run, flow, options)
-    if any(type(one).__name__ in {"LivePicture", "LargePicture", "TextPicture"} for one in options.get("observers") or ()):
+    if any(
+        type(one).__name__ in {"LivePicture", "LargePicture", "TextPicture"} for one in options.get("observers") or ()
+    ):
         return run(flow, **options)
     from notebook_flows.session.largepicture import picture_of_run
     from notebook_flows.session.shownpicture import followers_of
