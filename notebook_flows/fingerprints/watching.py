@@ -42,7 +42,8 @@ _ASIDE = frozenset(
 """Modules that read sources, or ours."""
 _SYSTEM = ("proc", "sys", "dev", "usr", "etc", "lib", "lib64", "bin", "sbin", "System", "Library")
 _OF_SYSTEM = tuple(f"/{one}/" for one in _SYSTEM)
-_OF_HOME = tuple(f"{Path.home() / one}{os.sep}" for one in (".cache", ".config", ".ipython", ".jupyter"))
+_HOME = os.path.expanduser("~")  # noqa: PTH111 - Path.home raises where nobody knows it
+_OF_HOME = tuple(os.path.join(_HOME, one, "") for one in (".cache", ".config", ".ipython", ".jupyter"))  # noqa: PTH118 - the same
 _OF_IMPORTS = re.compile(r"/__pycache__(?:/|$)|\.pyc$")
 _ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 _ROOT = Path(os.sep)
