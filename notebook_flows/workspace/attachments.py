@@ -29,22 +29,23 @@ class Attaching:
         place: for content of more than 64 KiB: a folder, or an address of a bucket.
         most_inline: bytes of content that go into the history.
         redactor: knows the secrets of the run, as far as this process has them.
-        part: of the place, for large content; None: that of the history that the settings name.
+        part: of the place, for large content; None: that of the history.
+        history: into which the run goes; it stays in this process.
     """
 
     place: Path | str
     most_inline: int
     redactor: Redactor
     part: str | None = None
+    history: Any = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Attaching, (self.place, self.most_inline, Redactor(()), self._part())
 
     def _part(self) -> str:
         from notebook_flows.store.parts import part_of
-        from notebook_flows.workspace.histories import event_log
 
-        return self.part if self.part is not None else part_of(event_log())
+        return self.part if self.part is not None else part_of(self.history)
 
     def without_secrets(self, told: Mapping[str, Any]) -> Mapping[str, Any]:
         """The description without the values of secrets."""
@@ -89,9 +90,8 @@ def attachments_for(history: Any, secrets: Iterable[Any]) -> Attaching | None:
     from notebook_flows.workspace.histories import ends_with_process
 
     most_inline = sys.maxsize if ends_with_process(history) else _most_inline()
-    return Attaching(
-        settings_from().blobs, most_inline, Redactor(one.get() for one in secrets if isinstance(one, Secret))
-    )
+    redactor = Redactor(one.get() for one in secrets if isinstance(one, Secret))
+    return Attaching(settings_from().blobs, most_inline, redactor, history=history)
 
 
 def _most_inline() -> int:

@@ -98,3 +98,24 @@ def test_cleaning_results_by_hand_leaves_artifacts_alone(disk: Any, tmp_path: Pa
 
     assert cleaned.contents == 0
     assert [content_of(disk, row) for row in disk.artifacts(run_id)] == [SHARED]
+
+
+def test_a_test_of_a_flow_leaves_the_user_s_history_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from notebook_flows.testing import run_flow_for_test
+
+    store = tmp_path / "home" / "history.sqlite"
+    monkeypatch.setenv("NOTEBOOK_FLOWS_STORE", str(store))
+    monkeypatch.setenv("NOTEBOOK_FLOWS_HISTORY", "on")
+
+    @task(cache=True)
+    def large():
+        artifact(SHARED, name="s.bin")
+        return SHARED
+
+    with Flow("tested") as flow:
+        large()
+
+    state = run_flow_for_test(flow, executor="processes:1")
+
+    assert state.is_successful()
+    assert not store.parent.exists()
