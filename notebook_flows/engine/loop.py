@@ -211,7 +211,7 @@ class Engine:
                 self._stop(S.CANCELLED, interrupts.cancel_reason)
             may_start = log.may_start()
             commands: Sequence[Command] = ()
-            if not here:
+            while not here:
                 commands = decide(
                     run,
                     room=self._most_in_flight - run.in_flight + len(in_lane) if may_start else 0,
@@ -233,10 +233,11 @@ class Engine:
                             break
                 if run.is_over:
                     return
+                if not were_taken:
+                    break
                 if self._record.waiting > BACKLOG_HERE:
                     self._record.hand_over()
-                elif were_taken:
-                    continue  # from earlier runs: what follows is decided at once
+                    break  # else what follows what was taken from earlier runs is decided at once
             if self._works_here and run.in_flight > len(in_lane) and (may_start or not here):
                 self._work_here()
             elif not commands:  # else what they have led to, such as the children of a mapped task, comes first

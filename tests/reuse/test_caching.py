@@ -95,6 +95,19 @@ def test_what_has_to_run_again_has_its_turn_among_what_need_not(executor: str) -
     assert sorted(asked) == list(range(156))
 
 
+def test_what_is_taken_from_the_cache_is_told_while_the_run_goes_on() -> None:
+    with Flow("many") as flow:
+        for number in range(300):
+            square(number)
+    flow.run()
+    told: list[int] = []
+
+    flow.run(observers=[lambda _run, events: told.append(sum(event.state is S.CACHED for event in events))])
+
+    assert sum(told) == 300
+    assert max(told) <= 150
+
+
 def test_a_handler_that_wants_it_run_after_all_is_heard_before_the_next_is_looked_for() -> None:
     def once_more(_task: Any, _old: Any, new: Any) -> Any:
         return Retrying("Once more.", start_time=None) if new.is_cached() else new
