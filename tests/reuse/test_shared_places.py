@@ -101,6 +101,7 @@ def test_cleaning_one_history_leaves_what_another_names(
     assert "1 results are forgotten, 2 contents removed" in done.stderr
     assert contents(place) == 0
     other = use("other")
+    assert other.check() == []
     assert contents(place) == 2
     assert content_of(other, other.artifacts(kept)[0]) == b"z" * 2 * MOST_INLINE
     counted()
