@@ -279,7 +279,8 @@ def _verdict(run: Run, number: int) -> Mark | Judge | None:
     skipped = run.skipped[number]
     plan = run.plan
     node, index = run.place_of(number)
-    if run.attempt[number] or number in run.loops or number in run.judged:
+    has_begun = run.attempt[number] or number in run.loops
+    if number in run.judged or (has_begun and number not in run.judged_anew):
         return None
     if skipped and node not in plan.ignores_skips:
         return Mark(number, S.SKIPPED, "after a skipped task")

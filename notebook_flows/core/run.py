@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from heapq import heappush
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows.core.events import UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # looked up once: a member of an enumeration costs more to reach than all else that happens to a plain task here
 _TASK = Kind.TASK
 _QUEUED, _RUNNING, _SUCCESS = S.QUEUED, S.RUNNING, S.SUCCESS
+
+_NO_TRIGGER: Any = object()
 
 INDEX_BITS = 32
 _INDEX_MASK = (1 << INDEX_BITS) - 1
@@ -54,6 +56,7 @@ class Run:
         due: a heap of (microseconds since 1970, key) of those that rest.
         resting: {task run whose time has not come: microseconds since 1970}.
         was_reopened: something that had ended has not any more: what is in the frontier may have to wait again.
+        judged_anew: task runs that were tried, and whose trigger is asked again: what they waited for has ended anew.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -88,6 +91,7 @@ class Run:
         self.due: list[tuple[int, int]] = []
         self.resting: dict[int, int] = {}
         self.was_reopened = False
+        self.judged_anew: set[int] = set()
         for number, preset in plan.presets.items():
             self._preset(number, preset)
 
@@ -253,6 +257,7 @@ class Run:
     def _allow(self, number: int) -> None:
         """Somebody who may say so, the task's own trigger or a person, has said that it may run."""
         self.judged.add(number)
+        self.judged_anew.discard(number)
         if number in self.paused:
             del self.paused[number]
             self.counts[S.PAUSED] -= 1
@@ -271,6 +276,8 @@ class Run:
         if not IS_FINAL[old] or not (self.can_be_reopened(number) or (is_mapped and old is S.MAPPED)):
             raise OutOfOrderError(f"task run {number} is {old.name}, and cannot be tried again")
         self.was_reopened = True
+        self._judge_anew(number)
+        self._unpark_all()
         if is_mapped:
             self._end_mapped(number, by=-1)
         elif number >= len(self.plan.graph):
@@ -286,6 +293,20 @@ class Run:
         self.has_failed = any(count and IS_FAILED[state] for state, count in enumerate(self.counts))
         if not is_mapped and not self.waiting[number]:
             heappush(self.frontier, self.key_of(number))
+
+    def _judge_anew(self, number: int) -> None:
+        """Its trigger is asked again, as what it waits for may end otherwise; what a person has said holds."""
+        judge = self.plan.judges.get(self.place_of(number)[0], _NO_TRIGGER)
+        if judge is None:
+            self.judged.discard(number)
+        if judge is not _NO_TRIGGER:
+            self.judged_anew.add(number)
+
+    def _unpark_all(self) -> None:
+        """Who waits for room in a limit may have to wait for something else first, and must not keep others from it."""
+        for parked in self.parked:
+            while parked:
+                heappush(self.frontier, parked.popleft())
 
     def _preset(self, number: int, preset: S) -> None:
         """It does not run, and stands like this from the beginning."""

@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from random_runs import Flow, Unfolding, ends_of, expected_ends, flows, rebuilt
 
 from notebook_flows.core import triggers
-from notebook_flows.core.decide import Mark, Start, decide
+from notebook_flows.core.decide import Judge, Mark, Start, decide
 from notebook_flows.core.events import RUN_ITSELF, UNMAPPED, Event, Kind
 from notebook_flows.core.graph import Input
 from notebook_flows.core.lifecycle import IS_FINAL, S
@@ -91,6 +91,19 @@ def test_whatever_the_triggers_are_it_comes_to_an_end_and_is_rebuilt_to_the_same
     assert (again.state, again.counts, again.unfinished) == (world.run.state, world.run.counts, 0)
 
 
+@laws(60)
+@given(flows(chains=True), seeds)
+def test_whoever_waits_for_room_in_a_limit_is_not_forgotten(flow: Flow, seed: int) -> None:
+    """All tasks share one limit, and each runs because of a failure before it, or whatever happened."""
+    random = Random(seed)
+    chosen = [triggers.any_failed, triggers.all_finished, triggers.all_successful]
+    nodes = tuple(replace(node, trigger=random.choice(chosen), limits=(0,)) for node in flow.nodes)
+
+    world = unfolded(Flow(nodes, (1,)), seed, 4, in_segments=False)
+
+    assert world.run.unfinished == 0
+
+
 # -- one flow ----------------------------------------------------------------------------------------------------------
 
 
@@ -149,6 +162,59 @@ def test_what_has_not_ended_or_ended_well_cannot_be_tried_again(node: int) -> No
 
     with pytest.raises(OutOfOrderError, match="cannot be tried again"):
         apply(run, Kind.REOPENED, node, S.PENDING)
+
+
+def test_who_waits_for_room_in_a_limit_and_then_need_not_run_keeps_nobody_from_it() -> None:
+    """``holds`` has the only place; ``alert``, which runs if ``load`` fails, and ``last`` want it."""
+    graph = [[], [], [Input(1, None, False, False)], []]
+    plan = plan_from(
+        graph,
+        names=["holds", "load", "alert", "last"],
+        judges={2: triggers.any_failed.judge},
+        complaints={2: "nothing has failed"},
+        limits={0: (0,), 2: (0,), 3: (0,)},
+        limit_sizes=(1,),
+    )
+    run = Run(plan)
+    apply(run, Kind.RUN, RUN_ITSELF, S.RUNNING)
+    apply(run, Kind.TASK, 0, S.RUNNING, 1)
+    apply(run, Kind.TASK, 1, S.RUNNING, 1)
+    apply(run, Kind.TASK, 1, S.FAILED, 1)
+    assert decide(run, room=3, now_us=0) == []
+
+    apply(run, Kind.REOPENED, 1, S.PENDING, 1)
+    first = decide(run, room=3, now_us=0)
+    apply(run, Kind.TASK, 1, S.RUNNING, 2)
+    apply(run, Kind.TASK, 1, S.SUCCESS, 2)
+    second = decide(run, room=3, now_us=0)
+    apply(run, Kind.TASK, 2, S.UPSTREAM_FAILED)
+    apply(run, Kind.TASK, 0, S.SUCCESS, 1)
+    third = decide(run, room=3, now_us=0)
+
+    assert (first, second, third) == ([Start(1)], [Mark(2, S.UPSTREAM_FAILED, "nothing has failed")], [Start(3)])
+
+
+@pytest.mark.parametrize("is_custom", [False, True])
+def test_what_ran_because_of_a_failure_and_failed_does_not_run_again_if_there_is_none_any_more(is_custom: bool) -> None:
+    judge = None if is_custom else triggers.any_failed.judge
+    plan = plan_from([[], [Input(0, None, False, False)], []], judges={1: judge}, complaints={1: "nothing has failed"})
+    run = Run(plan)
+    apply(run, Kind.RUN, RUN_ITSELF, S.RUNNING)
+    apply(run, Kind.TASK, 2, S.RUNNING, 1)
+    apply(run, Kind.TASK, 0, S.RUNNING, 1)
+    apply(run, Kind.TASK, 0, S.FAILED, 1)
+    if is_custom:
+        apply(run, Kind.VERDICT, 1, S.PENDING)
+    apply(run, Kind.TASK, 1, S.RUNNING, 1)
+    apply(run, Kind.TASK, 1, S.FAILED, 1)
+    apply(run, Kind.REOPENED, 0, S.PENDING, 1)
+    apply(run, Kind.REOPENED, 1, S.PENDING, 1)
+    apply(run, Kind.TASK, 0, S.RUNNING, 2)
+    apply(run, Kind.TASK, 0, S.SUCCESS, 2)
+
+    commands = decide(run, room=3, now_us=0)
+
+    assert commands == [Judge(1) if is_custom else Mark(1, S.UPSTREAM_FAILED, "nothing has failed")]
 
 
 def run_of_mapped(*, lane: bool) -> Run:
