@@ -120,7 +120,7 @@ def test_a_second_run_beside_one_that_goes_on_is_refused(
     )
     (tmp_path / "go").unlink()
     client = main.kernel.client
-    request = client.execute("%flow run --all")
+    request = client.execute("%flow run --all", allow_stdin=False)
     while "1 running" not in str(client.get_iopub_msg(timeout=PATIENCE_S)["content"].get("data", "")):
         pass
 
