@@ -101,6 +101,10 @@ class NotebookFlow:
         """
         return self._outlooks.now(parameters, find)
 
+    def count_saved_cells(self) -> None:
+        """All cells of the saved notebook count from now on: somebody wants to run some that were never executed here."""
+        self._outlooks.count_saved_cells()
+
     def selection(self, outlook: Outlook, wish: Wish) -> Selection:
         """What a wish comes to.
 

@@ -163,6 +163,10 @@ class Outlooks:
         else:
             self._results[key] = result
 
+    def count_saved_cells(self) -> None:
+        """All cells of the saved notebook count from now on, executed here or not."""
+        self._is_whole = True
+
     def forget(self, key: str) -> None:
         """Make a task stale."""
         self.freshness.forget(key)

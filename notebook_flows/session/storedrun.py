@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import S
@@ -52,9 +53,9 @@ class StoredRun:
         self.row = row
         self._log = log
         self.first = log.read(row.run_id)
-        if not self.first:
-            raise FlowError(f"Run {row.run_id[:8]} has recorded nothing yet.")
-        self._data: Mapping[str, Any] = self.first[0].data or {}
+        self._data: Mapping[str, Any] = (self.first[0].data or {}) if self.first else {}
+        if "graph" not in self._data:  # its process has died before anything was recorded
+            raise FlowError(f"Run {row.run_id[:8]} has recorded nothing of its tasks.")
         self.run = Run(plan_from_first_event(self._data))
         self.board = Board(len(self.run.plan.names))
         self._take(self.first)
@@ -104,8 +105,9 @@ class StoredRun:
 
         standings = standings_of_run(self.run)
         hidden = asides(self.names) if is_of_notebook(self.row) else frozenset()
-        graph = self._data.get("graph") or {"names": [], "edges": {"from": [], "to": [], "keys": [], "flags": {}}}
-        return Picture(diagram_from_json(self.row.flow, graph, widths_of(standings), hidden=hidden), standings)
+        return Picture(
+            diagram_from_json(self.row.flow, self._data["graph"], widths_of(standings), hidden=hidden), standings
+        )
 
     def _take(self, events: list[Event]) -> None:
         for event in events:
@@ -139,10 +141,12 @@ def newest_of(notebook: str, *, only_elsewhere: bool) -> StoredRun | None:
         log.sweep()  # a run whose kernel has died has crashed
         rows = [one for one in log.runs(flow=notebook, limit=LOOKED_AT) if is_of_notebook(one)]
         going = [one for one in rows if goes_on_elsewhere(one)]
-        found = (going or ([] if only_elsewhere else rows))[:1]
-        return StoredRun(log, log.run(found[0].run_id)) if found else None
-    except FlowError:  # a history that cannot be read is told by the next run
-        return None
+        for row in going or ([] if only_elsewhere else rows):
+            with suppress(FlowError):  # nothing is recorded of it; the one before it has more to show
+                return StoredRun(log, log.run(row.run_id))
+    except FlowError:
+        pass  # a history that cannot be read is told by the next run
+    return None
 
 
 def run_called(name: str) -> StoredRun | None:

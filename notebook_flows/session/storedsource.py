@@ -68,6 +68,7 @@ class StoredSource:
         start = self._session.start_wish
         if start is None:
             return False, "The extension is not loaded any more: `%load_ext notebook_flows`."
+        self._session.flow.count_saved_cells()
         if action == "retry_failed":
             failed = self._failed()
             return (True, start(lambda: Wish(names=failed), self._sink)) if failed else (False, "Nothing has failed.")

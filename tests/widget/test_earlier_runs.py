@@ -6,14 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
-from pages import OpenPage
+from pages import PATIENCE_S, OpenPage
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.widget import is_built
+from notebook_flows.workspace import stored_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,14 +105,25 @@ def test_a_new_kernel_shows_the_last_run_of_the_notebook_with_its_times_and_logs
     assert "3 tasks, 3 success" in str(second.shown["look"])
 
 
+def kill_while_the_second_task_runs(page: OpenPage, folder: Path) -> None:
+    """Kill a kernel, once its run has recorded that much: that it began, the first task's two events, the second's first."""
+    page.wait(lambda: bool(page.of("snapshot")))
+    run_id = page.of("snapshot")[-1]["run"]["id"]
+    log = stored_log(folder / "history.sqlite")
+    deadline_s = monotonic() + PATIENCE_S
+    while not any(run.run_id == run_id and run.last_seq >= 4 for run in log.runs()):
+        assert monotonic() < deadline_s, "it is not recorded"
+        sleep(0.05)
+    os.kill(page.pid, signal.SIGKILL)
+
+
 def test_a_run_whose_kernel_was_killed_is_crashed_where_it_was(opened: Callable[[], OpenPage], tmp_path: Path) -> None:
     (tmp_path / "go").touch()
     first = opened()
     run_all(first)
     (tmp_path / "go").unlink()
     first.begin("go", "%flow run --all")
-    first.wait(lambda: any(1 in one["columns"]["node"] for one in first.of("events") + first.of("snapshot")))
-    os.kill(first.pid, signal.SIGKILL)
+    kill_while_the_second_task_runs(first, tmp_path)
 
     second = opened()
     second.run("load-it", CELLS["load-it"])
@@ -121,16 +134,17 @@ def test_a_run_whose_kernel_was_killed_is_crashed_where_it_was(opened: Callable[
     assert second.of("can")[-1]["can"]["retry_failed"]
 
 
+@pytest.mark.parametrize("keeps", ["on", "off"])
 def test_what_a_killed_kernel_has_left_is_run_by_a_click_in_the_new_one(
-    opened: Callable[[], OpenPage], tmp_path: Path
+    keeps: str, opened: Callable[[], OpenPage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("NOTEBOOK_FLOWS_KEEP_RESULTS", keeps)
     (tmp_path / "go").touch()
     first = opened()
     run_all(first)
     (tmp_path / "go").unlink()
     first.begin("go", "%flow run --all")
-    first.wait(lambda: any(1 in one["columns"]["node"] for one in first.of("events") + first.of("snapshot")))
-    os.kill(first.pid, signal.SIGKILL)
+    kill_while_the_second_task_runs(first, tmp_path)
     (tmp_path / "go").touch()
     second = opened()
     second.run("load-it", CELLS["load-it"])
