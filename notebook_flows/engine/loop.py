@@ -25,7 +25,7 @@ from notebook_flows.engine.inbox import WaitingInbox
 from notebook_flows.engine.interrupts import Interrupts
 from notebook_flows.engine.preparation import Preparation
 from notebook_flows.engine.record import Record
-from notebook_flows.engine.reopening import try_again
+from notebook_flows.engine.reopening import Retries, try_again
 from notebook_flows.engine.stopping import reached_by, tell_stopping
 from notebook_flows.engine.timeouts import TaskTimeout
 from notebook_flows.engine.verdicts import MOST_ROUNDS_BY_HANDLERS, Verdicts
@@ -120,7 +120,7 @@ class Engine:
         self._size = len(tasks)
         self._plain = run.plan.plain
         self._reason = ""
-        self._retry_is_asked = False
+        self._retries = Retries()
         self._flow_was_asked = False
         self._lane: CoroutineLane | None = None
         self._looked_s = clock.monotonic_s()
@@ -294,22 +294,34 @@ class Engine:
             reason = self._asked_to_cancel()
             if reason and not self.run.stopping:
                 self._stop(S.CANCELLED, reason)
-        if self._retry_is_asked:
-            self._retry_is_asked = False
-            try_again(self.run, self._record, self.ledger, self.clock.now_us())
+        if self._retries.take():
+            self._try_again()
 
-    def _retry(self) -> None:
-        """Have tried again, soon, what has failed; any thread may ask."""
-        self._retry_is_asked = True
+    def _try_again(self) -> bool:
+        return try_again(self.run, self.tasks, self._record, self.ledger, self.clock.now_us(), self._warn) > 0
+
+    def _retry(self, request: int) -> bool:
+        """Have tried again, soon, what has failed; any thread may ask. False: it is too late."""
+        is_in_time = self._retries.ask(request)
         self._inbox.wake()
+        return is_in_time
 
-    def _asked_to_cancel(self) -> str:
+    def _asked_to_cancel(self, *, at_once: bool = False) -> str:
         """Why another process wants the run to be cancelled, or nothing."""
-        for request in self.log.requests():
+        for request in self.log.requests(at_once=at_once):
             if request.verb == "cancel":
                 return str(request.payload.get("reason", "Cancelled from outside."))
-            self._retry_is_asked = self._retry_is_asked or request.verb == "retry"
+            if request.verb == "retry":
+                self._retries.ask(request.number)
         return ""
+
+    def _is_tried_again(self, command: End) -> bool:
+        """Whether, at the last moment, somebody wants to have tried again what has failed: then the run goes on."""
+        if not self.run.has_failed or self.run.stopping or command.state is S.PAUSED:
+            return False
+        if self._asked_to_cancel(at_once=True):
+            return False  # nothing is left to stop, and nothing shall be begun
+        return self._retries.take(or_close=True) and self._try_again()
 
     def _patience_s(self) -> float:
         due_in_s = self._due_in_s()
@@ -333,7 +345,8 @@ class Engine:
             self._verdicts.judge(command.number)
         elif type(command) is Expand:
             self._verdicts.expand(command.node)
-        elif type(command) is End:
+        elif type(command) is End and not self._is_tried_again(command):
+            self._retries.close()
             self._end(command)
 
     def _start(self, command: Start) -> bool:
@@ -503,6 +516,7 @@ class Engine:
 
     def _stop(self, state: S, reason: str) -> None:
         """Begin to end: nothing new starts, what runs is stopped."""
+        self._retries.close()
         if not self.run.stopping and not IS_FINAL[self.run.run_state]:
             self._record.add_of_run(self.clock.now_us(), S.RUNNING, {"stopping": int(state), "message": reason})
             self._reason = reason

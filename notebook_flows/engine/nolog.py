@@ -31,8 +31,9 @@ class NoRunLog:
     def flush(self) -> None:
         """Nothing to wait for."""
 
-    def requests(self) -> Sequence[Request]:
+    def requests(self, *, at_once: bool = False) -> Sequence[Request]:
         """Nobody can ask: no other process knows of this run."""
+        del at_once
         return ()
 
     def close(self, patience_s: float | None = None) -> None:

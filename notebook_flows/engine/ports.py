@@ -249,8 +249,8 @@ class RunLog(Protocol):
             StoreError: it could not be; the message says where the spool is.
         """
 
-    def requests(self) -> Sequence[Request]:
-        """What other processes have asked since the last call. Cheap: looks at most twice a second."""
+    def requests(self, *, at_once: bool = False) -> Sequence[Request]:
+        """What other processes have asked since the last call. Cheap: looks at most twice a second, unless ``at_once``."""
 
     def close(self, patience_s: float | None = None) -> None:
         """Flush, and give the ownership up.

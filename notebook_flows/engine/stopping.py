@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _lock = threading.Lock()
 _hear: dict[str, list[Callable[[str], None]]] = {}
-_reached: dict[str, tuple[Callable[[str], None], Callable[[], None]]] = {}
+_reached: dict[str, tuple[Callable[[str], None], Callable[[int], bool]]] = {}
 
 
 @contextmanager
@@ -47,13 +47,14 @@ def tell_stopping(run_id: str, reason: str) -> None:
 
 
 @contextmanager
-def reached_by(run_id: str, cancel: Callable[[str], None], retry: Callable[[], None]) -> Iterator[None]:
+def reached_by(run_id: str, cancel: Callable[[str], None], retry: Callable[[int], bool]) -> Iterator[None]:
     """Inside, `cancel_run` and `retry_run` find this run.
 
     Args:
         run_id: of the run.
         cancel: has it end, for a reason; any thread may call it.
-        retry: has what failed in it tried again; any thread may call it.
+        retry: has what failed in it tried again, as a request with this number wants, or one without a number (0); any
+            thread may call it. False: the run is about to end.
     """
     _reached[run_id] = cancel, retry
     try:
@@ -79,15 +80,16 @@ def cancel_run(run_id: str, reason: str) -> bool:
     return found is not None
 
 
-def retry_run(run_id: str) -> bool:
+def retry_run(run_id: str, request: int = 0) -> bool:
     """Have tried again what has failed by now in a run of this process, while it goes on; any thread may ask.
 
     A task that holds the engine's thread is waited for.
 
+    Args:
+        run_id: of the run.
+        request: its number, if it stands in the run's history: the run may have read it there itself.
     Returns:
         Whether such a run goes on here.
     """
     found = _reached.get(run_id)
-    if found is not None:
-        found[1]()
-    return found is not None
+    return found is not None and found[1](request)

@@ -86,4 +86,4 @@ def _obey(run_id: str, requests: Sequence[Request]) -> None:
         if request.verb == "cancel":
             cancel_run(run_id, str(request.payload.get("reason", CANCELLED)))
         elif request.verb == "retry":
-            retry_run(run_id)
+            retry_run(run_id, request.number)

@@ -137,8 +137,9 @@ class MemoryRunLog:
         with self._guard:
             self._refuse_if_stale()
 
-    def requests(self) -> Sequence[Request]:
+    def requests(self, *, at_once: bool = False) -> Sequence[Request]:
         """What was asked since the last call."""
+        del at_once  # it always looks
         with self._guard:
             found = self._kept.requests[self._requests_seen :]
             self._requests_seen += len(found)

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from notebook_flows import Flow, LocalExecutor, ProcessExecutor, ThreadExecutor, context, task, triggers
+from notebook_flows import (
+    Flow,
+    LocalExecutor,
+    ProcessExecutor,
+    ThreadExecutor,
+    context,
+    resource_manager,
+    task,
+    triggers,
+)
 from notebook_flows.core.events import Kind
 from notebook_flows.core.lifecycle import S
 from notebook_flows.core.plan import plan_from_first_event
 from notebook_flows.core.run import Run
 from notebook_flows.engine.stopping import retry_run
+from notebook_flows.store.sqlite import SqliteEventLog
 from notebook_flows.testing import FakeClock, InlineExecutor, MemoryEventLog, assert_states, run_flow_for_test
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RUN = "7" * 32
 PATIENCE_S = 30.0
@@ -225,6 +238,84 @@ def test_the_history_folds_to_the_same_end() -> None:
 
     assert folded.state == [S.SUCCESS, S.SUCCESS, S.SUCCESS]
     assert [event.node for event in events if event.kind is Kind.REOPENED] == [0, 1]
+
+
+def test_a_request_that_comes_right_before_the_end_is_heard(tmp_path: Path) -> None:
+    luck, log = Luck(), SqliteEventLog(tmp_path / "history.db")
+    with Flow("late") as flow:
+        bad = task(luck, name="bad")()
+
+        @task
+        def asks() -> None:
+            assert luck.has_failed.wait(PATIENCE_S)
+            luck.is_good.set()
+            log.request(RUN, "retry")  # the engine has looked when it began, and looks twice a second
+
+        asks()
+
+    state = run_flow_for_test(flow, event_log=log, flow_run_id=RUN, executor=ThreadExecutor(2))
+
+    assert luck.tries == 2
+    assert_states(state, {bad: "Success"})
+    assert log.check() == []
+
+
+def test_whoever_asks_when_the_run_is_about_to_end_is_told_that_it_is_too_late() -> None:
+    luck, answers = Luck(), []
+    with Flow("too late", state_handlers=[lambda _flow, _old, new: answers.append(retry_run(RUN)) or new]) as flow:
+        task(luck, name="bad")()
+
+    state = run(flow, LocalExecutor())
+
+    assert answers[-1] is False
+    assert state.is_failed()
+    assert luck.tries == 1
+
+
+def test_a_request_that_two_read_in_the_history_is_one() -> None:
+    luck = Luck()
+    with Flow("read twice") as flow:
+        task(luck, name="bad")()
+
+        @task
+        def asks(request: int) -> None:
+            assert luck.has_failed.wait(PATIENCE_S)
+            assert retry_run(RUN, request)
+
+        asks(5, upstream_tasks=[asks(5)])
+
+    state = run(flow, LocalExecutor())
+
+    assert state.is_failed()
+    assert luck.tries == 2
+
+
+def test_who_uses_a_resource_that_has_been_cleaned_up_is_not_tried_again() -> None:
+    luck, done = Luck(), []
+
+    @resource_manager
+    class Cluster:
+        def setup(self) -> str:
+            done.append("set up")
+            return "cluster"
+
+        def cleanup(self, cluster: str) -> None:
+            del cluster
+            done.append("cleaned up")
+
+    with Flow("cluster") as flow:
+        with Cluster() as cluster:
+            bad = task(lambda cluster: done.append(f"on {cluster}") or luck(), name="bad")(cluster)
+            inside = task(lambda x: x, name="inside")(bad)
+        after = task(lambda x: x, name="after")(inside)
+        other = task(Luck(), name="other")()
+        waits_and_asks(luck)(upstream_tasks=[flow.get_tasks(name="Cluster.cleanup")[0]])
+
+    with pytest.warns(UserWarning, match="the resource that they use has been cleaned up: bad, inside"):
+        state = run(flow, LocalExecutor())
+
+    assert done == ["set up", "on cluster", "cleaned up"]
+    assert_states(state, {bad: "Failed", inside: "TriggerFailed", after: "TriggerFailed", other: "Failed"})
 
 
 def test_nobody_has_a_run_tried_again_that_is_not_here() -> None:
