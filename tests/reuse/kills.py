@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 PAUSE_S = 0.012
 EXECUTORS = ("local", "threads:3")
+COUNTED_SHARE = 0.5
+"""Of the kills, those that come when some tasks have run; the others come at any time, on a busy machine before the first task."""
+MOST_TASKS = 12
 LARGE = 80_000
 """Bytes of the large results, which are kept in files."""
 
@@ -141,6 +144,17 @@ def counts(path: Path) -> Counter[str]:
     return Counter(path.read_text().splitlines()) if path.exists() else Counter()
 
 
+def until_tasks_have_run(pid: int, counted: Path, wanted: int) -> None:
+    """Wait until so many tasks have been counted, or the run has ended."""
+    while counts(counted).total() < wanted and not has_ended(pid):
+        time.sleep(PAUSE_S / 4)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether the process has ended; it can still be waited for."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
 def one_round(folder: Path, luck: random.Random, kills_left: int, span_s: float) -> tuple[int, float]:
     """A run that is killed and gone on with until it ends; how many kills, and how long a whole run took."""
     counted, out = folder / "counts", folder / "out"
@@ -157,7 +171,11 @@ def one_round(folder: Path, luck: random.Random, kills_left: int, span_s: float)
         executor = luck.choice(EXECUTORS)
         pid = forked(lambda executor=executor: run_it(executor, folder / "ended"))
         if is_killed:
-            time.sleep(luck.uniform(0, span_s))
+            if luck.random() < COUNTED_SHARE:
+                until_tasks_have_run(pid, counted, before.total() + luck.randint(1, MOST_TASKS))
+                time.sleep(luck.uniform(0, PAUSE_S))
+            else:
+                time.sleep(luck.uniform(0, span_s))
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         again = [name for name in done if counts(counted)[name] > before[name]]
