@@ -19,7 +19,8 @@ from notebook_flows.analysis.heap import (
     Heap,
     Value,
 )
-from notebook_flows.analysis.libraries import SHELL, Libraries
+from notebook_flows.analysis.libraries import SHELL
+from notebook_flows.analysis.remembering import Remembering
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -30,7 +31,7 @@ _MOST_CALLS = 400  # of notebook functions within one cell; beyond it, what they
 _ROUNDS = 10
 
 
-class Calling(Libraries):
+class Calling(Remembering):
     """The walk's way through calls; `Walk` adds names and steps."""
 
     def __init__(self, heap: Heap, key: Hashable) -> None:
@@ -153,9 +154,24 @@ class Calling(Libraries):
         if frame is not None:  # it calls itself
             self._pour(frame, given)
             frame.is_reentered = True
+            self.particulars += 1
             return self._outcome(number, code, frame, site)
+        is_alike = thing.frame is None and not any(given.values())  # wherever it is called, as long as its names last
+        if is_alike and (told := self.told_again(number)) is not None:
+            return told
         if self._calls_left <= 0:
             return self._given_up(number, code, given)
+        if not is_alike:
+            return self._through(number, code, given, site)
+        notes, found = self.begin_notes(), None
+        try:
+            found = self._through(number, code, given, site)
+        finally:
+            self.end_notes(notes, number, found)
+        return found
+
+    def _through(self, number: int, code: Code, given: dict[str, Value], site: Hashable) -> Value:
+        thing = self.heap.things[number]
         path, self.path = self.path, (*self.path, (site, id(code)))
         frame = self._frame_of(code, thing.frame, thing.held)
         for name, value in given.items():
@@ -184,6 +200,7 @@ class Calling(Libraries):
 
     def _given_up(self, number: int, code: Code, given: dict[str, Value]) -> Value:
         """Too many calls to follow: the function may change all that it gets and reads."""
+        self.particulars += 1
         for name in code.global_binds:
             self.bind_global(name, frozenset({number}) | NOTHING.union(*given.values()))
         around: set[str] = set()
@@ -357,6 +374,7 @@ class Calling(Libraries):
 
     def unknown_call(self, site: Hashable, values: Value) -> Value:
         """A call of which nothing is known: it may change all that it gets, tie it together, and call what it finds."""
+        self.particulars += 1
         reached = frozenset(self.heap.closure(values))
         self.spend(len(reached) // 8)
         self.touch(reached, "")

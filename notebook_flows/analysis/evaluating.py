@@ -59,7 +59,10 @@ class Evaluating(Naming):
         return self.made(expr.site, PLAIN, self.all_of(expr.parts))
 
     def _join(self, expr: p.Join) -> Value:
-        return self.joined(expr.site, tuple(self.value(part) for part in expr.parts))
+        parts = []
+        for part in expr.parts:  # no comprehension: each is a frame, of which deep calls have too few
+            parts.append(self.value(part))  # noqa: PERF401
+        return self.joined(expr.site, tuple(parts))
 
     def joined(self, site: int, parts: tuple[Value, ...]) -> Value:
         """A new object made of others by an operator; of things immutable, one that is immutable."""
@@ -179,6 +182,7 @@ class Evaluating(Naming):
     def write(self, values: Value) -> None:
         """The cell may change these objects."""
         things = self.heap.things
+        self.particulars += bool(values)
         for number in values:
             if things[number].kind == LIBRARY:
                 self.written |= {n for n in self.heap.closure((number,)) if "." not in things[n].dotted.lstrip(".")}

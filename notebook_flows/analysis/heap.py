@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
     from notebook_flows.analysis.program import Block, Code
+    from notebook_flows.analysis.remembering import Remembered
 
 Value: TypeAlias = "frozenset[int]"
 NOTHING: Value = frozenset()
@@ -79,6 +80,7 @@ class Heap:
         self.things: list[Thing] = []
         self.contents: list[set[int]] = []
         self.properties: set[int] = set()
+        self.remembered: dict[int, Remembered] = {}  # function -> what came of a call of it without arguments
         self._sums: set[int] = set()
         self.growth = 0  # counts what was added, so that loops know when nothing is new
         self._numbers: dict[Hashable, int] = {}

@@ -24,6 +24,9 @@ from notebook_flows.analysis.heap import (
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
+    from notebook_flows.analysis.remembering import Loaded
+
+
 _EXCEPTIONS = ("Error", "Exception", "ExceptionGroup", "Warning", "StopIteration", "KeyboardInterrupt", "SystemExit")
 SHELL = "get_ipython()"
 
@@ -46,6 +49,8 @@ class Libraries:
         self.files: dict[FileUse, None] = {}
         self.unseen: dict[str, None] = {}
         self.uses_pyplot = False
+        self.loads: dict[str, Loaded] | None = None  # names of the notebook that the call that is noted has read
+        self.particulars = 0  # counts what happens that notes of a call do not tell
 
     # What `Calling` and `Walk` bring.
 
@@ -109,6 +114,7 @@ class Libraries:
 
     def made(self, site: Hashable, kind: int, values: Value) -> Value:
         """The object that is made here, holding the values."""
+        self.particulars += 1
         number = self.heap.at((self.key, self.path, site), kind)
         self.heap.things[number].maker = self.key
         self.heap.put((number,), values)
@@ -124,6 +130,7 @@ class Libraries:
 
     def note_unseen(self, reason: str) -> None:
         """The cell cannot be seen through."""
+        self.particulars += 1
         self.unseen[reason] = None
 
     def note_effect(self, text: str) -> None:
@@ -133,6 +140,7 @@ class Libraries:
     def note_files(self, expr: p.Call, kinds: tuple[str, ...], where: str | int | None) -> None:
         """Files are used; which, says an argument."""
         if kinds:
+            self.particulars += 1
             path = lambda place: None if expr.is_spread else resolved(expr.paths.get(place), self.text_of)  # noqa: E731 - one line, used once
             self.files.update(dict.fromkeys(uses_at(kinds, where, path)))
 

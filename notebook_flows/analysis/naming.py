@@ -10,6 +10,7 @@ from notebook_flows.analysis import known
 from notebook_flows.analysis.calling import Calling
 from notebook_flows.analysis.files import resolved
 from notebook_flows.analysis.heap import DEEP, NOTHING, Heap, Value
+from notebook_flows.analysis.remembering import Loaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -74,7 +75,21 @@ class Naming(Calling):
         if name not in self.sure:
             found |= self._from_outside(name, line)
         self.touch(found, name)
+        if self.loads is not None and name not in self.loads:
+            self.loads[name] = Loaded(line, self.calls[-1], found)
         return found
+
+    def loads_now(self, name: str) -> Value | None:
+        """What a name of the notebook stands for here, without reading it; None where no cell has bound it."""
+        found = self.values.get(name, NOTHING)
+        if name in self.sure:
+            return found
+        value = self.taken.get(name)
+        if value is None:
+            value = self.outside(name)
+        if value is None and name in BUILTIN_NAMES and not is_history(name):
+            value = self.heap.builtin(name)
+        return None if value is None else found | value
 
     def _from_outside(self, name: str, line: int) -> Value:
         found = self.taken.get(name)
@@ -118,6 +133,7 @@ class Naming(Calling):
 
     def bind_global(self, name: str, value: Value) -> None:
         """A name of the notebook stands for the value from here on."""
+        self.particulars += 1
         if self.calls:
             self.global_writes.add(name)
         self.values[name] = value
@@ -126,6 +142,7 @@ class Naming(Calling):
 
     def text_of(self, name: str) -> str | None:
         """The text that a name stands for here, if it is the only one that it may stand for."""
+        self.particulars += 1
         frame = self.frame
         while frame is not None and name not in frame.global_names:
             if name in frame.bound:

@@ -163,6 +163,7 @@ class Walk(Evaluating):
 
     def _note(self, step: p.Note) -> None:
         if step.kind == "star":
+            self.particulars += 1
             self.star.append(step.text)
         elif step.kind == "hidden":
             self.hidden.add(step.text)
@@ -170,12 +171,14 @@ class Walk(Evaluating):
             self.note_effect(step.text)
 
     def _uses(self, step: p.Uses) -> None:
+        self.particulars += 1
         self.files.update(dict.fromkeys(step.uses))
 
     def _delete(self, step: p.Delete) -> None:
         name = step.name
         if self.frame is not None and name not in self.frame.global_names:
             return  # the name is gone with the frame anyway
+        self.particulars += 1
         if name not in self.sure:
             self.load_global(name, step.line)
             self.gone.add(name)
