@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings, strategies as st
 from notebooks import connected
 
@@ -13,9 +14,9 @@ from notebook_flows.analysis.remembering import Remembering
 from notebook_flows.analysis.walking import Walk
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Callable
 
-    from notebook_flows.analysis import Connections
+    from notebook_flows.analysis import Connections, Links
     from notebook_flows.analysis.heap import Frame
     from notebook_flows.analysis.program import Block
 
@@ -91,8 +92,41 @@ def test_what_is_found_is_the_same_as_by_walking_through_every_call(cells: list[
 
     found = connected(*start, *sources)
 
+    assert _shape(found) == _shape(_by_walking(*start, *sources))
+
+
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [
+        (
+            ["def f(): return 1", "%%task t1\ndef g():\n    return f.note\ng()", "%%task t2\nf.note = rows"],
+            lambda last: last.shares == {"a": {"f"}},
+        ),
+        (["%%task t1\ndef g():\n    np.flag = 1\ng()"], lambda last: "np" in last.mutates),
+        (["%%task t1\ndef g():\n    global n\n    n = 2\ng()"], lambda last: "n" in last.outputs),
+        (["%%task t1\ndef g():\n    global n\n    del n\ng()"], lambda last: "n" in last.deletes),
+        (["%%task t1\ndef g():\n    open('a.txt')\ng()"], lambda last: last.files),
+        (["%%task t1\ndef g():\n    eval(n)\ng()"], lambda last: last.alone),
+        (
+            ["def k(): return n", "%%task t1\ndef f():\n    g()\n    return k()\ndef g():\n    return f()\nf()"],
+            lambda last: last.inputs.keys() >= {"f", "g", "k", "n"},
+        ),
+        (["%%task t1\ndef g():\n    return np.random.rand()\ng()"], lambda last: last.hidden_state == {"random"}),
+    ],
+    ids=["notes on functions", "libraries", "globals", "deletes", "files", "eval", "recursion", "chance"],
+)
+def test_a_call_like_one_above_does_again_what_that_did(sources: list[str], told: Callable[[Links], object]) -> None:
+    sources = ["import numpy as np\nrows = [1]\nn = 1", *sources, "%%task last\na = [g()]"]
+
+    found = connected(*sources)
+
+    assert told(found.cells["last"])
+    assert _shape(found) == _shape(_by_walking(*sources))
+
+
+def _by_walking(*sources: str) -> Connections:
     with patch.object(Remembering, "told_again", lambda _self, _number: None):
-        assert _shape(found) == _shape(connected(*start, *sources))
+        return connected(*sources)
 
 
 def test_a_chain_of_functions_is_gone_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
