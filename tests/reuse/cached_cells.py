@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import nbformat
+from counted import counted
 
 from notebook_flows.core.lifecycle import S
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from opened import OpenNotebook
@@ -83,3 +86,41 @@ def broken(folder: Path) -> Path:
 def run_all(notebook: OpenNotebook, cells: dict[str, str]) -> None:
     for key, source in cells.items():
         notebook.run(key, source)
+
+
+@contextmanager
+def broken_meanwhile(folder: Path) -> Iterator[None]:
+    """Meanwhile the task 'report' fails; what ran till the end of it is not counted."""
+    broken(folder).touch()
+    yield
+    broken(folder).unlink()
+    counted()
+
+
+def failed_by_hand(
+    folder: Path, start: Callable[[], OpenNotebook], cells: dict[str, str], line: str = "%flow run --all"
+) -> OpenNotebook:
+    """Writes the notebook and runs it by hand, and as a flow, in which 'report' fails; it would not fail again."""
+    write(folder, cells)
+    notebook = start()
+    run_all(notebook, cells)
+    with broken_meanwhile(folder):
+        notebook.run("run", line)
+    return notebook
+
+
+def ran_by_hand(folder: Path, start: Callable[[], OpenNotebook], cells: dict[str, str]) -> OpenNotebook:
+    """Writes the notebook and runs it by hand, then as a flow; what ran is not counted."""
+    write(folder, cells)
+    notebook = start()
+    run_all(notebook, cells)
+    notebook.run("run", "%flow run --all")
+    counted()
+    return notebook
+
+
+def with_flows(start: Callable[[], OpenNotebook]) -> OpenNotebook:
+    """A new kernel in which nothing but the extension was loaded."""
+    notebook = start()
+    notebook.run("ext", "%load_ext notebook_flows")
+    return notebook

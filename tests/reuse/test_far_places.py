@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cached_cells import CELLS, broken, states, write
+from cached_cells import CELLS, broken_meanwhile, ran_by_hand, states, with_flows, write
 from click.testing import CliRunner
 from counted import count, counted
 
@@ -92,11 +92,9 @@ def test_a_notebook_takes_its_cached_cells(folder: Path) -> None:
 
 def test_a_notebook_that_failed_is_gone_on_with(folder: Path) -> None:
     path = write(folder, {key: source.replace(" --cache", "") for key, source in LARGE.items()})
-    broken(folder).touch()
-    first = run_notebook(path)
-    broken(folder).unlink()
+    with broken_meanwhile(folder):
+        first = run_notebook(path)
     assert not first.is_successful
-    counted()
 
     second = run_notebook(path, resume="latest")
 
@@ -121,14 +119,8 @@ def test_what_is_gone_from_the_bucket_runs_again(folder: Path) -> None:
 
 
 def test_another_kernel_takes_what_one_has_made(folder: Path, start: Callable[[], OpenNotebook]) -> None:
-    write(folder, LARGE)
-    notebook = start()
-    for key, source in LARGE.items():
-        notebook.run(key, source)
-    notebook.run("run", "%flow run --all")
-    counted()
-    notebook = start()
-    notebook.run("ext", "%load_ext notebook_flows")
+    ran_by_hand(folder, start, LARGE)
+    notebook = with_flows(start)
 
     status = notebook.run("status", "%flow status").said
     ran = notebook.run("run", "%flow run")

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
-from cached_cells import CELLS, UNCACHED, WRITES, broken, run_all, write
+from cached_cells import (
+    CELLS,
+    UNCACHED,
+    WRITES,
+    broken_meanwhile,
+    failed_by_hand,
+    ran_by_hand,
+    run_all,
+    with_flows,
+    write,
+)
 from counted import counted
 
 from notebook_flows.running import run_notebook
@@ -36,11 +46,7 @@ def test_by_hand_nothing_is_taken_and_in_a_flow_it_is(folder: Path, start: Calla
 
 
 def test_a_cleared_task_runs(folder: Path, start: Callable[[], OpenNotebook]) -> None:
-    write(folder)
-    notebook = start()
-    run_all(notebook, CELLS)
-    notebook.run("run", "%flow run --all")
-    counted()
+    notebook = ran_by_hand(folder, start, CELLS)
 
     notebook.run("clear", "%flow clear load")
     notebook.run("run", "%flow run load")
@@ -51,13 +57,8 @@ def test_a_cleared_task_runs(folder: Path, start: Callable[[], OpenNotebook]) ->
 def test_another_kernel_knows_what_is_fresh_and_takes_its_values(
     folder: Path, start: Callable[[], OpenNotebook]
 ) -> None:
-    write(folder, UNCACHED)
-    notebook = start()
-    run_all(notebook, UNCACHED)
-    notebook.run("run", "%flow run --all")
-    counted()
-    notebook = start()
-    notebook.run("ext", "%load_ext notebook_flows")
+    ran_by_hand(folder, start, UNCACHED)
+    notebook = with_flows(start)
 
     status = notebook.run("status", "%flow status").said
     ran = notebook.run("run", "%flow run")
@@ -82,15 +83,10 @@ MEASURED = {
 def test_another_kernel_runs_what_an_ordinary_cell_has_given_another_value(
     folder: Path, start: Callable[[], OpenNotebook], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(folder, MEASURED)
     monkeypatch.setenv("MEASURED", "1")
-    notebook = start()
-    run_all(notebook, MEASURED)
-    notebook.run("run", "%flow run --all")
-    counted()
+    ran_by_hand(folder, start, MEASURED)
     monkeypatch.setenv("MEASURED", "5")
-    notebook = start()
-    notebook.run("ext", MEASURED["ext"])
+    notebook = with_flows(start)
     notebook.run("setup", MEASURED["setup"])
 
     notebook.run("run", "%flow run")
@@ -102,14 +98,9 @@ def test_another_kernel_runs_what_an_ordinary_cell_has_given_another_value(
 def test_another_kernel_takes_all_where_ordinary_cells_have_made_the_same(
     folder: Path, start: Callable[[], OpenNotebook], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(folder, MEASURED)
     monkeypatch.setenv("MEASURED", "1")
-    notebook = start()
-    run_all(notebook, MEASURED)
-    notebook.run("run", "%flow run --all")
-    counted()
-    notebook = start()
-    notebook.run("ext", MEASURED["ext"])
+    ran_by_hand(folder, start, MEASURED)
+    notebook = with_flows(start)
     notebook.run("setup", MEASURED["setup"])
 
     notebook.run("run", "%flow run")
@@ -164,8 +155,7 @@ def test_another_kernel_takes_nothing_unasked_that_has_to_do_with_the_world_outs
 ) -> None:
     run_notebook(write(folder, OUTSIDE))
     counted()
-    notebook = start()
-    notebook.run("ext", "%load_ext notebook_flows")
+    notebook = with_flows(start)
 
     ran = notebook.run("run", "%flow run")
 
@@ -184,8 +174,7 @@ def test_another_kernel_takes_nothing_unasked_of_another_notebook_or_of_other_pa
         path = path.rename(folder / "other" / path.name)
     run_notebook(path, cwd=folder, parameters={"n": 4} if where == "with other parameters" else {})
     write(folder, cells)
-    notebook = start()
-    notebook.run("ext", "%load_ext notebook_flows")
+    notebook = with_flows(start)
 
     status = notebook.run("status", "%flow status").said
 
@@ -195,14 +184,9 @@ def test_another_kernel_takes_nothing_unasked_of_another_notebook_or_of_other_pa
 def test_another_kernel_runs_what_was_edited_since_with_the_set_up_that_it_needs(
     folder: Path, start: Callable[[], OpenNotebook]
 ) -> None:
-    write(folder, UNCACHED)
-    notebook = start()
-    run_all(notebook, UNCACHED)
-    notebook.run("run", "%flow run --all")
-    counted()
+    ran_by_hand(folder, start, UNCACHED)
     write(folder, UNCACHED, double=UNCACHED["double"].replace("doubled(rows)", "doubled(rows[1:])"))
-    notebook = start()
-    notebook.run("ext", "%load_ext notebook_flows")
+    notebook = with_flows(start)
 
     ran = notebook.run("run", "%flow run")
 
@@ -212,15 +196,8 @@ def test_another_kernel_runs_what_was_edited_since_with_the_set_up_that_it_needs
 
 
 def test_a_failed_run_is_gone_on_with_in_another_kernel(folder: Path, start: Callable[[], OpenNotebook]) -> None:
-    write(folder, UNCACHED)
-    notebook = start()
-    run_all(notebook, UNCACHED)
-    broken(folder).touch()
-    notebook.run("run", "%flow run --all")
-    broken(folder).unlink()
-    counted()
-    notebook = start()
-    notebook.run("ext", "%load_ext notebook_flows")
+    failed_by_hand(folder, start, UNCACHED)
+    notebook = with_flows(start)
 
     ran = notebook.run("resume", "%flow resume")
 
@@ -231,12 +208,9 @@ def test_a_failed_run_is_gone_on_with_in_another_kernel(folder: Path, start: Cal
 
 def test_a_headless_run_is_gone_on_with_by_hand(folder: Path, start: Callable[[], OpenNotebook]) -> None:
     path = write(folder, UNCACHED)
-    broken(folder).touch()
-    failed = run_notebook(path)
-    broken(folder).unlink()
-    counted()
-    notebook = start()
-    notebook.run("ext", "%load_ext notebook_flows")
+    with broken_meanwhile(folder):
+        failed = run_notebook(path)
+    notebook = with_flows(start)
 
     ran = notebook.run("resume", f"%flow resume {failed.run_id[:8]}")
 
@@ -248,13 +222,10 @@ def test_by_hand_too_a_task_runs_again_if_a_file_that_it_wrote_is_gone(
     folder: Path, start: Callable[[], OpenNotebook]
 ) -> None:
     path = write(folder, WRITES)
-    broken(folder).touch()
-    failed = run_notebook(path)
-    broken(folder).unlink()
-    counted()
+    with broken_meanwhile(folder):
+        failed = run_notebook(path)
     (folder / "out.txt").unlink()
-    notebook = start()
-    notebook.run("ext", "%load_ext notebook_flows")
+    notebook = with_flows(start)
 
     ran = notebook.run("resume", f"%flow resume {failed.run_id[:8]}")
 
@@ -275,8 +246,7 @@ def test_the_outputs_of_cells_that_this_kernel_has_not_seen_stand_below_the_line
         "third": "%%task third\nPath('out.txt').read_text()\nprint('third says')\nx / 0",
     }
     run_notebook(write(folder, cells))
-    notebook = start()
-    notebook.run("ext", "%load_ext notebook_flows")
+    notebook = with_flows(start)
 
     ran = notebook.run("run", "%flow run")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from cached_cells import UNCACHED, WRITES, broken, run_all, write
+from cached_cells import UNCACHED, WRITES, broken_meanwhile, failed_by_hand, ran_by_hand, with_flows, write
 from counted import counted
 
 from notebook_flows.core.lifecycle import S
@@ -36,8 +36,7 @@ def test_what_ran_headlessly_runs_again_only_if_ordinary_cells_have_made_somethi
     run_notebook(path)
     counted()
     monkeypatch.setenv("MEASURED", measured)
-    notebook = start()
-    notebook.run("ext", MEASURED["ext"])
+    notebook = with_flows(start)
     notebook.run("setup", MEASURED["setup"])
 
     answer = notebook.run("run", "%flow run")
@@ -53,12 +52,9 @@ def test_a_headless_run_with_parameters_is_gone_on_with_by_hand(
     folder: Path, start: Callable[[], OpenNotebook]
 ) -> None:
     path = write(folder, UNCACHED)
-    broken(folder).touch()
-    failed = run_notebook(path, parameters={"n": 5})
-    broken(folder).unlink()
-    counted()
-    notebook = start()
-    notebook.run("ext", "%load_ext notebook_flows")
+    with broken_meanwhile(folder):
+        failed = run_notebook(path, parameters={"n": 5})
+    notebook = with_flows(start)
 
     ran = notebook.run("resume", f"%flow resume {failed.run_id[:8]}")
 
@@ -69,13 +65,7 @@ def test_a_headless_run_with_parameters_is_gone_on_with_by_hand(
 
 
 def test_a_run_of_this_kernel_is_gone_on_with_its_parameters(folder: Path, start: Callable[[], OpenNotebook]) -> None:
-    write(folder, UNCACHED)
-    notebook = start()
-    run_all(notebook, UNCACHED)
-    broken(folder).touch()
-    notebook.run("run", "%flow run -p n=5")
-    broken(folder).unlink()
-    counted()
+    notebook = failed_by_hand(folder, start, UNCACHED, "%flow run -p n=5")
 
     ran = notebook.run("resume", "%flow resume")
 
@@ -89,14 +79,8 @@ def test_a_run_of_this_kernel_is_gone_on_with_its_parameters(folder: Path, start
 def test_in_the_same_kernel_too_a_task_runs_again_if_a_file_that_it_wrote_is_gone(
     folder: Path, start: Callable[[], OpenNotebook]
 ) -> None:
-    write(folder, WRITES)
-    notebook = start()
-    run_all(notebook, WRITES)
-    broken(folder).touch()
-    notebook.run("run", "%flow run --all")
-    broken(folder).unlink()
+    notebook = failed_by_hand(folder, start, WRITES)
     (folder / "out.txt").unlink()
-    counted()
 
     ran = notebook.run("resume", "%flow resume")
 
@@ -109,11 +93,7 @@ def test_in_the_same_kernel_too_a_task_runs_again_if_a_file_that_it_wrote_is_gon
 def test_a_run_that_ended_well_is_gone_on_with_if_a_file_is_gone(
     folder: Path, start: Callable[[], OpenNotebook]
 ) -> None:
-    write(folder, WRITES)
-    notebook = start()
-    run_all(notebook, WRITES)
-    notebook.run("run", "%flow run --all")
-    counted()
+    notebook = ran_by_hand(folder, start, WRITES)
 
     nothing = notebook.run("nothing", "%flow resume")
     (folder / "out.txt").unlink()
@@ -125,13 +105,7 @@ def test_a_run_that_ended_well_is_gone_on_with_if_a_file_is_gone(
 
 
 def test_a_parameter_of_the_run_is_given_anew(folder: Path, start: Callable[[], OpenNotebook]) -> None:
-    write(folder, UNCACHED)
-    notebook = start()
-    run_all(notebook, UNCACHED)
-    broken(folder).touch()
-    notebook.run("run", "%flow run -p n=5")
-    broken(folder).unlink()
-    counted()
+    notebook = failed_by_hand(folder, start, UNCACHED, "%flow run -p n=5")
 
     ran = notebook.run("resume", "%flow resume -p n=4")
 
@@ -142,12 +116,7 @@ def test_a_parameter_of_the_run_is_given_anew(folder: Path, start: Callable[[], 
 
 
 def test_a_parameter_that_was_set_by_hand_since_is_set_again(folder: Path, start: Callable[[], OpenNotebook]) -> None:
-    write(folder, UNCACHED)
-    notebook = start()
-    run_all(notebook, UNCACHED)
-    broken(folder).touch()
-    notebook.run("run", "%flow run -p n=5")
-    broken(folder).unlink()
+    notebook = failed_by_hand(folder, start, UNCACHED, "%flow run -p n=5")
     notebook.run("params", UNCACHED["params"])
 
     ran = notebook.run("resume", "%flow resume")
@@ -160,16 +129,11 @@ def test_a_parameter_that_was_set_by_hand_since_is_set_again(folder: Path, start
 def test_a_resumed_run_is_gone_on_with_headlessly_with_the_same_parameters(
     folder: Path, start: Callable[[], OpenNotebook]
 ) -> None:
-    path = write(folder, UNCACHED)
-    notebook = start()
-    run_all(notebook, UNCACHED)
-    broken(folder).touch()
-    notebook.run("run", "%flow run -p n=5")
-    notebook.run("resume", "%flow resume")
-    broken(folder).unlink()
-    counted()
+    notebook = failed_by_hand(folder, start, UNCACHED, "%flow run -p n=5")
+    with broken_meanwhile(folder):
+        notebook.run("resume", "%flow resume")
 
-    run = run_notebook(path, resume="latest")
+    run = run_notebook(folder / "work.ipynb", resume="latest")
 
     assert run.state is S.SUCCESS
     assert dict(run.parameters) == {"n": 5}
