@@ -49,7 +49,18 @@ def imports_of(source: str) -> tuple[str, ...]:
             names.update(one.name for one in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
+        elif isinstance(node, ast.Call) and (name := _imported_by_name(node)):
+            names.add(name)
     return tuple(sorted(names))
+
+
+def _imported_by_name(node: ast.Call) -> str:
+    """The module that ``importlib.import_module("module")`` imports, where the text tells it."""
+    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    first = node.args[0] if node.args else None
+    if called != "import_module" or not isinstance(first, ast.Constant) or not isinstance(first.value, str):
+        return ""
+    return "" if first.value.startswith(".") else first.value
 
 
 def import_print(module: str, folder: Path | None = None) -> str:

@@ -34,16 +34,18 @@ _COMMANDS = frozenset(
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 _CHANGES = frozenset({"os.mkdir", "os.rename", "os.remove"})
 _HEARD = frozenset({"open", "exec", "compile", "sqlite3.connect", *_COMMANDS, *_LISTS, *_CHANGES})
-_BETWEEN = frozenset({"pathlib", "os", "shutil", "glob", "tempfile", "io"})
+_BETWEEN = frozenset({"pathlib", "os", "shutil", "glob", "tempfile", "io", "tokenize"})
+_DATA_OF_PACKAGES = "importlib.resources"
 """Modules that open files for others."""
-_ASIDE = frozenset(
-    {"linecache", "tokenize", "importlib", "zipimport", "traceback", "inspect", "runpy", "notebook_flows"}
-)
+_ASIDE = frozenset({"linecache", "importlib", "zipimport", "traceback", "inspect", "runpy", "notebook_flows"})
 """Modules that read sources, or ours."""
 _SYSTEM = ("proc", "sys", "dev", "usr", "etc", "lib", "lib64", "bin", "sbin", "System", "Library")
 _OF_SYSTEM = tuple(f"/{one}/" for one in _SYSTEM)
 _HOME = os.path.expanduser("~")  # noqa: PTH111 - Path.home raises where nobody knows it
 _OF_HOME = tuple(os.path.join(_HOME, one, "") for one in (".cache", ".config", ".ipython", ".jupyter"))  # noqa: PTH118 - the same
+_FROZEN = "<frozen importlib"
+_BY_NAME = frozenset({"import_module", "reload"})
+_OF_LOADERS = frozenset({"exec_module", "load_module"})
 _OF_IMPORTS = re.compile(r"/__pycache__(?:/|$)|\.pyc$")
 _ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 _ROOT = Path(os.sep)
@@ -120,6 +122,8 @@ class Watch:
         is_file = not code.co_filename.startswith("<") and not is_library_file(code.co_filename)
         if module == "__main__" or (is_file and not _opens_for_itself(frame)):
             self._codes.append(code)
+        if is_file and _is_imported_by_name(frame) and (name := _path_of(code.co_filename)) is not None:
+            self._read(name)
 
     def _compiled(self, source: Any, frame: FrameType) -> None:
         """Only pandas reads names of a text that it does not execute."""
@@ -275,11 +279,29 @@ def _is_aside(path: str) -> bool:
 def _opens_for_itself(frame: FrameType) -> bool:
     """Whether it is our own work, or Python's, and not the cell's."""
     back: FrameType | None = frame
-    while back is not None and _module_of(back) in _BETWEEN:
+    while back is not None and ((module := _module_of(back)) in _BETWEEN or module.startswith(_DATA_OF_PACKAGES)):
         back = back.f_back
     if back is None:
         return False
-    return _module_of(back).partition(".")[0] in _ASIDE or back.f_code.co_filename.startswith("<frozen importlib")
+    return _module_of(back).partition(".")[0] in _ASIDE or _is_frozen(back)
+
+
+def _is_imported_by_name(frame: FrameType) -> bool:
+    """Whether a module is loaded in a way that no ``import`` statement tells, such as ``importlib.import_module(name)``."""
+    back: FrameType | None = frame
+    while back is not None and _module_of(back) != "__main__":
+        above = back.f_back
+        if back.f_code.co_name in _BY_NAME and _module_of(back) == "importlib":
+            return True
+        if back.f_code.co_name in _OF_LOADERS and _is_frozen(back) and above is not None and not _is_frozen(above):
+            return True
+        back = above
+    return False
+
+
+def _is_frozen(frame: FrameType) -> bool:
+    """Whether it is one of the frames of an import."""
+    return frame.f_code.co_filename.startswith(_FROZEN)
 
 
 def _module_of(frame: FrameType) -> str:

@@ -77,6 +77,58 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+BY_NAME = {
+    "importlib.import_module": "found = importlib.import_module('ru' + 'les').number",
+    "a helper": "from plugins import load\nfound = load('ru' + 'les').number",
+    "what that imports": "found = importlib.import_module('m' + 'ore').rules.number",
+    "a loader": "spec = importlib.util.spec_from_file_location('x', 'ru' + 'les.py')\n"
+    "module = importlib.util.module_from_spec(spec)\nspec.loader.exec_module(module)\nfound = module.number\n"
+    "del spec, module",
+    "data of a package": "found = importlib.resources.read_text('package', 'da' + 'ta.txt')",
+    "tokenize": "with tokenize.open('ru' + 'les.py') as file: found = file.read()",
+}
+
+
+@pytest.mark.parametrize("cell", BY_NAME.values(), ids=BY_NAME)
+def test_modules_that_are_imported_by_their_names_count_too(cell: str, folder: Path) -> None:
+    setup = "import importlib, importlib.util, importlib.resources, tokenize\nfrom counting import count"
+    path = write(
+        folder,
+        {"ext": "%load_ext notebook_flows", "setup": setup, "t": f"%%task t --cache\ncount('t')\n{cell}"},
+    )
+    (folder / "plugins.py").write_text("import importlib\ndef load(name): return importlib.import_module(name)\n")
+    (folder / "more.py").write_text("import rules\n")
+    (folder / "package").mkdir()
+    (folder / "package" / "__init__.py").write_text("")
+    (folder / "package" / "data.txt").write_text("1")
+    (folder / "rules.py").write_text("number = 1\n")
+    run_notebook(path)
+    run_notebook(path)
+    assert counted() == {"t": 1}
+    (folder / "rules.py").write_text("number = 22\n")
+    (folder / "package" / "data.txt").write_text("22")
+
+    run_notebook(path)
+
+    assert counted() == {"t": 1}
+
+
+def test_a_module_that_a_text_names_counts_though_it_is_imported_above(folder: Path) -> None:
+    cells = {
+        "ext": "%load_ext notebook_flows",
+        "setup": "import importlib, rules\nfrom counting import count",
+        "t": "%%task t --cache\ncount('t')\nfound = importlib.import_module('rules').number",
+    }
+    path = write(folder, cells)
+    (folder / "rules.py").write_text("number = 1\n")
+    run_notebook(path)
+    (folder / "rules.py").write_text("number = 22\n")
+
+    run_notebook(path)
+
+    assert counted() == {"t": 2}
+
+
 def test_a_file_that_a_library_opens_by_itself_counts_if_a_value_names_it(here: Path) -> None:
     notebook, cells = (
         Notebook(here),
