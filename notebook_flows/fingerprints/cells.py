@@ -88,7 +88,7 @@ def file_print(path: str, folder: Path) -> str:
     place = folder / Path(path).expanduser()
     try:
         if place.is_dir():
-            counted = [one for one in sorted(place.iterdir()) if _counts(one.name)]
+            counted = [one for one in sorted(place.iterdir()) if counts_in_directory(one.name)]
             inside = [f"{one.name} {one.stat().st_size} {one.stat().st_mtime_ns}" for one in counted]
             return _digest("directory", "\n".join(inside))
         facts = place.stat()
@@ -97,7 +97,7 @@ def file_print(path: str, folder: Path) -> str:
         return _digest("no file", type(error).__name__)
 
 
-def _counts(name: str) -> bool:
+def counts_in_directory(name: str) -> bool:
     """Whether a name in a directory counts: not what is hidden, nor notebooks, which are written while they run."""
     return not name.startswith(".") and not name.endswith(".ipynb") and name != "__pycache__"
 
@@ -105,7 +105,7 @@ def _counts(name: str) -> bool:
 def listing_print(path: str) -> str:
     """The fingerprint of the names in a directory."""
     try:
-        return _digest("names", "\n".join(sorted(filter(_counts, os.listdir(path)))))  # noqa: PTH208 - names are all that is wanted
+        return _digest("names", "\n".join(sorted(filter(counts_in_directory, os.listdir(path)))))  # noqa: PTH208 - names are all that is wanted
     except OSError as error:
         return _digest("no directory", type(error).__name__)
 

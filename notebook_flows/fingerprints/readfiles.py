@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.fingerprints.cells import file_print, listing_print
+from notebook_flows.fingerprints.cells import counts_in_directory, file_print, listing_print
 from notebook_flows.fingerprints.watching import MOST_FILES, stamp_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def read_files(
     changed = ""
     for path, how in seen.files.items():
         place = path.rstrip("/")
-        is_counted = place in aside or os.path.dirname(place) in aside  # noqa: PTH120 - many files
+        above, name = os.path.split(place)
+        is_counted = place in aside or (above in aside and counts_in_directory(name))
         if not isinstance(how, str) and stamp_of(path) != how:
             changed = changed or _from(folder, path)
         elif is_counted:

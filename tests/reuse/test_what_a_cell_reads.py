@@ -77,6 +77,27 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("name", [".env", "other.ipynb", "data.csv"])
+def test_whatever_a_cell_reads_in_a_directory_that_it_names_counts(name: str, folder: Path) -> None:
+    cell = f"import os\nfound = [open(f'conf/{{one}}').read() for one in os.listdir('conf') if one == {name!r}]"
+    cells = {
+        "ext": "%load_ext notebook_flows",
+        "setup": "from counting import count",
+        "t": f"%%task t --cache --reads conf/\ncount('t')\n{cell}",
+    }
+    path = write(folder, cells)
+    (folder / "conf").mkdir()
+    (folder / "conf" / name).write_text("1")
+    run_notebook(path)
+    run_notebook(path)
+    assert counted() == {"t": 1}
+    (folder / "conf" / name).write_text("22")
+
+    run_notebook(path)
+
+    assert counted() == {"t": 1}
+
+
 BY_NAME = {
     "importlib.import_module": "found = importlib.import_module('ru' + 'les').number",
     "a helper": "from plugins import load\nfound = load('ru' + 'les').number",
