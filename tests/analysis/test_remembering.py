@@ -105,7 +105,7 @@ def test_what_is_found_is_the_same_as_by_walking_through_every_call(cells: list[
         (["%%task t1\ndef g():\n    np.flag = 1\ng()"], lambda last: "np" in last.mutates),
         (["%%task t1\ndef g():\n    global n\n    n = 2\ng()"], lambda last: "n" in last.outputs),
         (["%%task t1\ndef g():\n    global n\n    del n\ng()"], lambda last: "n" in last.deletes),
-        (["%%task t1\ndef g():\n    open('a.txt')\ng()"], lambda last: last.files),
+        (["%%task t1\ndef g():\n    np.save('a.npy', 1)\ng()"], lambda last: last.files),
         (["%%task t1\ndef g():\n    eval(n)\ng()"], lambda last: last.alone),
         (
             ["def k(): return n", "%%task t1\ndef f():\n    g()\n    return k()\ndef g():\n    return f()\nf()"],
