@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.artifacts.outlets import outlets
 from notebook_flows.core.lifecycle import S
 from notebook_flows.session.bindings import Change, Namespace
+from notebook_flows.session.childtasks import unwatch
 from notebook_flows.session.saved import words
 from notebook_flows.session.taskline import task, task_line
 from notebook_flows.session.transformers import Transformers
@@ -90,6 +91,7 @@ class Hooks:
         """Listen no longer."""
         shell = self.session.shell
         self._wakeup.end()
+        unwatch()
         if self.attach in outlets:
             outlets.remove(self.attach)
         for event, function in (("pre_run_cell", self.pre_run_cell), ("post_run_cell", self.post_run_cell)):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.errors import FlowError
 from notebook_flows.fingerprints.watching import watching
 from notebook_flows.session.apart import was_cancelled
+from notebook_flows.session.childtasks import children_heard
 from notebook_flows.session.failures import show_failure
 from notebook_flows.session.figures import own_figures
 from notebook_flows.session.hearing import hears_interrupts
@@ -66,7 +67,7 @@ def run_steps(code: CellCode, names: dict[str, Any], sink: Sink, shell: Any = No
         raise fresh(code.problem)
     if code.awaits:
         raise NeedsLoop(code.name)
-    with hears_interrupts(code.key):
+    with hears_interrupts(code.key), children_heard():
         for step in code.steps:
             value = eval(step.code, names)  # noqa: S307 - the user's own cell
             if step.shows:
@@ -81,7 +82,7 @@ async def await_steps(code: CellCode, names: dict[str, Any], sink: Sink, shell: 
     """
     if code.problem is not None:
         raise fresh(code.problem)
-    with hears_interrupts(code.key):
+    with hears_interrupts(code.key), children_heard():
         for step in code.steps:
             value = eval(step.code, names)  # noqa: S307 - the user's own cell
             if step.awaits:
