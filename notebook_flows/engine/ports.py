@@ -51,6 +51,7 @@ class RunInfo:
         parameters: JSON values; secrets already masked.
         graph: the graph as JSON, as the first event carries it.
         environment: Python version, platform, git commit and the like; JSON.
+        created_us: when it began, microseconds since 1970, UTC, where the history hears of it later.
     """
 
     run_id: str
@@ -63,6 +64,7 @@ class RunInfo:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     graph: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
+    created_us: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

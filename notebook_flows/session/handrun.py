@@ -156,6 +156,7 @@ class HandRun:
             executor=BY_HAND,
             graph=graph,
             environment=environment(),
+            created_us=at_us,  # what was begun since may be in the history already
         )
         histories = log_for(None)
         forget_old_runs(histories, SystemClock())

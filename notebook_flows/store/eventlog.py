@@ -89,7 +89,7 @@ class StoredEventLog:
             reader=self.new_reader(),
             clock=self._clock,
         )
-        now_us = self._clock.now_us()
+        now_us = self._clock.now_us() if info.created_us is None else info.created_us
         log.insert = lambda connection: insert_run(connection, info, this_process(), now_us)
         writer.adopt(log)
         try:

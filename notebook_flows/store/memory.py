@@ -177,7 +177,9 @@ class MemoryEventLog:
         with self._guard:
             if info.run_id in self._runs:
                 raise StoreError(f"Run {info.run_id} is in the history already.")
-            kept = self._runs[info.run_id] = _Kept(info, self._clock.now_us())
+            kept = self._runs[info.run_id] = _Kept(
+                info, self._clock.now_us() if info.created_us is None else info.created_us
+            )
             return MemoryRunLog(kept, self._guard, self._results)
 
     def request(self, run_id: str, verb: str, payload: Mapping[str, Any] | None = None) -> int:
@@ -256,7 +258,10 @@ class MemoryEventLog:
         """Runs, newest first."""
         since_us = 0 if since is None else int(since.timestamp() * 1_000_000)
         with self._guard:
-            rows = [_run_row(kept, slugs=False) for kept in reversed(self._runs.values())]
+            rows = [
+                _run_row(kept, slugs=False) for kept in sorted(self._runs.values(), key=lambda kept: kept.created_us)
+            ]
+        rows.reverse()
         wanted = [
             row
             for row in rows

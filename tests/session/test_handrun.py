@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from notebook_flows import Flow, task
 from notebook_flows.core.lifecycle import S
 from notebook_flows.session.handrun import HandRuns
 from notebook_flows.session.record import CellRecord
@@ -63,6 +64,22 @@ def test_it_is_recorded_with_its_end(runs: HandRuns, state: S, error: BaseExcept
     assert task.started_us is not None
     assert task.ended_us is not None
     assert task.started_us <= task.ended_us
+
+
+def test_one_that_is_written_late_stands_where_it_began(runs: HandRuns) -> None:
+    busy = threading.Event()
+    runs.later(lambda: busy.wait(30) and None)
+    early = runs.begin("work", CELL)
+    assert early is not None
+    early.end(S.SUCCESS)
+    with Flow("flow") as flow:
+        task(lambda: 1, name="one")()
+
+    flow.run()
+    busy.set()
+    runs.wait(30)
+
+    assert [row.flow for row in event_log().runs()] == ["flow", "work"]
 
 
 def test_an_error_whose_text_cannot_be_made_is_told_by_its_name(runs: HandRuns) -> None:
