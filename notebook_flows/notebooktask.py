@@ -15,6 +15,7 @@ from notebook_flows.core.context import current_attempt
 from notebook_flows.core.task import Task
 from notebook_flows.engine.stopping import when_stopping
 from notebook_flows.errors import FlowError, TaskCallError
+from notebook_flows.notebook.errors import IN_THE_NOTEBOOK
 from notebook_flows.notebook.handback import UNNAMED, Values, values_in
 from notebook_flows.notebook.stopping import StopSignal
 
@@ -91,7 +92,7 @@ class NotebookRunError(FlowError, RuntimeError):
         self.path, self.output_path, self.run_id = path, output_path, run_id
         self.state, self.reason, self.traceback = state, reason, traceback
         if traceback:
-            self.add_note(f"In the notebook:\n{traceback}")
+            self.add_note(f"{IN_THE_NOTEBOOK}\n{traceback}")
 
     def __str__(self) -> str:
         return f"Notebook {self.path!r}: {self.reason} The executed notebook is {str(self.output_path)!r}."

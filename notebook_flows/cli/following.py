@@ -6,10 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 from notebook_flows.cli import screen
+from notebook_flows.cli.batch import is_batch
 from notebook_flows.cli.children import begun_by, place_of
 from notebook_flows.cli.exits import Exit, exit_of_state
 from notebook_flows.cli.flow_run import commands_for_more
-from notebook_flows.cli.history import SHORT_ID, counts_of, graph_of, is_of_notebook
+from notebook_flows.cli.history import SHORT_ID, counts_of, graph_of
 from notebook_flows.cli.progress import view_for
 from notebook_flows.cli.summary import ending_of, tell_ending
 from notebook_flows.cli.watch import Watch
@@ -19,6 +20,7 @@ from notebook_flows.core.plan import plan_from_first_event
 from notebook_flows.core.run import Run
 from notebook_flows.errors import StoreError
 from notebook_flows.notebook.cells import asides
+from notebook_flows.store.rows import is_of_notebook
 from notebook_flows.views.treelines import Inside
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def follow(log: AnyLog, row: RunRow) -> Exit:
         row.flow,
         is_quiet=False,
         medians=lambda: median_durations(row.flow, row.slugs),
-        unit="cell" if is_notebook else "task",
+        unit="cell" if is_notebook else "notebook" if is_batch(row.flow) else "task",
     )
     watch.views.append(view)
     following = Following(log, row.run_id, watch)

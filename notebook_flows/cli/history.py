@@ -29,8 +29,6 @@ MOST_COMPLETED = 30
 MOST_CHILDREN = 1_000
 """``latest`` is no run that a task of another has begun, and no cell by hand, as long as not more came after it."""
 SHORT_ID = 8
-IN_KERNEL = "kernel("
-"""How the executor of a notebook's cells is told."""
 
 
 def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -53,11 +51,6 @@ def is_by_hand(row: RunRow) -> bool:
     from notebook_flows.session.handrun import BY_HAND
 
     return row.executor == BY_HAND
-
-
-def is_of_notebook(row: RunRow) -> bool:
-    """Whether its tasks are the cells of a notebook."""
-    return (row.executor or "").startswith(IN_KERNEL)
 
 
 def run_named(log: AnyLog, text: str) -> RunRow:

@@ -10,6 +10,8 @@ from notebook_flows.cli.children import begun_by, place_of, task_of
 from notebook_flows.cli.history import graph_of
 from notebook_flows.core.events import Kind
 from notebook_flows.errors import StoreError
+from notebook_flows.notebook.errors import IN_THE_NOTEBOOK
+from notebook_flows.views.tracebacks import error_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -131,13 +133,27 @@ class LogReading:
         self._runs = {row.run_id: RunReading(log, row.run_id, names, wanted)}
         self._open = {row.run_id}
         self._read: set[str] = set()
+        self._errors: dict[tuple[str, ...], list[str]] = {}
 
     def new(self) -> list[Line]:
         """What is new, in the order of time."""
         self._look_inside()
         lines = [one.new() for run_id, one in self._runs.items() if run_id not in self._read]
         self._read |= self._runs.keys() - self._open  # their end was known before they were read
-        return list(merge(*lines, key=lambda line: line.at_us))
+        return [self._told_once(line) for line in merge(*lines, key=lambda line: line.at_us)]
+
+    def _told_once(self, line: Line) -> Line:
+        """A line; of a failure that a run inside of the task has told already, no more than the error's own sentence."""
+        if line.logger not in ERRORS or line.task is None:
+            return line
+        name = f"{line.task}[{line.child}]" if line.child >= 0 else line.task
+        self._errors.setdefault(line.where, []).append(line.message)
+        inside = self._errors.get((*line.where, name), ())
+        told = next((at for at in map(line.message.find, inside) if at >= 0), None)
+        if told is None:
+            return line
+        own = error_lines(line.message[:told].rstrip().removesuffix(IN_THE_NOTEBOOK))
+        return line._replace(message="\n".join(own)) if own else line
 
     def _look_inside(self) -> None:
         """Find the runs that have begun since the last look; none begins in one that has ended."""

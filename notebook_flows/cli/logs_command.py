@@ -165,7 +165,8 @@ def _teller() -> Callable[[Line], None]:
         first, *more = line.message.splitlines() or [""]
         if line.logger in ERRORS:
             error = error_lines(line.message)
-            first, more = (error[0], [first, *more]) if error else (first, more)  # the error, then how it came to it
+            if error and error[0] != first:
+                first, more = error[0], [first, *more]  # the error, then how it came to it
         text.append_text(Text.from_ansi(first, style="default"))
         for one in more:
             text.append("\n    ").append_text(Text.from_ansi(one, style="default"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ from notebook_flows.cli.history import (
 )
 from notebook_flows.cli.times import local, past
 from notebook_flows.core.lifecycle import S
+from notebook_flows.errors import NoSuchRun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,8 +73,9 @@ def command_line(
         else:
             click.echo(_nothing_found(log, flow, is_filtered=state is not None or since is not None), err=True)
         return
-    _tell(rows)
-    if limit and len(rows) == limit:
+    is_cut = bool(limit) and len(rows) == limit
+    _tell(rows if any(asked.values()) else _with_those_around(log, rows))
+    if is_cut:
         click.echo(f"The newest {limit} are shown; --limit 0 shows all.", err=True)
     if hidden:
         click.echo(f"And {_cells(hidden)}; --cells shows {'it' if hidden == 1 else 'them'}.", err=True)
@@ -96,6 +99,20 @@ def _without_cells(log: AnyLog, asked: Mapping[str, Any], limit: int) -> tuple[l
         if not looked_at or len(rows) < looked_at:
             return [rows[number] for number in found], len(rows) - len(found)
         looked_at *= 4
+
+
+def _with_those_around(log: AnyLog, rows: Sequence[RunRow]) -> list[RunRow]:
+    """The runs, newest first, with those whose tasks have begun one of them: a run inside stands below the one around it."""
+    found = {row.run_id: row for row in rows}
+    waiting = list(rows)
+    while waiting:
+        parent = waiting.pop().parent_run_id
+        if parent is None or parent in found:
+            continue
+        with suppress(NoSuchRun):  # it was removed
+            found[parent] = log.run(parent)
+            waiting.append(found[parent])
+    return sorted(found.values(), key=lambda row: row.created_us, reverse=True)
 
 
 def _nothing_found(log: AnyLog, flow: str | None, *, is_filtered: bool) -> str:

@@ -15,7 +15,6 @@ from notebook_flows.cli.history import (
     durations_of,
     folded,
     graph_of,
-    is_of_notebook,
     run_named,
     seconds_of,
 )
@@ -124,6 +123,7 @@ def _of_file(text: str) -> tuple[str, Picture, dict[int, float], str]:
 
 def _of_run(text: str, width: int, *, is_drawn: bool) -> tuple[str, Picture, dict[int, float], str]:
     from notebook_flows.notebook.cells import asides
+    from notebook_flows.store.rows import is_of_notebook
     from notebook_flows.views.diagram import diagram_from_json
     from notebook_flows.views.picture import Picture
     from notebook_flows.views.standing import standings_of_run, widths_of, with_messages

@@ -21,6 +21,9 @@ from notebook_flows.notebook.names import named
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+IN_THE_NOTEBOOK = "In the notebook:"
+"""Stands between an error's own traceback and that of the cell that failed."""
+
 
 class NotebookError(FlowError):
     """A notebook that cannot be run.

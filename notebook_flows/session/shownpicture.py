@@ -14,7 +14,6 @@ from notebook_flows.session.picturesource import FlowSource
 from notebook_flows.session.renumbering import Renumbering
 from notebook_flows.session.tail import Tail
 from notebook_flows.views.layout import PictureError
-from notebook_flows.views.standing import standings_of_run
 from notebook_flows.widget.board import Board
 from notebook_flows.widget.flowmessage import flow_message
 
@@ -97,7 +96,7 @@ class ShownPicture:
     def _end_of(self, stored: StoredRun) -> None:
         """The run that was followed has ended: the picture below is that of its end."""
         self._end()
-        self._picture = self._picture.with_standings(standings_of_run(stored.run))
+        self._picture = self._picture.with_standings(stored.standings())
         self._sink.update(self._bundle(), {}, {"display_id": self._name})
 
     def follow(self, keys: Sequence[Any], run_id: str) -> Following | None:

@@ -11,9 +11,10 @@ from notebook_flows.core.run import Run
 from notebook_flows.errors import FlowError
 from notebook_flows.settings import settings_from
 from notebook_flows.store.locks import this_process
+from notebook_flows.store.rows import is_of_notebook
 from notebook_flows.views.diagram import diagram_from_json
 from notebook_flows.views.picture import Picture
-from notebook_flows.views.standing import standings_of_run, widths_of
+from notebook_flows.views.standing import standings_of_run, widths_of, with_messages
 from notebook_flows.widget.board import Board
 from notebook_flows.widget.teller import for_people
 
@@ -25,13 +26,12 @@ if TYPE_CHECKING:
     from notebook_flows.store.eventlog import StoredEventLog
     from notebook_flows.store.memory import MemoryEventLog
     from notebook_flows.store.rows import RunRow
+    from notebook_flows.views.standing import Standings
 
     AnyLog = StoredEventLog | MemoryEventLog
 
 LOOKED_AT = 200
 """So many of the newest runs are looked through: cells by hand are runs, too."""
-_OF_NOTEBOOKS = ("cells(", "kernel(")
-"""How the executors of a notebook's cells are told: in a kernel that somebody uses, and headless."""
 
 
 class StoredRun:
@@ -103,21 +103,22 @@ class StoredRun:
         """As it stands now. Cells that only load the extension, or ask it for something, are left out."""
         from notebook_flows.notebook.cells import asides
 
-        standings = standings_of_run(self.run)
+        standings = self.standings()
         hidden = asides(self.names) if is_of_notebook(self.row) else frozenset()
         return Picture(
             diagram_from_json(self.row.flow, self._data["graph"], widths_of(standings), hidden=hidden), standings
         )
 
+    def standings(self) -> Standings:
+        """How its tasks stand, with what they have said."""
+        board = self.board
+        messages = {board.place_of(number): message for number, message in board.messages.items()}
+        return with_messages(standings_of_run(self.run), messages)
+
     def _take(self, events: list[Event]) -> None:
         for event in events:
             self.run.apply(event)
         self.board.take(events)
-
-
-def is_of_notebook(row: RunRow) -> bool:
-    """Whether it is a run of a notebook's cells, and more than one that was executed by hand."""
-    return row.executor.startswith(_OF_NOTEBOOKS)
 
 
 def goes_on_elsewhere(row: RunRow) -> bool:

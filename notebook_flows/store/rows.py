@@ -144,3 +144,12 @@ class LogRow:
     node: int
     index: int
     attempt: int
+
+
+_OF_NOTEBOOKS = ("cells(", "kernel(")
+"""How the executors of a notebook's cells are told: in a kernel that somebody uses, and headless."""
+
+
+def is_of_notebook(row: RunRow) -> bool:
+    """Whether a run is one of a notebook's cells, and of more than one that was executed by hand."""
+    return (row.executor or "").startswith(_OF_NOTEBOOKS)

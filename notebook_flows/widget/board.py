@@ -241,7 +241,7 @@ class Board:
             "width": {str(node): children.width for node, children in self.children.items()},
             "columns": self._columns(told),
             "attached": [
-                [*self._place(number), key, title]
+                [*self.place_of(number), key, title]
                 for number, known in self.attached.items()
                 for key, title in known.items()
             ],
@@ -252,11 +252,12 @@ class Board:
         """A page takes those that it is not told of to be pending."""
         return self.state[number] is not _PENDING or self.attempt[number] != 0 or number in self.loops
 
-    def _place(self, number: int) -> tuple[int, int]:
+    def place_of(self, number: int) -> tuple[int, int]:
+        """(task, index) of a task run."""
         return (number, UNMAPPED) if number < self.size else self.origin[number - self.size]
 
     def _columns(self, numbers: Sequence[int]) -> dict[str, list[Any]]:
-        places, loops = [self._place(number) for number in numbers], self.loops
+        places, loops = [self.place_of(number) for number in numbers], self.loops
         return {
             "node": [node for node, _ in places],
             "index": [index for _, index in places],

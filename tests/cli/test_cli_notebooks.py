@@ -148,12 +148,33 @@ def test_the_logs_of_a_grid_are_those_of_its_notebooks(
     for region in ("north", "south"):
         assert re.search(rf"out +report region={region} > 3 print\(.*  sold in {region}\n", told)
         assert re.search(rf"error +report region={region} > 4 1 / .*ZeroDivisionError", told)
+        whole = (
+            rf"error +report region={region}  Notebook 'report.ipynb': Cell 4 failed: Zero.* is '.*\.ipynb'\.\n(?! )"
+        )
+        assert re.search(whole, told + "\n")
+    assert told.count("1 / (year - 2024)\n") == 2
     assert "sold in north" in of_one
     assert "south" not in of_one
     printed_lines = [one for one in map(json.loads, followed) if one["logger"] == "stdout"]
     assert {(one["inside"][0], one["message"].strip()) for one in printed_lines} == {
         (f"report region={region}", f"sold in {region}") for region in ("north", "south")
     }
+
+
+def test_a_run_inside_of_another_is_listed_below_it_wherever_the_list_is_cut(
+    start: Start, nf: Command, write_notebook: WriteNotebook
+) -> None:
+    notebook = write_notebook("report.ipynb", PARAMETERS, "region")
+    assert start("run", notebook, "--grid", "region=north,south").end()[0] == Exit.SUCCESS
+
+    listed = nf("runs", "--limit", "1")
+    as_json = json.loads(nf("runs", "--limit", "1", "--json").stdout)
+
+    _, around, inside = listed.stdout.splitlines()
+    assert "report.ipynb, 2 runs" in around
+    assert "└ report" in inside
+    assert "The newest 1" in listed.stderr
+    assert [one["flow"] for one in as_json] == ["report"]
 
 
 def test_the_logs_of_notebooks_are_followed_while_they_run(

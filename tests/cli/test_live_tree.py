@@ -297,7 +297,10 @@ def test_of_several_notebooks_each_has_a_line_with_its_cells(
     terminal = screen("run", *map(os.path.basename, paths), "-j", 2, columns=100, rows=12)
 
     lines = terminal.wait_for(lambda lines: has("1 of 3 cells")(lines) and has("ZeroDivisionError")(lines))
+    looking = screen("show", "latest", "--follow", columns=100, rows=12)
+    followed = looking.wait_for(lambda lines: has("1 of 3 cells")(lines) and has("✗ b")(lines))
     (tmp_path / "go").touch()
+    assert "1 of 2 notebooks" in followed[8]
     assert lines[8].startswith("2 notebooks")
     assert "1 of 2 notebooks" in lines[8]
     assert re.match(r"▶ a +running +\d+:\d\d  ━━━─────── 1 of 3 cells", lines[10])
