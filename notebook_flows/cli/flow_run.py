@@ -178,9 +178,9 @@ def drawn(watch: Watch, path: Path | None, diagram: Callable[[Mapping[int, int]]
         return {}
     from notebook_flows.errors import FlowError
     from notebook_flows.views.picture import Picture
-    from notebook_flows.views.standing import standings_of_run, widths_of
+    from notebook_flows.views.standing import standings_of_run, widths_of, with_messages
 
-    standings = standings_of_run(watch.run)
+    standings = with_messages(standings_of_run(watch.run), watch.messages)
     try:
         return {"Picture": str(Picture(diagram(widths_of(standings)), standings).save(path))}
     except (FlowError, OSError) as error:

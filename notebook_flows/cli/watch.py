@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 100
 """Of a run with more task runs than this, only those that fail are told one by one."""
+MOST_PICTURED = 300
+"""Of a run with more task runs than this, nothing of what they say is kept for its picture."""
 MOST_FAILURES = 20
 """Of this many failures the details are kept; further ones are only counted."""
 MOST_OF_ONE_TASK = 3
@@ -92,6 +94,7 @@ class Watch:
         run: where it stands; None before its first event.
         failures: the first task runs that failed by themselves.
         message: what the run's last event says.
+        messages: {(task, index): what it has said}, of those that a picture may show.
         inside: {task: how far what it runs is}; any thread may write there.
         hidden: as given.
     """
@@ -102,6 +105,7 @@ class Watch:
         self.ended_us: int | None = None
         self.failures: list[Change] = []
         self.message = ""
+        self.messages: dict[tuple[int, int], str] = {}
         self.stopping = ""
         self.views: list[View] = []
         self.inside: dict[int, Inside] = {}
@@ -118,6 +122,7 @@ class Watch:
         with self._lock:
             self.run = run
             tells_all = len(run.state) <= MOST_LISTED
+            is_pictured = len(run.state) <= MOST_PICTURED
             running = self._running
             for event in events:
                 if event.kind is _TASK:
@@ -127,6 +132,8 @@ class Watch:
                         since_us = None
                     else:
                         since_us = running.pop(key, None)
+                    if is_pictured:
+                        self.messages[key] = str((event.data or {}).get("message") or "")
                     if tells_all or IS_FAILED[state]:
                         changes.append(self._change(run, event, since_us))
                         if state in OWN_FAILURES:

@@ -31,9 +31,15 @@ class FinalPicture:
         with contextlib.suppress(PictureError):  # told in place of the picture
             _ = self._picture.layout
 
-    def bundle(self, run: Run) -> Mapping[str, str]:
-        """The picture of how the run stands, in the forms that notebooks show."""
-        from notebook_flows.views.standing import standings_of_run
+    def bundle(self, run: Run, messages: Mapping[tuple[int, int], str]) -> Mapping[str, str]:
+        """The picture of how the run stands, in the forms that notebooks show.
+
+        Args:
+            run: of the notebook.
+            messages: {(cell, index): what it has said}.
+        """
+        from notebook_flows.views.standing import standings_of_run, with_messages
 
         self._thread.join()
-        return self._picture.with_standings(standings_of_run(run))._repr_mimebundle_()
+        standings = with_messages(standings_of_run(run), messages)
+        return self._picture.with_standings(standings)._repr_mimebundle_()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import state as api
-from notebook_flows.core.events import Kind
+from notebook_flows.core.events import UNMAPPED, Kind
 from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S
 from notebook_flows.notebook.document import CellEnd, Document
 from notebook_flows.notebook.errors import CellError, OutputError
@@ -41,7 +41,7 @@ class Watch:
         self._executor = executor
         self._clock = clock
         self._run: Run | None = None
-        self._why_not_run: dict[int, str] = {}
+        self._messages: dict[tuple[int, int], str] = {}
         self._ends: list[CellEnd] = []
         self._error: str | None = None
 
@@ -49,8 +49,8 @@ class Watch:
         """Hear what happens; the observer of the run."""
         self._run = run
         for event in events:
-            if event.state is S.NOT_RUN and event.kind is Kind.TASK and event.data:
-                self._why_not_run[event.node] = str(event.data.get("message", ""))
+            if event.kind is Kind.TASK:
+                self._messages[event.node, event.index] = str((event.data or {}).get("message") or "")
 
     def judge(self, flow: Flow, state: api.State, references: Any) -> api.State:
         """The state in which the run ends: told by its cells, and by whether the notebook could be saved."""
@@ -76,7 +76,7 @@ class Watch:
         at = showing(self._document)
         ended = None if at is None else self._executor.ends.get(at)
         has_run = ended is not None and ended.state is S.SUCCESS
-        self._document.show(picture.bundle(run), at if has_run else None, self._clock.now_us())
+        self._document.show(picture.bundle(run, self._messages), at if has_run else None, self._clock.now_us())
 
     def _ends_of_cells(self, state: api.State) -> list[CellEnd]:
         states = self._run.state if self._run is not None else [S.NOT_RUN] * len(self._document.nodes)
@@ -86,7 +86,7 @@ class Watch:
             final = now if IS_FINAL[now] else S.NOT_RUN
             if known is None or known.state is not final:
                 began_us = self._executor.began_us.get(place, 0)
-                message = self._why_not_run.get(node, "") if final is S.NOT_RUN else state.message or ""
+                message = self._messages.get((node, UNMAPPED), "") if final is S.NOT_RUN else state.message or ""
                 known = CellEnd(state=final, began_us=began_us, ended_us=self._clock.now_us(), message=message)
             ends.append(known)
         return ends

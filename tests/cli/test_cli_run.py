@@ -181,7 +181,9 @@ def test_a_picture_has_the_final_states(nf: Command, write: Write, tmp_path: Pat
     result = nf("run", write("etl.py"), "-p", "limit=1", "--picture", "etl.svg")
 
     assert f"Picture  {tmp_path / 'etl.svg'}" in result.stderr
-    assert "upstream failed" in (tmp_path / "etl.svg").read_text()
+    drawn = (tmp_path / "etl.svg").read_text()
+    assert "upstream failed" in drawn
+    assert "row 1 is too large" in drawn
 
 
 def test_a_large_run_prints_few_lines(nf: Command, write: Write) -> None:

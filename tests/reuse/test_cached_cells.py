@@ -39,6 +39,19 @@ def test_a_headless_run_takes_cached_cells_with_their_outputs_and_says_so(folder
     assert any(line.startswith(f"It is cached. From run {first.run_id[:8]}") for line in logged)
 
 
+def test_the_picture_of_the_end_says_what_is_cached(folder: Path) -> None:
+    path = write(folder)
+    first = run_notebook(path)
+
+    second = run_notebook(path)
+
+    notebook = json.loads(second.output_path.read_text())  # type: ignore[union-attr] # it was written
+    outputs = [one for cell in notebook["cells"] for one in cell.get("outputs", ()) if "data" in one]
+    pictures = ["".join(one["data"]["image/svg+xml"]) for one in outputs if "image/svg+xml" in one["data"]]
+    assert len(pictures) == 1
+    assert pictures[0].count(f"From run {first.run_id[:8]}") == 2
+
+
 def test_an_output_that_was_cached_is_no_mark_on_the_next_run(folder: Path) -> None:
     path = write(folder)
     run_notebook(path)
