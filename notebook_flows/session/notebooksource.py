@@ -9,7 +9,7 @@ from notebook_flows.engine.stopping import retry_run
 from notebook_flows.session.picturesource import TRIED_AGAIN, USE_INTERRUPT, medians_of, tags_of
 from notebook_flows.session.rundetail import recorded_artifacts
 from notebook_flows.session.selection import Wish
-from notebook_flows.widget.detail import LONGEST_TEXT, displays, named_reprs
+from notebook_flows.widget.detail import LONGEST_TEXT, displays, told_names
 from notebook_flows.widget.flowmessage import ACTIONS, Surroundings
 
 if TYPE_CHECKING:
@@ -160,8 +160,8 @@ class NotebookSource:
         }
         return {
             "code": record.source[:LONGEST_TEXT],
-            "inputs": named_reprs(self._inputs(key), sources),
-            "outputs": named_reprs(self._outputs(key)),
+            "inputs": told_names(self._inputs(key), sources),
+            "outputs": told_names(self._outputs(key)),
             "logs": lines,
             "displays": shown,
             "traceback": traceback,

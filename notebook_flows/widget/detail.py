@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import UNMAPPED
@@ -20,6 +21,7 @@ MOST_VALUES = 50
 MOST_LINES = 200
 MOST_DISPLAYED = 200_000
 """Characters of all outputs together."""
+_CODE = (FunctionType, BuiltinFunctionType, type)
 
 
 class _Short(reprlib.Repr):
@@ -68,6 +70,18 @@ def named_reprs(values: Mapping[str, Any], sources: Mapping[str, str] | None = N
         {"name": name, "repr": short_repr(value), **({"from": known[name]} if name in known else {})}
         for name, value in list(values.items())[:MOST_VALUES]
     ]
+
+
+def told_names(names: Mapping[str, Any], sources: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """A cell's names: values first, of functions and classes the names alone, and no module.
+
+    >>> import math
+    >>> told_names({"Kind": int, "math": math, "rows": [1, 2]})
+    [{'name': 'rows', 'repr': '[1, 2]'}, {'name': 'Kind'}]
+    """
+    values = {name: one for name, one in names.items() if not isinstance(one, (*_CODE, ModuleType))}
+    code = [name for name, one in names.items() if isinstance(one, _CODE)]
+    return [*named_reprs(values, sources), *({"name": name} for name in code[:MOST_VALUES])]
 
 
 def standing(board: Board, node: int, index: int) -> dict[str, Any]:

@@ -113,6 +113,20 @@ def test_details_of_a_cell_are_told(page: OpenPage) -> None:
     assert report["displays"] == [{"plain": "10"}]
 
 
+def test_of_modules_functions_and_classes_no_values_are_told(page: OpenPage) -> None:
+    page.run(
+        "load-data", "%%task load\nimport math\ndef doubled(n): return 2 * n\nclass Kind: pass\nrows = [doubled(1)]"
+    )
+    page.run("report-data", "%%task report\ntotal = math.floor(doubled(rows[0]))")
+    page.run("go", "%flow run --all")
+
+    load = page.ask({"type": "detail", "node": 0, "index": -1})
+    report = page.ask({"type": "detail", "node": 1, "index": -1})
+
+    assert load["outputs"] == [{"name": "rows", "repr": "[2]"}, {"name": "Kind"}, {"name": "doubled"}]
+    assert report["inputs"] == [{"name": "rows", "repr": "[2]", "from": "load"}, {"name": "doubled"}]
+
+
 def test_questions_that_make_no_sense_are_answered(page: OpenPage) -> None:
     task_cells(page)
     page.run("go", "%flow run --all")
