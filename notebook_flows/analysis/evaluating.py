@@ -60,8 +60,8 @@ class Evaluating(Naming):
 
     def _join(self, expr: p.Join) -> Value:
         parts = []
-        for part in expr.parts:  # no comprehension: each is a frame, of which deep calls have too few
-            parts.append(self.value(part))  # noqa: PERF401
+        for part in expr.parts:
+            parts.append(self.value(part))  # noqa: PERF401 - a comprehension is a frame, of which deep calls have too few
         return self.joined(expr.site, tuple(parts))
 
     def joined(self, site: int, parts: tuple[Value, ...]) -> Value:

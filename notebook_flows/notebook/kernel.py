@@ -400,5 +400,5 @@ def _socket_folder() -> Path:
     """A folder of our own for sockets, whose paths the system wants short."""
     base = tempfile.gettempdir()
     if len(base) > LONGEST_SOCKET_FOLDER and Path("/tmp").is_dir():  # noqa: S108 - the folder in it is ours alone
-        base = "/tmp"  # noqa: S108
+        base = "/tmp"  # noqa: S108 - as above
     return Path(tempfile.mkdtemp(prefix="nbflows-", dir=base))
