@@ -65,9 +65,8 @@ def children_heard() -> Iterator[None]:
     Raises:
         BaseException: what the code raises; KeyboardInterrupt and SystemExit: or one of its asyncio tasks.
     """
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:  # in a thread
+    loop = _running_loop()
+    if loop is None:  # in a thread
         yield
         return
     watch(loop)
@@ -84,6 +83,14 @@ def children_heard() -> Iterator[None]:
             raise family.raised
     finally:
         _family.reset(token)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """A function of its own: what a cell raises must not seem to be raised while its RuntimeError was handled."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def watch(loop: asyncio.AbstractEventLoop) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from notebook_flows import Flow, task
+from notebook_flows import Flow, Parameter
 from notebook_flows.core.lifecycle import S
 from notebook_flows.session.handrun import HandRuns
 from notebook_flows.session.record import CellRecord
@@ -68,18 +69,22 @@ def test_it_is_recorded_with_its_end(runs: HandRuns, state: S, error: BaseExcept
 
 def test_one_that_is_written_late_stands_where_it_began(runs: HandRuns) -> None:
     busy = threading.Event()
-    runs.later(lambda: busy.wait(30) and None)
+    runs.later(partial(_wait, busy))
     early = runs.begin("work", CELL)
     assert early is not None
     early.end(S.SUCCESS)
     with Flow("flow") as flow:
-        task(lambda: 1, name="one")()
+        Parameter("one", default=1)()
 
     flow.run()
     busy.set()
     runs.wait(30)
 
     assert [row.flow for row in event_log().runs()] == ["flow", "work"]
+
+
+def _wait(busy: threading.Event) -> None:
+    busy.wait(30)
 
 
 def test_an_error_whose_text_cannot_be_made_is_told_by_its_name(runs: HandRuns) -> None:

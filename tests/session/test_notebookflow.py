@@ -94,6 +94,21 @@ def test_what_several_tasks_write_past_python_is_in_the_log_below_none_of_them(n
     assert notebook.value(f"sorted({lines})") == "[(-1, 'raw left'), (-1, 'raw right')]"
 
 
+@pytest.mark.parametrize(
+    "how", ["", " --executor main", " --executor processes", "\nimport asyncio\nawait asyncio.sleep(0)"]
+)
+def test_an_error_of_a_cell_is_shown_as_by_hand(notebook: OpenNotebook, how: str) -> None:
+    notebook.run("bad", f"%%task bad{how}\n1 / 0")
+
+    told = notebook.run("run", "%flow run bad")
+
+    assert "bad: failed: ZeroDivisionError" in told.said
+    (error,) = [one for one in notebook._outputs["bad"] if one.kind == "error"]
+    text = "\n".join(error.content["traceback"])
+    assert "During handling" not in text
+    assert "notebook_flows" not in text
+
+
 def test_an_output_goes_away_where_the_run_has_none(notebook: OpenNotebook) -> None:
     notebook.run("loud", "loud = True")
     notebook.run("say", "%%task say\nif loud:\n    print('hello')")
