@@ -6,10 +6,11 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from browsing import Lab, Notebook7, Server, chromium_path, launched, served
+from browsing import Gate, Lab, Notebook7, Server, chromium_path, launched, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
@@ -52,3 +53,15 @@ def lab(page: Page, jupyter_server: Server) -> Lab:
 def notebook7(page: Page, jupyter_server: Server) -> Notebook7:
     """Notebook 7, with the same actions."""
     return Notebook7(page, jupyter_server)
+
+
+@pytest.fixture(params=["lab", "notebook7"])
+def front(request: pytest.FixtureRequest) -> Lab:
+    """JupyterLab, then Notebook 7."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    """Where a cell waits until the test lets it through."""
+    return Gate(tmp_path / "passed", tmp_path / "opened")

@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from browsing import ROOT, Gate, open_waiting_cells
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from browsing import Lab
 
 
-@pytest.fixture(params=["lab", "notebook7"])
-def front(request: pytest.FixtureRequest) -> Lab:
-    """The one, then the other."""
-    return request.getfixturevalue(request.param)
-
-
 PASSES = "print('passes')\n"
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    return Gate(tmp_path / "passed", tmp_path / "opened")
 
 
 def told(front: Lab, source: str, until: str) -> str:

@@ -16,12 +16,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(not is_built(), reason="the browser's half was not built")
 
 
-@pytest.fixture(params=["lab", "notebook7"])
-def front(request: pytest.FixtureRequest) -> Lab:
-    """The one, then the other."""
-    return request.getfixturevalue(request.param)
-
-
 FLOW = """
 from pathlib import Path
 from time import sleep

@@ -11,8 +11,6 @@ from browsing import Gate, open_waiting_cells
 from notebook_flows.widget import is_built
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from browsing import Lab
     from playwright.sync_api import Locator
 
@@ -25,17 +23,6 @@ from notebook_flows import Flow, task
 def only(): return 1
 with Flow('small') as flow: only()
 """
-
-
-@pytest.fixture(params=["lab", "notebook7"])
-def front(request: pytest.FixtureRequest) -> Lab:
-    """The one, then the other."""
-    return request.getfixturevalue(request.param)
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    return Gate(tmp_path / "passed", tmp_path / "opened")
 
 
 def node(place: Locator, name: str, state: str) -> Locator:

@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from browsing import Gate, open_waiting_cells
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from browsing import Lab
     from playwright.sync_api import Locator
 
 EVIL = "<img src=x onerror=document.title=1>"
-
-
-@pytest.fixture(params=["lab", "notebook7"])
-def front(request: pytest.FixtureRequest) -> Lab:
-    """The one, then the other."""
-    return request.getfixturevalue(request.param)
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    return Gate(tmp_path / "passed", tmp_path / "opened")
 
 
 def node(front: Lab, name: str, state: str = "") -> Locator:

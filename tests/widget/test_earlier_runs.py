@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
@@ -87,9 +88,7 @@ def test_a_new_kernel_shows_the_last_run_of_the_notebook_with_its_times_and_logs
     run_id = first.of("snapshot")[-1]["run"]["id"]
     first.close()
 
-    second = opened()
-    second.run("load-it", CELLS["load-it"])
-    second.run("look", "%flow show")
+    second = looking(opened)
     load = second.ask({"type": "detail", "node": 0, "index": -1})
 
     assert told(second) == dict.fromkeys(("load", "wait", "report"), S.SUCCESS)
@@ -117,17 +116,28 @@ def kill_while_the_second_task_runs(page: OpenPage, folder: Path) -> None:
     os.kill(page.pid, signal.SIGKILL)
 
 
-def test_a_run_whose_kernel_was_killed_is_crashed_where_it_was(opened: Callable[[], OpenPage], tmp_path: Path) -> None:
-    (tmp_path / "go").touch()
+def run_and_kill(opened: Callable[[], OpenPage], folder: Path) -> None:
+    """Run the notebook in a kernel that is killed while the second task runs."""
+    (folder / "go").touch()
     first = opened()
     run_all(first)
-    (tmp_path / "go").unlink()
+    (folder / "go").unlink()
     first.begin("go", "%flow run --all")
-    kill_while_the_second_task_runs(first, tmp_path)
+    kill_while_the_second_task_runs(first, folder)
 
-    second = opened()
-    second.run("load-it", CELLS["load-it"])
-    second.run("look", "%flow show")
+
+def looking(opened: Callable[[], OpenPage]) -> OpenPage:
+    """A new kernel, asked for the picture of what it has not run."""
+    page = opened()
+    page.run("load-it", CELLS["load-it"])
+    page.run("look", "%flow show")
+    return page
+
+
+def test_a_run_whose_kernel_was_killed_is_crashed_where_it_was(opened: Callable[[], OpenPage], tmp_path: Path) -> None:
+    run_and_kill(opened, tmp_path)
+
+    second = looking(opened)
 
     assert told(second) == {"load": S.SUCCESS, "wait": S.CRASHED, "report": S.NOT_RUN}
     assert "crashed" in second.text("look")
@@ -139,16 +149,9 @@ def test_what_a_killed_kernel_has_left_is_run_by_a_click_in_the_new_one(
     keeps: str, opened: Callable[[], OpenPage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOTEBOOK_FLOWS_KEEP_RESULTS", keeps)
+    run_and_kill(opened, tmp_path)
     (tmp_path / "go").touch()
-    first = opened()
-    run_all(first)
-    (tmp_path / "go").unlink()
-    first.begin("go", "%flow run --all")
-    kill_while_the_second_task_runs(first, tmp_path)
-    (tmp_path / "go").touch()
-    second = opened()
-    second.run("load-it", CELLS["load-it"])
-    second.run("look", "%flow show")
+    second = looking(opened)
 
     answer = second.ask({"type": "action", "action": "retry_failed"})
     second.wait(lambda: "✓" in second.text("look") or "✗" in second.text("look") or "failed" in second.text("look"))
@@ -187,22 +190,30 @@ def shown_while_it_runs(page: OpenPage, run: subprocess.Popen[str]) -> str:
     return f"look-{looks}"
 
 
+@contextmanager
+def run_in_a_terminal(notebook: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process runs the notebook; it is killed if the test fails before it has ended."""
+    output = notebook.with_name("out.ipynb")
+    command = [sys.executable, "-m", "notebook_flows", "run", str(notebook), "--output", str(output)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        try:
+            yield run
+        finally:
+            run.kill()
+
+
 def test_a_run_in_a_terminal_is_followed_to_its_end(
     opened: Callable[[], OpenPage], notebook: Path, tmp_path: Path
 ) -> None:
     page = opened()
     page.run("load-it", CELLS["load-it"])
-    command = [sys.executable, "-m", "notebook_flows", "run", str(notebook), "--output", str(tmp_path / "out.ipynb")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
-        try:
-            look = shown_while_it_runs(page, run)
-            page.wait(lambda: S.RUNNING in told(page).values())
-            before = str(page.shown[look])
-            (tmp_path / "go").touch()
-            page.wait(lambda: page.of("snapshot")[-1]["run_state"] == S.SUCCESS)
-            run.communicate(timeout=60)
-        finally:
-            run.kill()
+    with run_in_a_terminal(notebook) as run:
+        look = shown_while_it_runs(page, run)
+        page.wait(lambda: S.RUNNING in told(page).values())
+        before = str(page.shown[look])
+        (tmp_path / "go").touch()
+        page.wait(lambda: page.of("snapshot")[-1]["run_state"] == S.SUCCESS)
+        run.communicate(timeout=60)
     page.wait(lambda: "3 success" in str(page.shown[look]) or "4 success" in str(page.shown[look]))
 
     assert f"goes on in process {run.pid}" in page.text(look)
@@ -217,14 +228,10 @@ def test_a_run_in_a_terminal_is_cancelled_by_a_click(
 ) -> None:
     page = opened()
     page.run("load-it", CELLS["load-it"])
-    command = [sys.executable, "-m", "notebook_flows", "run", str(notebook), "--output", str(tmp_path / "out.ipynb")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
-        try:
-            shown_while_it_runs(page, run)
-            answer = page.ask({"type": "action", "action": "cancel"})
-            run.communicate(timeout=60)
-        finally:
-            run.kill()
+    with run_in_a_terminal(notebook) as run:
+        shown_while_it_runs(page, run)
+        answer = page.ask({"type": "action", "action": "cancel"})
+        run.communicate(timeout=60)
     page.wait(lambda: page.of("snapshot")[-1]["run_state"] == S.CANCELLED)
 
     assert answer["ok"]
@@ -247,18 +254,14 @@ def test_what_failed_in_a_terminal_is_tried_again_by_a_click(
     )
     read.cells[4].source = "%%task report\ntotal = rows"
     nbformat.write(read, notebook)
-    command = [sys.executable, "-m", "notebook_flows", "run", str(notebook), "--output", str(tmp_path / "out.ipynb")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
-        try:
-            shown_while_it_runs(page, run)
-            page.wait(lambda: told(page).get("load") is S.FAILED)
-            (tmp_path / "good").touch()
-            answer = page.ask({"type": "action", "action": "retry_failed"})
-            page.wait(lambda: told(page).get("report") is S.SUCCESS)
-            (tmp_path / "go").touch()
-            run.communicate(timeout=60)
-        finally:
-            run.kill()
+    with run_in_a_terminal(notebook) as run:
+        shown_while_it_runs(page, run)
+        page.wait(lambda: told(page).get("load") is S.FAILED)
+        (tmp_path / "good").touch()
+        answer = page.ask({"type": "action", "action": "retry_failed"})
+        page.wait(lambda: told(page).get("report") is S.SUCCESS)
+        (tmp_path / "go").touch()
+        run.communicate(timeout=60)
 
     assert answer["ok"]
     assert run.returncode == 0
