@@ -140,8 +140,8 @@ class Watch:
                             self._keep(changes[-1])
                 elif event.kind is Kind.RUN:
                     self._take_run(event)
-                elif event.kind is Kind.REOPENED and event.attempt:
-                    self._forget(name_in(run, event.node, event.index), event.node)
+                elif event.kind is Kind.REOPENED:
+                    self._forget(name_in(run, event.node, event.index), event.node, was_tried=event.attempt > 0)
             self._counts = tally(run)
         for change in changes:
             if change.seconds is not None:
@@ -157,10 +157,12 @@ class Watch:
         if alike < MOST_OF_ONE_TASK and len(self.failures) < MOST_FAILURES:
             self.failures.append(failure)
 
-    def _forget(self, name: str, node: int) -> None:
-        """It had failed, and is tried again: whether it fails is open."""
-        self._failures_of[node] = max(0, self._failures_of.get(node, 0) - 1)
-        self.failures[:] = [one for one in self.failures if one.name != name or one.node != node]
+    def _forget(self, name: str, node: int, *, was_tried: bool) -> None:
+        """It had failed, maybe before it was tried at all, and is tried again: whether it fails is open."""
+        left = [one for one in self.failures if one.name != name or one.node != node]
+        if was_tried or len(left) < len(self.failures):
+            self._failures_of[node] = max(0, self._failures_of.get(node, 0) - 1)
+        self.failures[:] = left
 
     def _change(self, run: Run, event: Event, since_us: int | None) -> Change:
         seconds = None if since_us is None else max(event.at_us - since_us, 0) / 1e6

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.console import Console
 
-from notebook_flows import Flow, context, task, workspace
+from notebook_flows import Flow, context, task, triggers, workspace
 from notebook_flows.cli.exits import Exit, exit_of_state
 from notebook_flows.cli.progress import Plain
 from notebook_flows.cli.summary import error_lines
@@ -275,6 +275,30 @@ def test_what_failed_and_was_asked_to_be_tried_again_is_no_failure_in_the_end() 
     flow.run(observers=[watch], history=False)
 
     assert has_failed
+    assert (watch.failures, watch.failure_count) == ([], 0)
+
+
+def test_what_failed_before_it_was_tried_and_then_went_well_is_no_failure_either() -> None:
+    class Remote(list[int]):
+        is_there = False
+
+        def __getitem__(self, place: Any) -> Any:
+            if not Remote.is_there:
+                raise OSError("not mounted")
+            return super().__getitem__(place)
+
+    def asks() -> None:
+        Remote.is_there = True
+        assert retry_run(context.flow_run_id)
+
+    watch = Watch()
+    with Flow("f") as flow:
+        each = task(lambda x: x, name="each").map(task(lambda: Remote([1]), name="remote")())
+        task(asks, trigger=triggers.all_finished)(upstream_tasks=[each])
+
+    state = flow.run(observers=[watch], history=False)
+
+    assert state.is_successful()
     assert (watch.failures, watch.failure_count) == ([], 0)
 
 
