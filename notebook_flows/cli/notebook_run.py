@@ -68,7 +68,6 @@ def run_notebook_of(target: Target, wishes: Wishes, more: NotebookWishes) -> Exi
 def _run_once(target: Target, wishes: Wishes, more: NotebookWishes, parameters: Mapping[str, Any]) -> tuple[Exit, S]:
     """One run: the exit code that goes with it, and its state."""
     from notebook_flows.running import output_path_for, run_notebook
-    from notebook_flows.workspace.environment import begun_from
 
     path = target.path
     run_id = uuid.uuid4().hex
@@ -82,7 +81,7 @@ def _run_once(target: Target, wishes: Wishes, more: NotebookWishes, parameters: 
     watch.views.append(view)
     stops = Stops(is_asked=cancel_asked(run_id, wishes.history), says=view.say_stopping)
     try:
-        with told_warnings(), stops, view, begun_from(str(path.absolute())):
+        with told_warnings(), stops, view:
             done = run_notebook(
                 shown(path),
                 parameters=parameters,

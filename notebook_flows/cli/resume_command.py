@@ -8,12 +8,16 @@ import click
 
 from notebook_flows.cli.guard import command
 from notebook_flows.cli.history import SHORT_ID, complete_run, run_named
+from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.errors import FlowError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from notebook_flows.cli.exits import Exit
     from notebook_flows.cli.flow_run import Wishes
     from notebook_flows.cli.loading import Target
+    from notebook_flows.store.rows import RunRow
 
 
 class NoFile(FlowError):  # noqa: N818 - the sentence that people read
@@ -57,6 +61,8 @@ def command_line(
     row = run_named(log, run)
     place = file or row.environment.get("file")
     if not place:
+        if parts := [one for one in log.runs(parent=row.run_id, limit=None) if one.environment.get("file")]:
+            raise NoFile(_of_parts(row, parts))
         raise NoFile(
             f"The history does not say from which file run {row.run_id[:SHORT_ID]} of flow {row.flow!r} was. "
             f"Say it: notebook-flows resume {row.run_id[:SHORT_ID]} --file FILE.py"
@@ -76,6 +82,19 @@ def command_line(
         resume=row.run_id,
     )
     ctx.exit(_resume_notebook(target, wishes, output) if target.is_notebook else run_flow_of(target, wishes))
+
+
+def _of_parts(row: RunRow, parts: Sequence[RunRow]) -> str:
+    """What to do with a run whose tasks were runs of notebooks."""
+    left = [one for one in reversed(parts) if one.state is not S.SUCCESS]
+    told = f"Run {row.run_id[:SHORT_ID]} is one of several notebooks, each of which has a run of its own. "
+    if not left:
+        return f"{told}All of them went well."
+    return "\n".join([f"{told}Go on with those that did not end well:", *map(_command_for, left)])
+
+
+def _command_for(row: RunRow) -> str:
+    return f"  notebook-flows resume {row.run_id[:SHORT_ID]}  # {row.flow}, {facts_of(row.state).word}"
 
 
 def _resume_notebook(target: Target, wishes: Wishes, output: str | None) -> Exit:

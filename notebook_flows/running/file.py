@@ -13,6 +13,7 @@ from notebook_flows.notebook.parameters import injected
 from notebook_flows.notebook.reading import read_notebook
 from notebook_flows.running.document import run_document
 from notebook_flows.running.places import folder_of, here, output_path_for
+from notebook_flows.workspace.environment import begun_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -103,30 +104,31 @@ def run_notebook(
         check_writable(target, address_of(path))
     shown_values = {} if not values else told(values)
     document = Document(notebook, input_path=named(path), output_path=named(output_path), parameters=shown_values)
-    return run_document(
-        document,
-        name=Path(path).stem,
-        kernel=kernel_name,
-        cwd=folder,
-        output_path=output_path,
-        parameters=values,
-        timeout_s=timeout_s,
-        cell_timeout_s=cell_timeout_s,
-        history=history,
-        observers=observers,
-        on_output=on_output,
-        flow_run_id=flow_run_id,
-        clock=clock,
-        chosen=None if wanted is None else _chosen(document, wanted),
-        strict_shell=strict_shell,
-        stop=stop,
-        workers=workers,
-        pool=pool,
-        cache=cache,
-        keep_results=keep_results,
-        done=done,
-        notes=[one for one in oddities if kernel is None or one != NO_KERNEL],
-    )
+    with begun_from(address_of(path) or str(Path(path).absolute())):
+        return run_document(
+            document,
+            name=Path(path).stem,
+            kernel=kernel_name,
+            cwd=folder,
+            output_path=output_path,
+            parameters=values,
+            timeout_s=timeout_s,
+            cell_timeout_s=cell_timeout_s,
+            history=history,
+            observers=observers,
+            on_output=on_output,
+            flow_run_id=flow_run_id,
+            clock=clock,
+            chosen=None if wanted is None else _chosen(document, wanted),
+            strict_shell=strict_shell,
+            stop=stop,
+            workers=workers,
+            pool=pool,
+            cache=cache,
+            keep_results=keep_results,
+            done=done,
+            notes=[one for one in oddities if kernel is None or one != NO_KERNEL],
+        )
 
 
 def _done_by(run: str, name: str, history: bool | None) -> Done:
