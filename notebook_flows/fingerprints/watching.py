@@ -113,9 +113,10 @@ class Watch:
             if event in _LISTS:
                 self._listed(name)
             elif event != "os.mkdir" or stamp_of(name) is None:  # who makes it where it is there makes nothing
-                self._wrote(name)
                 if event == "os.rename" and (target := _path_of(args[1])) is not None:
+                    self._read(name)  # what was there goes on under another name, by which nobody knows it
                     self._wrote(target)
+                self._wrote(name)
 
     def _evaluated(self, code: CodeType, frame: FrameType) -> None:
         module = _module_of(frame)

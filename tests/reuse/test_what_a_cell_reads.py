@@ -220,6 +220,21 @@ def test_a_file_counts_as_it_was_before_the_cell_changed_it(here: Path) -> None:
     assert notebook.run(cell).was_taken
 
 
+@pytest.mark.parametrize("moves", ["os.rename(*names)", "Path(names[0]).replace(names[1])", "shutil.move(*names)"])
+def test_a_file_that_a_cell_moves_before_it_reads_it_counts(moves: str, here: Path) -> None:
+    cell = (
+        "%%task --cache\nimport os, shutil\nfrom pathlib import Path\nnames = [''.join(['in', '.csv']), ''.join(['do', 'ne'])]\n"
+        f"{moves}\nrows = Path(names[1]).read_text()"
+    )
+    notebook = Notebook(here)
+    notebook.run(cell)
+    (here / "in.csv").write_text("x\n1\n")
+    assert notebook.run(cell).was_taken
+    (here / "in.csv").write_text("x\n2\n")
+
+    assert notebook.run(cell).bound["rows"] == "x\n2\n"
+
+
 def test_a_file_that_others_change_while_a_cell_reads_it_makes_no_result_to_be_found(here: Path) -> None:
     setup = "import subprocess, sys\nfrom pathlib import Path\nname = ''.join(['in', '.csv'])"
     change = 'subprocess.run([sys.executable, \'-c\', \'open("in.csv", "w").write("other")\'])'
