@@ -71,7 +71,8 @@ class Freshness:
             source: its text.
             state: how it ended; a success: it gave what it was to give.
             modules: names of the modules that it uses.
-            is_news: False: it had run before anybody listened, so that what has used its values is not stale.
+            is_news: False: it had run before anybody listened, or has given the same once more, so that what has used
+                its values is not stale.
         """
         if IS_SUCCESSFUL[state] and is_news:
             self._times[key] = self.times(key) + 1
@@ -85,6 +86,11 @@ class Freshness:
     def knows(self, key: str) -> bool:
         """Whether it was told of a run of this cell."""
         return key in self._last
+
+    def has_run_well(self, key: str, source: str) -> bool:
+        """Whether the last run of this cell that it was told of was one of this text, and ended well."""
+        last = self._last.get(key)
+        return last is not None and last.source == source and IS_SUCCESSFUL[last.state]
 
     def forget(self, key: str) -> None:
         """Make one cell stale."""

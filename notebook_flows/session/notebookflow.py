@@ -234,7 +234,10 @@ class NotebookFlow:
         for key in order.connections.cells:
             if key in order.records and report.states[key] in _HAS_RUN:
                 has_succeeded = report.states[key] in _WENT_WELL
-                self._outlooks.ran(order.records[key], report.states[key])
+                is_setting = (
+                    key == order.parameters_cell
+                )  # which may have given another value, though its text is the same
+                self._outlooks.ran_in_flow(order.records[key], report.states[key], is_setting=is_setting)
                 self._outlooks.take_result(order.remembering, key, has_succeeded=has_succeeded)
         if report.run_id and order.history is not False:
             self.ran_in.update(

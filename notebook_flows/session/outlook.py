@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.analysis import connect
 from notebook_flows.core.lifecycle import S
+from notebook_flows.session.constants import binds_constants
 from notebook_flows.session.feeding import feeders
 from notebook_flows.session.freshness import Freshness
 from notebook_flows.session.ordinaryinputs import as_then
@@ -135,6 +136,17 @@ class Outlooks:
         self._results.pop(record.key, None)  # nothing is kept of it
         self.cleared.discard(record.key)
         self.ran(record, S.SUCCESS if has_succeeded else S.FAILED)
+
+    def ran_in_flow(self, record: CellRecord, state: S, *, is_setting: bool) -> None:
+        """A cell was run by us. If it was set up anew, what has used the same constants of it before is not stale for that.
+
+        Args:
+            record: the cell.
+            state: how it ended.
+            is_setting: it is the parameters cell.
+        """
+        is_again = self.freshness.has_run_well(record.key, record.source) and binds_constants(record.source)
+        self.ran(record, state, is_news=record.is_task or is_setting or not is_again)
 
     def ran(self, record: CellRecord, state: S, *, is_news: bool = True) -> None:
         """A cell has run.

@@ -319,6 +319,31 @@ def test_a_cell_that_is_no_python_fails_below_itself(notebook: OpenNotebook) -> 
     assert notebook.value("x") == "1"
 
 
+def test_what_has_used_a_constant_stays_as_it_is_where_that_is_set_up_again_for_others(notebook: OpenNotebook) -> None:
+    notebook.run("n", "n = 3")
+    notebook.run("load", "%%task load\nrows = list(range(n))")
+    notebook.run("bad", "%%task bad\nfound = rows[n]")
+    notebook.run("other", "n = 6")  # which stands below, and is none of theirs
+
+    first = notebook.run("run", "%flow run bad")
+    again = notebook.run("run", "%flow run")
+
+    assert "1 failed, 1 success in" in first.said
+    assert "1 other task left as it is" in again.said
+    assert notebook.value("n, rows") == "(6, [0, 1, 2])"
+
+
+def test_what_has_used_a_constant_runs_again_where_another_value_was_given_for_it(notebook: OpenNotebook) -> None:
+    notebook.run("n", "# parameters\nn = 3")
+    notebook.run("load", "%%task load\nrows = list(range(n))")
+
+    given = notebook.run("run", "%flow run -p n=5")
+    back = notebook.run("run", "%flow run -p n=3")
+
+    assert (given.status, back.status) == ("ok", "ok")
+    assert notebook.value("rows") == "[0, 1, 2]"
+
+
 def test_resume_runs_what_is_left(notebook: OpenNotebook) -> None:
     notebook.run("n", "n = 0")
     notebook.run("count", "counted = []")
