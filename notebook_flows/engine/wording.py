@@ -6,6 +6,7 @@ import dis
 import traceback
 from typing import TYPE_CHECKING
 
+from notebook_flows.engine.interrupts import Interrupts
 from notebook_flows.engine.timeouts import TaskTimeout
 from notebook_flows.errors import FlowError
 
@@ -22,6 +23,7 @@ LONGEST_TRACEBACK = 65_536
 _RAISES = frozenset(dis.opmap[name] for name in ("RAISE_VARARGS", "RERAISE"))
 _NO_TEXT = ": <exception str() failed>"
 """Python's own words for it."""
+_HANDLES_SIGNALS = Interrupts._interrupted.__code__
 _AROUND = frozenset(
     {
         *(f"notebook_flows.engine.{module}" for module in ("attempt", "endings", "handlers", "targets", "timeouts")),
@@ -97,11 +99,13 @@ def _came_from_outside(error: BaseException) -> bool:
     if not isinstance(error, KeyboardInterrupt):
         return False
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    while trace is not None:
+        if trace.tb_frame.f_code is _HANDLES_SIGNALS:  # which raises, or calls who does
+            return True
+        if trace.tb_next is None:
+            return trace.tb_frame.f_code.co_code[trace.tb_lasti] not in _RAISES
         trace = trace.tb_next
-    if trace is None:
-        return False
-    return trace.tb_frame.f_code.co_code[trace.tb_lasti] not in _RAISES
+    return False
 
 
 def as_python(error: BaseException, trace: TracebackType | None) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from notebook_flows import Flow, task
+from notebook_flows.engine.interrupts import CancelAsked, Interrupts
 from notebook_flows.engine.wording import NoText, named, said, short, text_of, traceback_of
 
 if TYPE_CHECKING:
@@ -79,6 +82,18 @@ def test_ctrl_c_while_a_text_is_made_is_ctrl_c() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         text_of(slow)
+
+
+def test_the_cancel_of_the_run_while_a_text_is_made_is_no_fault_of_the_text() -> None:
+    with Interrupts(lambda: None) as interrupts:
+
+        def slow() -> str:
+            threading.Thread(target=interrupts.cancel, args=("Enough.",)).start()
+            time.sleep(30)
+            return "told"
+
+        with pytest.raises(CancelAsked, match="Enough"), interrupts.user_code():
+            text_of(slow)
 
 
 @pytest.mark.parametrize("made", [KeyboardInterrupt, lambda: SystemExit(3)])
