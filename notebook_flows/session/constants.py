@@ -1,4 +1,4 @@
-"""Cells that bind constants: whenever such a cell runs again, its names stand for the same."""
+"""Cells that bind constants and modules: whenever such a cell runs again, its names stand for the same."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import ast
 
 
 def binds_constants(source: str) -> bool:
-    """Whether a cell does nothing but bind names to numbers, texts, and tuples of them, which nobody can change.
+    """Whether a cell does nothing but import, and bind names to numbers, texts, and tuples of them.
 
-    >>> binds_constants("n = 3; path: str = 'a.csv'  # where")
+    What is imported is the same again, unless a file of a module has changed, which is looked at elsewhere.
+
+    >>> binds_constants("import os; n = 3; path: str = 'a.csv'  # where")
     True
     >>> binds_constants("rows = []") or binds_constants("n = m") or binds_constants("%time n = 3")
+    False
+    >>> binds_constants("from os import *")
     False
     """
     try:
@@ -21,6 +25,8 @@ def binds_constants(source: str) -> bool:
 
 
 def _binds_a_constant(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return all(one.name != "*" for one in statement.names)
     if isinstance(statement, ast.Assign):
         targets: list[ast.expr] = statement.targets
     elif isinstance(statement, ast.AnnAssign) and statement.value is not None:

@@ -320,8 +320,8 @@ def test_a_cell_that_is_no_python_fails_below_itself(notebook: OpenNotebook) -> 
 
 
 def test_what_has_used_a_constant_stays_as_it_is_where_that_is_set_up_again_for_others(notebook: OpenNotebook) -> None:
-    notebook.run("n", "n = 3")
-    notebook.run("load", "%%task load\nrows = list(range(n))")
+    notebook.run("n", "import os\nn = 3")
+    notebook.run("load", "%%task load\nrows = list(range(n)); separator = os.sep")
     notebook.run("bad", "%%task bad\nfound = rows[n]")
     notebook.run("other", "n = 6")  # which stands below, and is none of theirs
 
