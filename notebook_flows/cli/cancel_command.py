@@ -9,7 +9,7 @@ import click
 
 from notebook_flows.cli.exits import Exit
 from notebook_flows.cli.guard import command
-from notebook_flows.cli.history import SHORT_ID, complete_run, run_named
+from notebook_flows.cli.history import LATEST, MOST_CHILDREN, SHORT_ID, complete_run, run_named
 from notebook_flows.cli.times import Seconds
 from notebook_flows.core.lifecycle import S, facts_of
 
@@ -38,20 +38,21 @@ PATIENCE_S = 60.0
 def command_line(ctx: click.Context, run: str, wait: bool, timeout: float, reason: str | None) -> None:
     """Stop a run that another process is running.
 
-    RUN is a run's id, the beginning of one, or `latest`. The process that runs it is asked, and ends it within about a
+    RUN is a run's id, the beginning of one, or `latest`: the latest of those that go on. The process that runs it is asked, and ends it within about a
     second. The exit code is 0 if the run was asked, or does not run any more; with --wait 4 if it has not ended in time.
     """
     from notebook_flows.workspace import event_log
 
     log = event_log()
     dead = log.sweep()
-    row = run_named(log, run)
+    row = (run.lower() == LATEST and _newest_that_goes_on(log)) or run_named(log, run)
     told = _told(row)
     if row.run_id in dead:
         click.echo(f"{told} had lost its process: it is crashed now. There was nothing to cancel.", err=True)
         return
     if row.ended_us is not None:
-        click.echo(f"{told} has ended already: {facts_of(row.state).word}.", err=True)
+        nothing = "No run goes on. " if run.lower() == LATEST else ""
+        click.echo(f"{nothing}{told} has ended already: {facts_of(row.state).word}.", err=True)
         return
     if row.state is S.PAUSED:
         click.echo(f"{told} is paused: no process is running it, so there is nothing to cancel.", err=True)
@@ -60,6 +61,15 @@ def command_line(ctx: click.Context, run: str, wait: bool, timeout: float, reaso
     click.echo(f"{told} is asked to stop; process {row.owner.pid} on {row.owner.host} is running it.", err=True)
     if wait:
         ctx.exit(_wait(log, row.run_id, timeout))
+
+
+def _newest_that_goes_on(log: AnyLog) -> RunRow | None:
+    going = (
+        row
+        for row in log.runs(limit=MOST_CHILDREN)
+        if row.ended_us is None and row.parent_run_id is None and row.state is not S.PAUSED
+    )
+    return next(going, None)
 
 
 def _told(row: RunRow) -> str:

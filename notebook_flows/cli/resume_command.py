@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ from notebook_flows.cli.guard import command
 from notebook_flows.cli.history import SHORT_ID, complete_run, run_named
 from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.errors import FlowError
+from notebook_flows.notebook.names import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +31,9 @@ class NoFile(FlowError):  # noqa: N818 - the sentence that people read
 @click.option(
     "--file", metavar="FILE.py[:FLOW]|NOTEBOOK.ipynb", help="The file with the flow, if it has another place now."
 )
-@click.option("-o", "--output", metavar="FILE", help="Where the executed notebook goes.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Where the executed notebook goes; in place of that of RUN unless given."
+)
 @click.option("-p", "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter again.")
 @click.option("-x", "--executor", metavar="NAME", help="Where tasks run: local, threads, threads:8, processes:4.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing unless it fails.")
@@ -50,7 +54,7 @@ def command_line(
     parameters are those of RUN, but for what -p sets; secrets have to be given again.
 
     Of a notebook, task cells that went well are taken as they are; an ordinary cell runs again if one that runs needs its
-    values.
+    values. Its kernel, its folder and its output are those of RUN.
     """
     from notebook_flows.cli.flow_run import Wishes, run_flow_of
     from notebook_flows.cli.loading import target_of
@@ -81,7 +85,9 @@ def command_line(
         is_quiet=quiet,
         resume=row.run_id,
     )
-    ctx.exit(_resume_notebook(target, wishes, output) if target.is_notebook else run_flow_of(target, wishes))
+    if row.state is S.SUCCESS and not quiet:
+        click.echo(f"Run {row.run_id[:SHORT_ID]} went well: only what has changed since runs again.", err=True)
+    ctx.exit(_resume_notebook(target, wishes, output, row) if target.is_notebook else run_flow_of(target, wishes))
 
 
 def _of_parts(row: RunRow, parts: Sequence[RunRow]) -> str:
@@ -97,14 +103,22 @@ def _command_for(row: RunRow) -> str:
     return f"  notebook-flows resume {row.run_id[:SHORT_ID]}  # {row.flow}, {facts_of(row.state).word}"
 
 
-def _resume_notebook(target: Target, wishes: Wishes, output: str | None) -> Exit:
+def _output_of(row: RunRow) -> str | None:
+    """Where the executed notebook of a run went; None: that is not told, or there is no such folder here."""
+    output = row.environment.get("output")
+    if not output or not (address_of(output) or Path(output).parent.is_dir()):
+        return None
+    return str(output).replace("{", "{{").replace("}", "}}")  # it is no template any more
+
+
+def _resume_notebook(target: Target, wishes: Wishes, output: str | None, row: RunRow) -> Exit:
     from notebook_flows.cli.notebook_run import run_notebook_of
     from notebook_flows.cli.notebook_wishes import NotebookWishes
 
     more = NotebookWishes(
-        output=output,
-        kernel=None,
-        cwd=None,
+        output=_output_of(row) if output is None else output,
+        kernel=row.environment.get("kernel"),
+        cwd=None if (cwd := row.environment.get("cwd")) is None else Path(cwd),
         cell_timeout_s=None,
         selection=None,
         strict_shell=False,

@@ -104,7 +104,12 @@ def run_notebook(
         check_writable(target, address_of(path))
     shown_values = {} if not values else told(values)
     document = Document(notebook, input_path=named(path), output_path=named(output_path), parameters=shown_values)
-    with begun_from(address_of(path) or str(Path(path).absolute())):
+    with begun_from(
+        _anywhere(path),
+        output=_anywhere(output_path),
+        cwd=None if cwd is None else str(Path(cwd).absolute()),
+        kernel=kernel,
+    ):
         return run_document(
             document,
             name=Path(path).stem,
@@ -129,6 +134,11 @@ def run_notebook(
             done=done,
             notes=[one for one in oddities if kernel is None or one != NO_KERNEL],
         )
+
+
+def _anywhere(path: str | Path) -> str:
+    """What names a file also for a process in another folder."""
+    return address_of(path) or str(Path(path).absolute())
 
 
 def _done_by(run: str, name: str, history: bool | None) -> Done:

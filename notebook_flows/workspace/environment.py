@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows._version import __version__
@@ -21,21 +22,25 @@ def environment() -> dict[str, Any]:
         commit = git_commit(Path.cwd())
     except OSError:  # the working directory is gone
         commit = None
-    file = _file.get()
-    return {**_versions(), "git_commit": commit, **({"file": file} if file else {})}
+    return {**_versions(), "git_commit": commit, **_begun.get()}
 
 
-_file: ContextVar[str] = ContextVar("notebook_flows.file", default="")
+_begun: ContextVar[Mapping[str, str]] = ContextVar("notebook_flows.begun", default=MappingProxyType({}))
 
 
 @contextmanager
-def begun_from(file: str) -> Iterator[None]:
-    """Inside, runs say that they are of a flow in this file: a path, a colon, and the flow's name."""
-    token = _file.set(file)
+def begun_from(file: str, **how: str | None) -> Iterator[None]:
+    """Inside, runs say that they are of this file, so that they can be gone on with.
+
+    Args:
+        file: a path; for a flow in Python a colon, and its name.
+        how: what was asked for besides, by name, as ``output``, ``cwd`` and ``kernel`` of a notebook; None: nothing.
+    """
+    token = _begun.set({"file": file, **{name: wish for name, wish in how.items() if wish is not None}})
     try:
         yield
     finally:
-        _file.reset(token)
+        _begun.reset(token)
 
 
 @cache

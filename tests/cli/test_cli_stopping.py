@@ -214,6 +214,26 @@ def test_a_run_that_has_ended_is_not_tried_again_but_resumed(
     assert "does not go on any more: failed. To go on with it: notebook-flows resume" in result.stderr
 
 
+def test_the_latest_run_to_be_cancelled_is_one_that_goes_on(
+    start: Start, nf: Callable[..., Result], write: Callable[..., Path]
+) -> None:
+    short = write(
+        "short.py", "from notebook_flows import Flow, task\n@task\ndef one(): pass\nwith Flow('short') as flow: one()\n"
+    )
+    run = start("run", write("sleeper.py", SLEEPS))
+    run.wait_until_begun()
+    nf("run", short)
+
+    cancelled = nf("cancel", "latest", "--wait")
+    code, _ = run.end()
+    later = nf("cancel", "latest")
+
+    assert "of 'sleeper' is asked to stop" in cancelled.stderr
+    assert code == 6
+    assert "No run goes on. Run " in later.stderr
+    assert "of 'short' has ended already: success." in later.stderr
+
+
 def test_a_run_that_lost_its_process_is_told_crashed(
     start: Start, nf: Callable[..., Result], write: Callable[..., Path]
 ) -> None:

@@ -281,10 +281,11 @@ def test_a_run_of_a_notebook_is_gone_on_with(cli: Callable[..., Result]) -> None
     nbformat.write(notebook, "work.ipynb")
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # where the kernel finds what counts
     try:
-        failed = cli("run", "work.ipynb")
+        failed = cli("run", "work.ipynb", "-o", "out/{name}-first.ipynb")
         listed = cli("cache", "ls", "--json", "--task", "load")
         Path("gate").touch()
         resumed = cli("resume")
+        again = cli("resume")
     finally:
         del os.environ["PYTHONPATH"]
 
@@ -296,7 +297,11 @@ def test_a_run_of_a_notebook_is_gone_on_with(cli: Callable[..., Result]) -> None
     ]
     assert resumed.exit_code == 0, resumed.stderr
     assert counted() == {"load": 1, "gate": 2}
-    assert "1 cached" in resumed.stderr or "cached" in resumed.stderr
+    assert "1 cached" in resumed.stderr
+    assert "went well: only what has changed since runs again" not in resumed.stderr
+    assert "went well: only what has changed since runs again" in again.stderr
+    assert [path.name for path in Path.cwd().rglob("*.ipynb")] == ["work.ipynb", "work-first.ipynb"]
+    assert "AssertionError" not in Path("out/work-first.ipynb").read_text()
 
 
 @pytest.mark.parametrize(("option", "is_kept"), [((), True), (("--no-results",), False)])
