@@ -82,12 +82,14 @@ class BelowSink(RecordingSink):
     Args:
         below: the place.
         who: what the cell is called there.
-        execution_count: the number that results bear.
+        execution_count: the number that results bear; None: that of the line's cell, for JupyterLab shows no result
+            without a number.
         file: where all that is printed goes if it is too much for the notebook; None: nowhere.
     """
 
     def __init__(self, below: Below, *, who: str, execution_count: int | None = None, file: Path | None = None) -> None:
-        super().__init__(execution_count=execution_count, file=file)
+        count = below.sink.execution_count if execution_count is None else execution_count
+        super().__init__(execution_count=count, file=file)
         self.parent = below.sink.parent  # the request that widgets name as the cause of what they do
         self._below = below
         self._who = who

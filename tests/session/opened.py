@@ -113,6 +113,8 @@ class OpenNotebook:
                 self._outputs[cell] = []
                 self._clears.discard(cell)
         elif one.kind in SHOWN:
+            if one.kind == "execute_result" and not isinstance(one.content["execution_count"], int):
+                return  # JupyterLab takes no result without a number
             if cell in self._clears:
                 self._clears.discard(cell)
                 self._outputs[cell] = []
