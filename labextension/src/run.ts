@@ -68,6 +68,8 @@ export class Run {
   seq = 0;
   runStartedUs: number | null = null;
   runEndedUs: number | null = null;
+  /** When the first began of what a snapshot has told, be it in this run or in an earlier one. */
+  firstUs: number | null = null;
   /** Task runs that have changed since somebody has asked. */
   #changed = new Set<number>();
 
@@ -110,7 +112,8 @@ export class Run {
       run.endedUs[number] = rows.ended_us[row] ?? null;
     });
     for (const [node, index, key, title] of told.attached ?? []) run.#attach(run.numberOf(node, index), key, title);
-    run.runStartedUs ??= least(run.startedUs);
+    run.firstUs = run.runStartedUs ?? least(run.startedUs);
+    if (run.runState !== S.PENDING) run.runStartedUs = run.firstUs; // else that was in an earlier run
     if (isOver(run.runState)) run.runEndedUs ??= greatest(run.endedUs);
     run.#changed.clear();
     return run;

@@ -170,6 +170,15 @@ test("children that are told as letters go on exactly", () => {
   assert.throws(() => run.apply({ ...at, seq: 9, index: 0, state: S.RUNNING }), OutOfOrderError);
 });
 
+test("tasks that stand as earlier runs left them have no run that takes time", () => {
+  const columns = { ...manyChildren().columns, started_us: [5, 6], ended_us: [7, 8] };
+
+  const run = Run.fromSnapshot({ ...manyChildren(), run_state: S.PENDING, columns }, 1);
+
+  assert.equal(run.elapsedS(9_000_000), null);
+  assert.equal(run.durationS(run.numberOf(0, 500), 9_000_000), 2e-6);
+});
+
 test("what changed is told once", () => {
   const run = folded(eventsOf("success"));
 

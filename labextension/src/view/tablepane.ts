@@ -155,7 +155,7 @@ export class TablePane implements Pane {
     setAttribute(one, "class", `nbflow-chip ${row.state === null ? "" : (STATES[row.state]?.className ?? "")}`);
     if (seconds) setText(seconds, row.seconds === null ? "" : duration(row.seconds));
     if (attempt) setText(attempt, row.attempt ? String(row.attempt) : "");
-    const origin = this.context.live.run?.runStartedUs;
+    const origin = this.context.live.run?.runStartedUs ?? this.context.live.run?.firstUs;
     if (began)
       setText(began, row.began === null || !origin ? "" : `+${duration(Math.max(0, (row.began - origin) / 1e6))}`);
     if (group) setText(group, row.group);
