@@ -15,6 +15,7 @@ from notebook_flows.magics.here import Here
 
 HERE = click.make_pass_decorator(Here)
 EXECUTORS = ("threads", "processes", "main")
+_WHOLE = 10_000
 
 
 class _Commands(click.Group):
@@ -22,6 +23,12 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each with the whole of its first sentence; click would cut it to a line."""
+        rows = [(name, command.get_short_help_str(limit=_WHOLE)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in self.commands:
@@ -276,6 +283,7 @@ def clear(here: Here, names: tuple[str, ...]) -> None:
 @HERE
 def mode(here: Here, wanted: str | None) -> None:
     """Tell or set what happens when a task cell is executed: `eager`, it runs; `lazy`, it is only registered."""
+    from notebook_flows.magics.looking import told_mode
     from notebook_flows.session.session import Mode
 
     session = here.session
@@ -283,14 +291,7 @@ def mode(here: Here, wanted: str | None) -> None:
         if session.mode is Mode.SERVED:
             raise FlowLineError("This kernel runs headlessly: its runner says when tasks run.")
         session.mode = Mode(wanted)
-    click.echo(f"{session.mode.value}: {_MODES[session.mode.value]}")
-
-
-_MODES = {
-    "eager": "a task cell runs when it is executed",
-    "lazy": "a task cell is registered when it is executed; it runs before a cell that needs it, or with `%flow run`",
-    "served": "the runner that has started this kernel says when tasks run",
-}
+    click.echo(told_mode(session.mode))
 
 
 @flow_line.command(name="help")

@@ -21,6 +21,7 @@ from notebook_flows.magics.parameters import declared_here
 from notebook_flows.session.cellpicture import picture_flow, standings_of_cells
 from notebook_flows.session.order import FIRST_EXECUTION
 from notebook_flows.session.saved import NO_NAME
+from notebook_flows.session.session import Mode
 from notebook_flows.views.diagram import diagram_of
 from notebook_flows.views.picture import Picture
 from notebook_flows.views.text import counted, printable
@@ -72,7 +73,20 @@ def tell_status(here: Here) -> None:
         click.echo("A run goes on in the background.")
     order = _order_worth_telling(here)
     told = f"Order of the cells: {order}. " if order else ""
-    click.echo(f"{told}Mode: {here.session.mode.value}.")
+    mode = here.session.mode
+    click.echo(f"{told}Mode: {mode.value if mode is Mode.EAGER else told_mode(mode)}.")
+
+
+MODES = {
+    "eager": "a task cell runs when it is executed",
+    "lazy": "a task cell is registered when it is executed; it runs before a cell that needs it, or with `%flow run`",
+    "served": "the runner that has started this kernel says when tasks run",
+}
+
+
+def told_mode(mode: Mode) -> str:
+    """A mode, and what it means."""
+    return f"{mode.value}: {MODES[mode.value]}"
 
 
 def _tell_comments(here: Here) -> None:

@@ -164,6 +164,9 @@ def test_clear_makes_tasks_run_again(notebook: Callable[[str], str]) -> None:
 def test_the_mode_is_told_and_set(notebook: Callable[[str], str]) -> None:
     assert notebook("%flow mode").startswith("eager: ")
     assert notebook("%flow mode lazy").startswith("lazy: ")
+    assert "Mode: lazy: a task cell is registered when it is executed; it runs before a cell" in notebook(
+        "%flow status"
+    )
     assert "Task 'load' is registered" in notebook("%%task load\nrows = [1]")
 
 
@@ -251,6 +254,7 @@ def test_help_lists_all_commands(say: Callable[[str], str]) -> None:
     seen = say("%flow --help")
 
     assert all(name in seen for name in flow_line.commands)
+    assert "..." not in seen.partition("Commands:")[2]
     assert "--background" in say("%flow run --help")
     assert "--background" in say("%flow help run")
 
