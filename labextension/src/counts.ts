@@ -53,6 +53,12 @@ export function tally(run: Run, tasks?: Iterable<number>): Counts {
   return counts;
 }
 
+/** The same of the tasks that the run is about: of these, those that it leaves as they are do not count. */
+export function tallyInRun(run: Run, tasks?: Iterable<number>): Counts {
+  const aside = new Set(run.facts.bystanders ?? []);
+  return tally(run, aside.size ? [...(tasks ?? range(run.size))].filter((task) => !aside.has(task)) : tasks);
+}
+
 /** How long a task run has taken, if that says anything: what was not done took no time. */
 export function shownSeconds(run: Run, number: number, nowUs: number): number | null {
   const state = run.state[number];

@@ -1,6 +1,6 @@
 // How far a run has come, and how long it may still take by what its tasks took in earlier runs.
 
-import { range, tally } from "./counts";
+import { tallyInRun } from "./counts";
 import type { Run } from "./run";
 import { isFinal, isOver } from "./run";
 import { S, STATES } from "./theme/states.generated";
@@ -28,7 +28,7 @@ export function progressOf(
   tasks?: Iterable<number>,
 ): Progress {
   const aside = new Set(run.facts.bystanders ?? []);
-  const counts = tally(run, aside.size ? [...(tasks ?? range(run.size))].filter((task) => !aside.has(task)) : tasks);
+  const counts = tallyInRun(run, tasks);
   let done = 0;
   let total = 0;
   counts.forEach((count, state) => {

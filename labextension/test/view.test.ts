@@ -616,3 +616,81 @@ test("the button says that the run is asked to stop, until it begins to", async 
   assert.equal(asked, "asked to cancel…");
   assert.equal(button("Cancel").textContent, "■ Cancel");
 });
+
+test("what was answered stands until it has come about, or the run is over", async () => {
+  const failed: Row[] = [[0, -1, S.FAILED, 0, 1], [1, -1, S.RUNNING, 1], PENDING[2] as Row];
+  const answered = async (text: string, request: number): Promise<string> => {
+    click(button(text));
+    tell({ type: "done", request, ok: true, message: `asked for ${text}` });
+    await new Promise((resolve) => setImmediate(resolve));
+    return page.querySelector(".nbflow-answer:not([hidden])")?.textContent ?? "";
+  };
+  tell(chain(NAMES, { can: { cancel: true, retry_failed: true } }), snapshot(failed));
+
+  const retry = await answered("Retry failed", 1);
+  tell(snapshot([[0, -1, S.RUNNING, 2], ...failed.slice(1)], { batch: 2 }));
+  const begun = page.querySelector(".nbflow-answer:not([hidden])");
+  const cancel = await answered("Cancel", 2);
+  tell(snapshot(failed, { batch: 3, run_state: S.CANCELLED, ended_us: 1e15 + 3e6 }));
+
+  assert.deepEqual([retry, cancel], ["asked for Retry failed", "asked for Cancel"]);
+  assert.equal(begun, null);
+  assert.equal(page.querySelector(".nbflow-answer:not([hidden])"), null);
+});
+
+test("tasks that are not in the run are told apart, and not counted", () => {
+  const rows: Row[] = [
+    [0, -1, S.SUCCESS],
+    [1, -1, S.SUCCESS, 0, 1],
+    [2, -1, S.RUNNING, 1],
+  ];
+
+  tell(chain(NAMES), snapshot(rows, { run: { id: "r", bystanders: [0] } }));
+
+  assert.equal(page.querySelector(".nbflow-run-counts")?.textContent, "1 running, 1 success, 1 other task");
+  assert.equal(page.querySelectorAll(".nbflow-meter i").length, 2);
+  assert.equal((page.querySelector(".nbflow-meter i") as HTMLElement).style.flexGrow, "1");
+});
+
+test("of a mapped task the drawer tells the gravest state and the error of the first child that failed", async () => {
+  const rows: Row[] = [
+    [0, -1, S.MAPPED, 0],
+    [0, 0, S.SUCCESS, 0, 1],
+    [0, 1, S.FAILED, 0, 1],
+  ];
+  tell(chain(["load"]), snapshot(rows, { width: { 0: 2 } }));
+
+  click(node(0));
+  tell({ type: "detail", request: 1, node: 0, index: -1, code: "def load(): ..." });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(channel.sent.at(-1), { type: "detail", request: 2, node: 0, index: 1 });
+  tell({ type: "detail", request: 2, node: 0, index: 1, message: "no row", traceback: "ValueError: no row" });
+  await new Promise((resolve) => setImmediate(resolve));
+
+  assert.match(page.querySelector(".nbflow-facts")?.textContent ?? "", /^✗ failed/);
+  const error = page.querySelector('[data-section="Error"]')?.textContent ?? "";
+  assert.match(error, /load \[1\]: no row/);
+  assert.match(error, /ValueError: no row/);
+});
+
+test("what is told of a node that was searched for goes on to be true", () => {
+  tell(chain(NAMES), snapshot(PENDING));
+  const field = page.querySelector("input[type=search]") as HTMLInputElement;
+  field.value = "report";
+  field.dispatchEvent(new Event("input"));
+  press(field, "Enter");
+  const before = page.querySelector(".nbflow-tooltip")?.textContent;
+
+  tell(events(2, 2, [[2, S.NOT_RUN]]));
+
+  assert.match(before ?? "", /pending/);
+  assert.equal(page.querySelector(".nbflow-tooltip")?.textContent, "reportnot run");
+});
+
+test("what can never be done on a picture is not offered there", () => {
+  tell(chain(NAMES, { can: { cancel: true, retry_failed: true } }), snapshot(PENDING));
+
+  click(node(0));
+
+  assert.ok(page.querySelector<HTMLElement>(".nbflow-drawer .nbflow-buttons")?.hidden);
+});

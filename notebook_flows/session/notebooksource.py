@@ -82,9 +82,9 @@ class NotebookSource:
     def can(self, *, is_running: bool, is_heard: bool) -> tuple[Mapping[str, bool], str | None]:
         """While a run goes on, what else is asked for comes after it."""
         if is_running:
-            return (dict.fromkeys(ACTIONS, True), None) if is_heard else ({}, USE_INTERRUPT)
+            return dict.fromkeys(ACTIONS, is_heard), None if is_heard else USE_INTERRUPT
         if self._session.start_wish is None:
-            return {}, "The extension is not loaded any more."
+            return dict.fromkeys(ACTIONS, False), "The extension is not loaded any more."
         return {**dict.fromkeys(ACTIONS, True), "cancel": False, "retry_failed": bool(self._failed())}, None
 
     def act(self, action: str, node: int | None) -> tuple[bool, str]:

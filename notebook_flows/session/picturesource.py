@@ -34,7 +34,7 @@ class PictureSource(Protocol):
         """What is known of its tasks; asked for once."""
 
     def can(self, *, is_running: bool, is_heard: bool) -> tuple[Mapping[str, bool], str | None]:
-        """What can be asked for, and why the rest cannot.
+        """What can be asked for, and why the rest cannot; what is not named can never be asked for here.
 
         Args:
             is_running: a run goes on.

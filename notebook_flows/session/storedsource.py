@@ -56,9 +56,10 @@ class StoredSource:
     def can(self, *, is_running: bool, is_heard: bool) -> tuple[Mapping[str, bool], str | None]:
         """While it runs its process can be asked; then its tasks can run here, as far as the notebook has them."""
         if is_running and not self._stored.is_over:
-            return {"cancel": True, "retry_failed": True}, "It runs in another process."
+            asked = {"cancel": True, "retry_failed": True}
+            return {**dict.fromkeys(ACTIONS, False), **asked}, "It runs in another process."
         if self._session.start_wish is None or not any(self.keys):
-            return {}, NOT_HERE
+            return dict.fromkeys(ACTIONS, False), NOT_HERE
         return {**dict.fromkeys(ACTIONS, True), "cancel": False, "retry_failed": bool(self._failed())}, None
 
     def act(self, action: str, node: int | None) -> tuple[bool, str]:

@@ -1,10 +1,11 @@
 // All that there is to know about one task run, beside the picture.
 
-import { shownSeconds, toldCounts } from "../counts";
+import { gravest, shownSeconds, toldCounts } from "../counts";
 import { isFailed, UNMAPPED } from "../run";
 import { S, STATES } from "../theme/states.generated";
 import type { Action, Detail } from "../wire";
 import { duration, printable } from "../words";
+import { Answer } from "./answer";
 import { ChildList } from "./childlist";
 import type { Chosen, Context } from "./context";
 import { h } from "./dom";
@@ -25,7 +26,7 @@ export class Drawer {
   readonly #head = h("header", {});
   readonly #facts = h("div", { class: "nbflow-facts" });
   readonly #buttons = h("div", { class: "nbflow-buttons" });
-  readonly #answer = h("p", { class: "nbflow-answer", role: "status", hidden: true });
+  readonly #answer: Answer;
   readonly #sections = new Sections(new Set(["Error", "Note", "Logs", "Outputs", "Artifacts"]));
   readonly #children: ChildList;
   readonly #actions = new Map<Action, HTMLButtonElement>();
@@ -37,9 +38,10 @@ export class Drawer {
 
   constructor(
     private readonly context: Context,
-    private readonly act: (action: Action, task?: number) => Promise<string>,
+    private readonly act: (action: Action, task?: number) => Promise<{ ok: boolean; text: string }>,
   ) {
     this.#children = new ChildList(context);
+    this.#answer = new Answer(context.live);
     for (const [action, text, title] of ACTIONS) {
       const one = button(text, () => void this.#press(action), { "data-title": title, title });
       this.#actions.set(action, one);
@@ -49,7 +51,7 @@ export class Drawer {
       this.#head,
       this.#facts,
       this.#buttons,
-      this.#answer,
+      this.#answer.element,
       this.#children.element,
       this.#sections.element,
     );
@@ -70,7 +72,7 @@ export class Drawer {
       close,
     );
     this.#sections.note("…");
-    this.#answer.hidden = true;
+    this.#answer.tell("");
     this.#isAskedAgain = false;
     this.update(null);
     this.#ask();
@@ -90,6 +92,7 @@ export class Drawer {
     this.#children.show(this.#shown.index === UNMAPPED ? this.#shown.task : null);
     this.#showFacts();
     this.#showActions();
+    this.#answer.update();
     if (taskRuns && number !== null && taskRuns.has(number)) this.#askSoon();
     else if (taskRuns === null && live.run) this.#askSoon();
   }
@@ -117,12 +120,12 @@ export class Drawer {
     const number = this.#number;
     const rows: (string | HTMLElement)[] = [];
     if (run && number !== null) {
-      rows.push(chip(run.state[number] ?? S.PENDING));
+      const counts = run.childCounts.get(number);
+      rows.push(chip((counts && gravest(counts)) ?? run.state[number] ?? S.PENDING)); // as its node
       const seconds = shownSeconds(run, number, live.nowUs);
       if (seconds !== null) rows.push(duration(seconds));
       if ((run.attempt[number] ?? 0) > 1) rows.push(`attempt ${run.attempt[number]}`);
       if ((run.loop[number] ?? 1) > 1) rows.push(`round ${run.loop[number]}`);
-      const counts = run.childCounts.get(number);
       if (counts) rows.push(toldCounts(counts));
     }
     const usual = this.#shown && flow?.estimate[String(this.#shown.task)]?.median_s;
@@ -136,25 +139,22 @@ export class Drawer {
 
   #showActions(): void {
     const { live } = this.context;
-    for (const [action, one] of this.#actions)
+    for (const [action, one] of this.#actions) {
       setEnabled(one, live.can[action] === true, live.hint ?? "This cannot be done now.");
-    this.#buttons.hidden = this.#shown?.index !== UNMAPPED;
+      one.hidden = live.can[action] === undefined; // it can never be done here
+    }
+    const isNever = [...this.#actions.values()].every((one) => one.hidden);
+    this.#buttons.hidden = this.#shown?.index !== UNMAPPED || isNever;
   }
 
   async #press(action: Action): Promise<void> {
     const one = this.#actions.get(action);
     if (!this.#shown) return;
     if (one?.getAttribute("aria-disabled") === "true") {
-      this.#tell(this.context.live.hint ?? "This cannot be done now.");
+      this.#answer.tell(this.context.live.hint ?? "This cannot be done now.");
       return;
     }
-    this.#tell("asked…");
-    this.#tell(await this.act(action, this.#shown.task));
-  }
-
-  #tell(text: string): void {
-    this.#answer.textContent = text;
-    this.#answer.hidden = text === "";
+    await this.#answer.say(action, this.act(action, this.#shown.task));
   }
 
   // -- what only the kernel knows --------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ export class Drawer {
     this.#isAsking = true;
     this.#askedMs = Date.now();
     const late = setTimeout(() => this.#tellLate(asked), 1_500);
-    void this.context.live.detail(asked.task, asked.index).then((detail) => {
+    const show = (detail: Detail): void => {
       clearTimeout(late);
       this.#isAsking = false;
       if (this.#shown?.task === asked.task && this.#shown.index === asked.index)
@@ -188,7 +188,30 @@ export class Drawer {
         this.#isAskedAgain = false;
         this.#ask();
       }
+    };
+    void this.context.live.detail(asked.task, asked.index).then((detail) => {
+      const child = detail.traceback ? null : this.#failedChild(asked);
+      if (child === null) show(detail);
+      else void this.#withErrorOf(child, asked.task, detail).then(show);
     });
+  }
+
+  /** The first child of a mapped task that has failed: its error is what somebody looks for who sees the task red. */
+  #failedChild({ task, index }: Chosen): number | null {
+    const { run } = this.context.live;
+    const children = index === UNMAPPED ? run?.children.get(task) : undefined;
+    if (!run || !children?.width || !run.childCounts.get(task)?.some((count, state) => count > 0 && isFailed(state)))
+      return null;
+    for (let child = 0; child < children.width; child++)
+      if (isFailed(run.state[children.first + child] ?? S.PENDING)) return child;
+    return null;
+  }
+
+  async #withErrorOf(child: number, task: number, detail: Detail): Promise<Detail> {
+    const { message, traceback } = await this.context.live.detail(task, child);
+    const name = this.context.live.flow?.nameOf(task, child) ?? `[${child}]`;
+    const said = { ...detail, message: message ? `${name}: ${message}` : `${name} has failed.` };
+    return traceback ? { ...said, traceback } : said;
   }
 
   #tellLate(asked: Chosen): void {

@@ -3,6 +3,7 @@
 import type { Change, LiveFlow } from "../live";
 import { Pace } from "../pace";
 import type { Action } from "../wire";
+import { Answer } from "./answer";
 import type { Chosen, Context, Memory, Pane, Tab } from "./context";
 import { focusedIn, h, setText } from "./dom";
 import { Drawer } from "./drawer";
@@ -29,7 +30,7 @@ export class FlowView {
   readonly #panes: Readonly<Record<Tab, Pane>>;
   /** While this view is there, the still picture below is not shown; afterwards it is. */
   readonly #hidesStill = h("style", {});
-  readonly #answer = h("p", { class: "nbflow-answer", role: "status", hidden: true });
+  readonly #answer: Answer;
   readonly #pace: Pace;
   readonly #unsubscribe: () => void;
   readonly #ticker: ReturnType<typeof setInterval>;
@@ -45,6 +46,7 @@ export class FlowView {
     private readonly memory: Memory,
   ) {
     this.#context = { live, memory, choose: (chosen) => this.#choose(chosen) };
+    this.#answer = new Answer(live);
     const id = `nbflow-${++views}`;
     this.#status = new StatusBar(this.#context);
     this.#drawer = new Drawer(this.#context, (action, task) => this.#act(action, task));
@@ -70,7 +72,7 @@ export class FlowView {
       this.#hidesStill,
       this.#status.element,
       this.#toolbar.element,
-      this.#answer,
+      this.#answer.element,
       main,
       bottom,
     );
@@ -132,6 +134,7 @@ export class FlowView {
   #draw(): void {
     if (this.#hasNewFlow) this.#begin();
     this.#status.update();
+    this.#answer.update();
     this.#toolbar.updateActions();
     const tab = this.#tab;
     if (this.#outdated.has(tab)) {
@@ -216,20 +219,14 @@ export class FlowView {
 
   // -- what is done ----------------------------------------------------------------------------------------------------
 
-  async #act(action: Action, task?: number): Promise<string> {
-    const answer = await this.live.act(action, task);
-    return answer.message ?? (answer.ok ? "done" : "This could not be done.");
+  async #act(action: Action, task?: number): Promise<{ ok: boolean; text: string }> {
+    const { ok, message } = await this.live.act(action, task);
+    return { ok, text: message ?? (ok ? "done" : "This could not be done.") };
   }
 
   async #pressed(action: Action): Promise<void> {
-    if (this.live.can[action] !== true) return this.#tell(this.live.hint ?? "This cannot be done now.");
-    this.#tell("asked…");
-    this.#tell(await this.#act(action));
-  }
-
-  #tell(text: string): void {
-    this.#answer.textContent = text;
-    this.#answer.hidden = text === "";
+    if (this.live.can[action] !== true) return this.#answer.tell(this.live.hint ?? "This cannot be done now.");
+    await this.#answer.say(action, this.#act(action));
   }
 
   readonly #key = (event: KeyboardEvent): void => {

@@ -28,6 +28,8 @@ export class GraphPane implements Pane {
   readonly #tooltip = new Tooltip();
   readonly #panZoom: PanZoom;
   #drawing: Drawing | null = null;
+  /** The node that the tooltip tells of. */
+  #told: DrawnNode | null = null;
   /** Nodes of a large picture that are out of view, and not yet painted as they stand. */
   readonly #late = new Set<DrawnNode>();
   #matches: DrawnNode[] = [];
@@ -36,7 +38,7 @@ export class GraphPane implements Pane {
   constructor(private readonly context: Context) {
     const moved = (position: Position | null): void => {
       context.memory.position = position;
-      this.#tooltip.hide();
+      this.#hideTooltip();
       this.#paintLate();
     };
     this.#panZoom = new PanZoom(this.#frame, moved);
@@ -45,9 +47,9 @@ export class GraphPane implements Pane {
     this.#frame.addEventListener("dblclick", (event) => this.#nodeAt(event.target) ?? this.#panZoom.fit());
     this.#frame.addEventListener("keydown", this.#key);
     this.#frame.addEventListener("focusin", (event) => this.#focused(this.#nodeAt(event.target)));
-    this.#frame.addEventListener("focusout", () => this.#tooltip.hide());
+    this.#frame.addEventListener("focusout", () => this.#hideTooltip());
     this.#frame.addEventListener("pointerover", (event) => this.#hovered(this.#nodeAt(event.target)));
-    this.#frame.addEventListener("pointerleave", () => this.#tooltip.hide());
+    this.#frame.addEventListener("pointerleave", () => this.#hideTooltip());
   }
 
   /** Whether there is a picture, or could be one of groups. */
@@ -57,7 +59,7 @@ export class GraphPane implements Pane {
 
   rebuild(): void {
     const { live, memory } = this.context;
-    this.#tooltip.hide();
+    this.#hideTooltip();
     this.#drawing = live.flow ? drawingOf(live.flow, this.context) : null;
     this.#late.clear();
     if (!this.#drawing) {
@@ -109,6 +111,7 @@ export class GraphPane implements Pane {
     if (!this.#drawing || !flow) return;
     const all = new Set(nodes);
     this.#drawing.paint(all, flow, run, nowUs);
+    if (this.#told && all.has(this.#told)) this.#hovered(this.#told);
     for (const node of all) this.#late.delete(node);
   }
 
@@ -165,7 +168,7 @@ export class GraphPane implements Pane {
   /** Show which node is chosen, and its arrows. */
   mark(): void {
     const { memory, live } = this.context;
-    this.#tooltip.hide();
+    this.#hideTooltip();
     if (!this.#drawing) return;
     const chosen = memory.chosen;
     for (const node of this.#drawing.nodes.values()) {
@@ -217,13 +220,13 @@ export class GraphPane implements Pane {
         this.fit();
         return true;
       case "Escape":
-        this.#tooltip.hide();
+        this.#hideTooltip();
     }
     return false;
   }
 
   zoom(step: number): void {
-    this.#tooltip.hide();
+    this.#hideTooltip();
     this.#panZoom.zoom(step > 0 ? ZOOM_STEP : 1 / ZOOM_STEP);
   }
 
@@ -232,7 +235,7 @@ export class GraphPane implements Pane {
   }
 
   fit(): void {
-    this.#tooltip.hide();
+    this.#hideTooltip();
     this.#panZoom.fit();
   }
 
@@ -305,7 +308,8 @@ export class GraphPane implements Pane {
 
   #hovered(node: DrawnNode | null): void {
     const { live } = this.context;
-    if (!node || !live.flow) return this.#tooltip.hide();
+    if (!node || !live.flow) return this.#hideTooltip();
+    this.#told = node;
     const stale = isStale(node, live.flow) ? node.tasks.map((task) => live.flow?.stale.get(task)).find(Boolean) : null;
     const standing = standingOf(node, live.run, live.nowUs);
     const lines = [
@@ -316,6 +320,11 @@ export class GraphPane implements Pane {
       attachedText(standing),
     ];
     this.#tooltip.show(lines, node.element.getBoundingClientRect(), this.element.getBoundingClientRect());
+  }
+
+  #hideTooltip(): void {
+    this.#told = null;
+    this.#tooltip.hide();
   }
 
   // -- searching -------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 // Where the run stands, in one line: its state, how far it has come, how long it may still take.
 
-import { alongBar, tally, toldCounts } from "../counts";
+import { alongBar, tallyInRun, toldCounts } from "../counts";
 import { progressOf } from "../eta";
 import { isOver } from "../run";
 import { STATES } from "../theme/states.generated";
@@ -44,11 +44,13 @@ export class StatusBar {
       setText(this.#message, live.reason ?? (flow ? "" : "Waiting for the kernel…"));
       return;
     }
-    const counts = tally(run, flow.tasks.keys());
+    const counts = tallyInRun(run, flow.tasks.keys());
+    const aside = run.facts.bystanders?.length ?? 0;
+    const others = aside ? counted(aside, "other task") : "";
     const isStopping = run.stopping !== null && !isOver(run.runState);
     const state = isStopping ? run.stopping : run.runState;
     this.#state.replaceChildren(...(state ? [chip(state)] : [])); // no run, but tasks that stand somehow
-    setText(this.#counts, [toldCounts(counts), stale].filter(Boolean).join(", "));
+    setText(this.#counts, [toldCounts(counts), others, stale].filter(Boolean).join(", "));
     const now = live.nowUs;
     const progress = progressOf(run, flow.edges, flow.estimate, now, flow.tasks.keys());
     this.#showMeter(counts, progress.done, progress.total);
