@@ -93,7 +93,8 @@ def run_flow_of(target: Target, wishes: Wishes) -> Exit:
     except KeyboardInterrupt:
         stops.reason = stops.reason or Exit.INTERRUPTED
     _tell(flow, watch, run_id, wishes)
-    sys.stdout.flush()
+    if sys.stdout is not None:  # as it is where nobody has opened it: `>&-`
+        sys.stdout.flush()
     return stops.reason if stops.reason is not None else exit_of_state(watch.state)
 
 

@@ -52,7 +52,13 @@ BORING = frozenset({S.SUCCESS, S.FAILED})
 @click.option(
     "--since", type=past, metavar="MOMENT", help="Only runs begun since: 2h, 3d, today, or as in 2026-01-31T08:00."
 )
-@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="At most so many; 0 for all.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0, max=10**9),
+    default=20,
+    show_default=True,
+    help="At most so many; 0 for all.",
+)
 @click.option("--cells", "wants_cells", is_flag=True, help="Also task cells that were executed by hand.")
 @click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
 def command_line(

@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import psutil
+
 from notebook_flows.notebook.ears import Ear, first_of
 from notebook_flows.notebook.errors import NotebookError, UnknownKernel
 
@@ -321,12 +323,25 @@ class Kernel:
 
     def kill_now(self) -> None:
         """End its process, and what it has started, at once; may be called from any thread."""
+        astray = self._in_other_groups()
         if self._group is not None and hasattr(os, "killpg"):
             with contextlib.suppress(OSError):
                 os.killpg(self._group, signal.SIGKILL)
         elif self._process is not None:
             with contextlib.suppress(OSError):
                 self._process.kill()
+        for process in astray:
+            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+                process.kill()
+
+    def _in_other_groups(self) -> list[psutil.Process]:
+        """What it has started, with what is in groups of its own, as a command of `!` in a task: a kill of ours misses it."""
+        if self._process is None:
+            return []
+        try:
+            return psutil.Process(self._process.pid).children(recursive=True)
+        except psutil.Error:  # it has ended
+            return []
 
     async def kill(self) -> None:
         """End its process, and wait until it has ended."""

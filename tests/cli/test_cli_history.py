@@ -115,6 +115,7 @@ def test_runs_can_be_chosen(nf: Command, two_runs: list[str], arguments: list[st
         (["runs", "--flow", "elt"], "No flow named 'elt' has run. Did you mean 'etl'?"),
         (["runs", "--state", "faild"], "Did you mean 'failed'?"),
         (["runs", "--since", "soon"], "'soon' is no moment"),
+        (["runs", "--limit", "9" * 23], "is not in the range 0<=x<=1000000000"),
         (["show", "ffffffffffffffff0"], "There is no run"),
         (["logs", "latest", "laod"], "has no task 'laod'. Did you mean 'load'?"),
         (["cancel", "zz"], "There is no run 'zz'."),

@@ -12,8 +12,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import nbformat
+import psutil
 import pytest
 from cli_processes import ROOT, SAYS_READY
+from nbformat.v4 import new_code_cell, new_notebook
 
 from notebook_flows import workspace
 from notebook_flows.core.lifecycle import S
@@ -305,3 +308,41 @@ def test_a_terminal_is_left_as_it_was(write: Callable[..., Path]) -> None:
     assert "hello" in text
     assert "f succeeded after" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
     assert re.findall(r"\x1b\[(1;\d+)?r", text) == ["1;21", ""]  # all of it scrolls again
+
+
+def test_a_command_of_a_task_cell_ends_with_the_run_that_is_stopped(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    cells = [
+        "%load_ext notebook_flows",
+        f"%%task waits\n!echo $$ > {note}.new; mv {note}.new {note}; exec sleep 600",
+        "%flow run",
+    ]
+    nbformat.write(new_notebook(cells=[new_code_cell(one) for one in cells]), tmp_path / "shell.ipynb")
+    command = [sys.executable, "-m", "notebook_flows", "run", "shell.ipynb"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+        wait_for(note.exists)
+        sleeper = psutil.Process(int(note.read_text()))
+
+        process.terminate()
+
+        assert process.wait(60) == 143
+    wait_for(lambda: not sleeper.is_running() or sleeper.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_run_whose_stdout_is_closed_exits_as_it_went(tmp_path: Path) -> None:
+    (tmp_path / "quiet.py").write_text(
+        "from notebook_flows import Flow, task\n@task\ndef a(): pass\nwith Flow('quiet') as flow: a()\n"
+    )
+    line = f"exec {sys.executable} -m notebook_flows run quiet.py >&-"
+
+    result = subprocess.run(["sh", "-c", line], cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert result.returncode == 0, result.stderr
+    assert "quiet succeeded" in result.stderr
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
