@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from notebook_flows.session.kernelrun import KernelRun
     from notebook_flows.session.outlook import Outlook
     from notebook_flows.session.outputs import RecordingSink
+    from notebook_flows.session.record import CellRecord
     from notebook_flows.session.runorder import Report, RunOptions
     from notebook_flows.session.selection import Selection, Wish
 
@@ -72,7 +73,7 @@ def run_selected(
         FlowRunFailed: the run did not end well.
         FlowLineError: it cannot begin.
     """
-    selection = here.flow.selection(outlook, wish)
+    selection = here.flow.selection(outlook, wish, parameters=parameters)
     if selection.reasons:
         here.check_free()
     sink = interactive_sink(here.session)
@@ -81,7 +82,8 @@ def run_selected(
     if not selection.reasons:
         several = len(outlook.tasks) > 1
         who = f"All {counted(len(outlook.tasks), 'task')} are" if several else "The only task is"
-        say(sink, f"{who} up to date; `--all` runs {'them' if several else 'it'} again.\n")
+        as_executed = " as executed last" if _edited(here) else ""
+        say(sink, f"{who} up to date{as_executed}; `--all` runs {'them' if several else 'it'} again.\n")
         return _nothing() if here.is_awaited else None
     if background:
         return _in_background(here, outlook, selection, wish, options, sink)
@@ -168,8 +170,13 @@ def _in_background(
     return _nothing() if here.is_awaited else None
 
 
+def _edited(here: Here) -> list[CellRecord]:
+    """The task cells of which the saved text is another one than what was executed."""
+    return [one for one in here.session.book.edited_not_executed() if one.is_task]
+
+
 def _warn_of_edits(here: Here, sink: RecordingSink) -> None:
-    edited = [one for one in here.session.book.edited_not_executed() if one.is_task]
+    edited = _edited(here)
     if edited:
         names = ", ".join(repr(one.name) for one in edited)
         warn(

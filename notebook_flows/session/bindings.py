@@ -22,7 +22,7 @@ class Owner(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What one execution has done to the namespace, as far as identities tell."""
+    """What one execution has done to the namespace, as far as identities tell; without a body: values have landed."""
 
     key: str
     execution: int
@@ -42,6 +42,7 @@ class Bindings:
     def __init__(self) -> None:
         self._owners: dict[str, Owner] = {}
         self._versions: dict[str, int] = {}
+        self._taken: dict[str, dict[str, str]] = {}
         self._waiting: deque[Change] = deque()
         self._executions = 0
 
@@ -65,6 +66,10 @@ class Bindings:
         self._owners = {
             name: owner._replace(key=new) if owner.key == old else owner for name, owner in self._owners.items()
         }
+        self._taken = {
+            new if key == old else key: {name: new if one == old else one for name, one in owners.items()}
+            for key, owners in self._taken.items()
+        }
 
     @property
     def owners(self) -> Mapping[str, Owner]:
@@ -83,9 +88,15 @@ class Bindings:
         found = self.owners.get(name)
         return found.key if found is not None else None
 
+    def taken_by_hand(self, key: str) -> Mapping[str, str]:
+        """Name -> key of the cell that had bound it when a cell was executed by hand; empty if it has run otherwise since."""
+        self._catch_up()
+        return self._taken.get(key, {})
+
     def _catch_up(self) -> None:
         while self._waiting:
             change = self._waiting.popleft()
+            self._note_what_it_took(change)
             facts = analyse(change.body)
             bound = set(change.bound)
             if change.has_succeeded:
@@ -96,6 +107,12 @@ class Bindings:
                 self._owners.pop(name, None)
             for name in bound | change.deleted | facts.mutates:
                 self._versions[name] = self._versions.get(name, 0) + 1
+
+    def _note_what_it_took(self, change: Change) -> None:
+        if change.body:
+            self._taken[change.key] = {name: owner.key for name, owner in self._owners.items()}
+        else:
+            self._taken.pop(change.key, None)
 
 
 class Namespace:

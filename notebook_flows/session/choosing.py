@@ -8,6 +8,8 @@ from notebook_flows.errors import FlowError
 from notebook_flows.session.selection import Standing, select
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from notebook_flows.session.outlook import Outlook
     from notebook_flows.session.runvalues import Version
     from notebook_flows.session.selection import Selection, Wish
@@ -21,7 +23,14 @@ class NothingToRun(FlowError):  # noqa: N818 - the sentence that people read
         return "This notebook has no task cell yet: put `%%task` above a cell, and execute it."
 
 
-def chosen(session: Session, outlook: Outlook, wish: Wish, *, kept: frozenset[Version]) -> Selection:
+def chosen(
+    session: Session,
+    outlook: Outlook,
+    wish: Wish,
+    *,
+    kept: frozenset[Version],
+    changes: Callable[[str], frozenset[str] | None],
+) -> Selection:
     """What a wish comes to.
 
     Args:
@@ -29,6 +38,7 @@ def chosen(session: Session, outlook: Outlook, wish: Wish, *, kept: frozenset[Ve
         outlook: how the notebook stands.
         wish: what somebody wants to run.
         kept: versions that are held although the namespace does not hold them.
+        changes: see `Standing`.
 
     Raises:
         SelectionError: it cannot be run.
@@ -44,6 +54,7 @@ def chosen(session: Session, outlook: Outlook, wish: Wish, *, kept: frozenset[Ve
             stale=outlook.stale,
             can_repeat=lambda key: _why_not_again(outlook, key),
             kept=kept,
+            changes=changes,
             bound_by=session.bindings.owner,
             parameters_cell=cell.key if cell is not None and cell.key in outlook.records else None,
             remembered={key: frozenset(one.reference.get("classes", ())) for key, one in outlook.remembered.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,13 @@ class Freshness:
             files=stamps(modules),
         )
 
+    def is_the_same_for(self, key: str, readers: Iterable[str]) -> None:
+        """A cell has run again, well, and has made nothing new of what these take from it."""
+        for reader in readers:
+            last = self._last.get(reader)
+            if last is not None and last.seen.get(key, 0) == self.times(key) - 1:
+                self._last[reader] = replace(last, seen={**last.seen, key: self.times(key)})
+
     def knows(self, key: str) -> bool:
         """Whether it was told of a run of this cell."""
         return key in self._last
@@ -103,6 +110,7 @@ class Freshness:
         names: Mapping[str, str] | None = None,
         fresh: Collection[str] = (),
         not_seen: Collection[str] = (),
+        astray: Mapping[str, str] | None = None,
     ) -> dict[str, str]:
         """The stale cells with the reason, in a few words.
 
@@ -113,6 +121,7 @@ class Freshness:
             fresh: keys of cells that have not run here, and of which an earlier kernel has left what they made.
             not_seen: keys of ordinary cells that were never executed here: they run where they are needed, and by
                 themselves make nothing stale.
+            astray: key -> why what the cell has taken is not what it takes in a run, of cells that ran well by hand.
         """
         found: dict[str, str] = {}
         for key, source in sources.items():
@@ -122,7 +131,7 @@ class Freshness:
             if key in not_seen and not self.knows(key):
                 reason = next((_is_stale(other, names or {}) for other in above if other in found), "")
             else:
-                reason = self._why(key, source, above, found, names or {})
+                reason = self._why(key, source, above, found, names or {}) or (astray or {}).get(key, "")
             if reason:
                 found[key] = reason
         return found

@@ -92,7 +92,7 @@ class NotebookFlow:
     ) -> Outlook:
         """All cells that were executed, connected, and which of them are stale.
 
-        If an earlier kernel has left results of tasks that have not run here, all cells of the saved notebook count.
+        If the saved notebook has task cells that were not executed here, all its cells count, but for a runner's.
 
         Args:
             parameters: name -> value, of those that are given to the run that is to begin.
@@ -105,14 +105,26 @@ class NotebookFlow:
         """All cells of the saved notebook count from now on: somebody wants to run some that were never executed here."""
         self._outlooks.count_saved_cells()
 
-    def selection(self, outlook: Outlook, wish: Wish) -> Selection:
+    def selection(self, outlook: Outlook, wish: Wish, *, parameters: Mapping[str, Any] | None = None) -> Selection:
         """What a wish comes to.
+
+        Args:
+            outlook: how the notebook stands.
+            wish: what is to run.
+            parameters: of the run, where they are not those of the wish.
 
         Raises:
             SelectionError: it cannot be run.
             NothingToRun: there are no tasks.
         """
-        return chosen(self._session, outlook, wish, kept=frozenset(self._held.by_version))
+        values = wish.parameters if parameters is None else parameters
+        return chosen(
+            self._session,
+            outlook,
+            wish,
+            kept=frozenset(self._held.by_version),
+            changes=lambda key: self._outlooks.changes(outlook.records[key], values),
+        )
 
     @property
     def going(self) -> KernelRun | None:
@@ -124,6 +136,7 @@ class NotebookFlow:
 
     def ran_by_hand(self, record: CellRecord, *, has_succeeded: bool) -> None:
         """A cell was executed by hand; told after the book has heard of it."""
+        self._held.forget(record.key)  # what it had bound before is nobody's any more
         self._outlooks.ran_by_hand(record, has_succeeded=has_succeeded)
 
     # -- runs ----------------------------------------------------------------------------------------------------------
@@ -222,7 +235,8 @@ class NotebookFlow:
         report = run.end()
         order = run.order
         for key, values in report.values.items():
-            self._held.keep(order.connections, key, values.bound)
+            given = order.parameters if key == order.parameters_cell else ()
+            self._held.keep(order.connections, key, values.bound, given)
             landed = report.landed.get(key, frozenset())
             self._session.bindings.landed(key, landed & values.bound.keys(), landed & values.deleted)
             self._session.hooks.landed(landed)
@@ -234,10 +248,7 @@ class NotebookFlow:
         for key in order.connections.cells:
             if key in order.records and report.states[key] in _HAS_RUN:
                 has_succeeded = report.states[key] in _WENT_WELL
-                is_setting = (
-                    key == order.parameters_cell
-                )  # which may have given another value, though its text is the same
-                self._outlooks.ran_in_flow(order.records[key], report.states[key], is_setting=is_setting)
+                self._outlooks.ran_in_flow(order.records[key], report.states[key], order.connections, order.parameters)
                 self._outlooks.take_result(order.remembering, key, has_succeeded=has_succeeded)
         if report.run_id and order.history is not False:
             self.ran_in.update(

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.analysis import connect
-from notebook_flows.core.lifecycle import S
+from notebook_flows.core.lifecycle import IS_SUCCESSFUL, S
+from notebook_flows.session.astray import taken_astray
 from notebook_flows.session.constants import binds_constants
 from notebook_flows.session.feeding import feeders
 from notebook_flows.session.freshness import Freshness
 from notebook_flows.session.ordinaryinputs import as_then
 from notebook_flows.session.remembered import making_of, recollected, remembered_in
+from notebook_flows.workspace.parameterprints import parameter_print
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,14 +59,16 @@ class Outlooks:
     Attributes:
         freshness: which cells have run as they are now.
         cleared: keys of tasks that are stale because somebody wants so, whatever is kept of them.
+        given: name -> fingerprint of the value, of the parameters with which the parameters cell has run last.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self.freshness = Freshness()
         self.cleared: set[str] = set()
+        self.given: dict[str, str] = {}
         self._results: dict[str, str] = {}
-        self._is_whole = False  # all cells of the saved notebook count, for an earlier kernel has run them
+        self._is_whole = False  # all cells of the saved notebook count, from when one is wanted that was not executed
 
     def now(
         self,
@@ -81,11 +85,21 @@ class Outlooks:
             self._is_whole = True
             return self._outlook_of(every, not_run, given, find)
         not_run -= self.cleared
-        if not self._is_whole and not_run - executed.keys():
-            self._is_whole = bool(self._outlook_of(every, not_run, {}).remembered.keys() - executed.keys())
+        if not self._is_whole and (unseen := not_run - executed.keys()):
+            self._is_whole = self._is_open(executed) or bool(
+                self._outlook_of(every, not_run, {}).remembered.keys() & unseen
+            )
         if self._is_whole:
             return self._outlook_of(every, not_run, given)
         return self._outlook_of(executed, not_run & executed.keys(), given)
+
+    def _is_open(self, executed: Mapping[str, CellRecord]) -> bool:
+        """Whether people have the saved notebook open in front of them.
+
+        A runner, which executes each cell in its turn, tells no ids, and may have inherited the path of another notebook
+        whose kernel has started it.
+        """
+        return self._session.server is None and any(one.cell_id for one in executed.values())
 
     def _outlook_of(
         self,
@@ -122,6 +136,7 @@ class Outlooks:
             {key: one.name for key, one in records.items()},
             fresh=remembered.keys(),
             not_seen={key for key, one in records.items() if not one.is_task and not one.times},
+            astray=taken_astray(records, connections, self._session.bindings.taken_by_hand),
         )
         return Outlook(records=records, connections=connections, stale=stale, making=making, remembered=remembered)
 
@@ -135,18 +150,55 @@ class Outlooks:
         """A cell was executed by hand; told after the book has heard of it."""
         self._results.pop(record.key, None)  # nothing is kept of it
         self.cleared.discard(record.key)
+        if record.mistake is not None:  # nothing of it has run
+            self.freshness.forget(record.key)
+            return
+        if self._is_setting(record):
+            self.given = {}
         self.ran(record, S.SUCCESS if has_succeeded else S.FAILED)
 
-    def ran_in_flow(self, record: CellRecord, state: S, *, is_setting: bool) -> None:
-        """A cell was run by us. If it was set up anew, what has used the same constants of it before is not stale for that.
+    def changes(self, record: CellRecord, parameters: Mapping[str, Any]) -> frozenset[str] | None:
+        """The names that get other values if an ordinary cell runs again; None: nobody knows, so it may be all of its names.
+
+        Args:
+            record: the cell.
+            parameters: name -> value, of those that the run has.
+        """
+        if not self.freshness.has_run_well(record.key, record.source) or not binds_constants(record.source):
+            return None
+        if not self._is_setting(record):
+            return frozenset()
+        given = _prints(parameters)
+        return frozenset(name for name in given.keys() | self.given.keys() if given.get(name) != self.given.get(name))
+
+    def ran_in_flow(
+        self, record: CellRecord, state: S, connections: Connections, parameters: Mapping[str, Any]
+    ) -> None:
+        """A cell was run by us; what takes the same values of it as before is not stale for that.
 
         Args:
             record: the cell.
             state: how it ended.
-            is_setting: it is the parameters cell.
+            connections: of all cells.
+            parameters: name -> value, of those that the run had.
         """
-        is_again = self.freshness.has_run_well(record.key, record.source) and binds_constants(record.source)
-        self.ran(record, state, is_news=record.is_task or is_setting or not is_again)
+        changed = None if record.is_task else self.changes(record, parameters)
+        self.ran(record, state, is_news=changed is None or bool(changed))
+        if not IS_SUCCESSFUL[state]:
+            return
+        if changed:
+            readers = set(connections.cells) - {
+                edge.downstream_key
+                for edge in connections.dataflow
+                if edge.upstream_key == record.key and edge.name in changed
+            }
+            self.freshness.is_the_same_for(record.key, readers)
+        if self._is_setting(record):
+            self.given = _prints(parameters)
+
+    def _is_setting(self, record: CellRecord) -> bool:
+        cell = self._session.book.parameters_cell
+        return cell is not None and cell.key == record.key
 
     def ran(self, record: CellRecord, state: S, *, is_news: bool = True) -> None:
         """A cell has run.
@@ -154,7 +206,7 @@ class Outlooks:
         Args:
             record: the cell.
             state: how it ended.
-            is_news: False: it had run before anybody looked.
+            is_news: False: it had run before anybody looked, or has made the same again.
         """
         names = self._session.shell.user_ns
         used = {_module_of(names.get(name)) for name in record.facts.reads | record.facts.late}
@@ -184,6 +236,10 @@ class Outlooks:
         self.freshness.forget(key)
         self._results.pop(key, None)
         self.cleared.add(key)
+
+
+def _prints(parameters: Mapping[str, Any]) -> dict[str, str]:
+    return {name: parameter_print(value) for name, value in parameters.items()}
 
 
 def _module_of(value: Any) -> str:

@@ -81,6 +81,7 @@ class Standing:
         names: key -> what people call the cell.
         stale: key -> why; of all cells.
         can_repeat: key of an ordinary cell -> why it must not be run again by itself; empty if it may.
+        changes: key of an ordinary cell -> the names that get other values if it runs again; None: it may be all.
         kept: versions that are held beside the namespace.
         bound_by: whose version of a name the namespace holds.
         parameters_cell: its key; None where there is none.
@@ -94,6 +95,7 @@ class Standing:
     can_repeat: Callable[[str], str]
     kept: frozenset[Version]
     bound_by: Callable[[str], str | None]
+    changes: Callable[[str], frozenset[str] | None] = lambda _key: None
     parameters_cell: str | None = None
     remembered: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -115,6 +117,7 @@ class _Selecting:
         self._reasons: dict[str, str] = {}
         self._again: set[str] = set()
         self._recalled: set[str] = set()
+        self._outdated: dict[str, str] = {}  # tasks that this run makes stale, whatever they were before -> why
         self._above = feeders(standing.connections)
 
     def result(self) -> Selection:
@@ -209,13 +212,36 @@ class _Selecting:
 
     def _complete(self) -> None:
         """Add what has to run before, until nothing is missing."""
+        for key in tuple(self._again):
+            self._outdate_below(key)
         todo = list(self._reasons)
         while todo:
             key = todo.pop()
+            known = len(self._outdated)
             for other, reason in self._needed_by(key).items():
                 if other not in self._reasons:
                     self._add(other, reason, key)
                     todo.append(other)
+            if len(self._outdated) > known:  # some of these may be needed by cells that were looked at before
+                todo = list(self._reasons)
+
+    def _outdate_below(self, setting: str) -> None:
+        """An ordinary cell runs again: what takes other values of it than before is stale, and runs if all that is stale does."""
+        standing, wish = self._standing, self._wish
+        changed = standing.changes(setting)
+        if changed is None:
+            first = {key for key, above in self._above.items() if setting in above}
+        else:
+            first = {
+                edge.downstream_key
+                for edge in standing.connections.dataflow
+                if edge.upstream_key == setting and edge.name in changed
+            }
+        reason = f"{standing.names[setting]!r} runs again, which it needs"
+        for key in fed_by(self._above, first) & standing.connections.tasks:
+            self._outdated.setdefault(key, reason)
+            if key not in self._reasons and not (wish.names or wish.start is not None or wish.only):
+                self._add(key, reason, setting)
 
     def _needed_by(self, key: str) -> dict[str, str]:
         standing = self._standing
@@ -229,8 +255,8 @@ class _Selecting:
             if other in standing.remembered:
                 needed[other] = FROM_BEFORE
             elif other in standing.connections.tasks:
-                if other in standing.stale and not self._wish.only:
-                    needed[other] = standing.stale[other]
+                if (why := self._why_stale(other)) and not self._wish.only:
+                    needed[other] = why
             elif self._is_reached(other):
                 needed[other] = "takes values that are made anew"
         for other in self._missing(key, here):
@@ -252,14 +278,20 @@ class _Selecting:
         seen, todo = {key}, [key]
         while todo:
             for other in self._above.get(todo.pop(), ()):
-                if other in self._reasons:
+                if other in self._reasons and not self._makes_the_same(other):
                     return True
-                if other in self._standing.connections.tasks and other in self._standing.stale and not self._wish.only:
+                if other in self._standing.connections.tasks and self._why_stale(other) and not self._wish.only:
                     return True
                 if other not in seen:
                     seen.add(other)
                     todo.append(other)
         return False
+
+    def _why_stale(self, key: str) -> str:
+        return self._standing.stale.get(key, "") or self._outdated.get(key, "")
+
+    def _makes_the_same(self, key: str) -> bool:
+        return key in self._again and self._standing.changes(key) == frozenset()
 
     def _missing(self, key: str, here: Iterable[str]) -> list[str]:
         standing = self._standing
@@ -278,6 +310,8 @@ class _Selecting:
                 self._reasons[key] = reason  # told once
                 return
             self._again.add(key)
+            self._reasons[key] = reason
+            self._outdate_below(key)
         elif key in standing.remembered:
             self._recall(key)
             return
