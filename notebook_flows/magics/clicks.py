@@ -12,6 +12,7 @@ from notebook_flows.errors import FlowError
 from notebook_flows.magics.errors import FlowRunFailed, RunStopped
 from notebook_flows.magics.here import Here
 from notebook_flows.magics.running import tell_report, warn
+from notebook_flows.session.edits import told_edits
 from notebook_flows.session.notebookflow import Background
 from notebook_flows.session.runorder import RunOptions
 
@@ -78,6 +79,9 @@ class Clicks:
         selection = here.flow.selection(outlook, wish)
         place = _as_recording(sink)
         place.clear(wait=True)
+        edits = told_edits(self._session.book)
+        if edits:
+            warn(place, edits)
         began_s = monotonic()
         run = here.flow.begin(
             outlook, selection, parameters=wish.parameters, options=RunOptions(), sink=sink, is_background=True

@@ -260,7 +260,7 @@ def cancel(here: Here) -> None:
     if background is None or background.run.has_ended:
         click.echo("No run goes on in the background.")
         return
-    background.run.ask_to_stop()
+    background.run.ask_to_stop("Cancelled by `%flow cancel`.")
     click.echo("The run in the background is being stopped.")
 
 

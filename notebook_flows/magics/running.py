@@ -11,6 +11,7 @@ from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.engine.wording import named
 from notebook_flows.magics.errors import FlowLineError, FlowRunFailed, RunStopped
 from notebook_flows.magics.parameters import values_for_notebook
+from notebook_flows.session.edits import told_edits
 from notebook_flows.session.notebookflow import Background
 from notebook_flows.session.outputs import CellSink
 from notebook_flows.session.sinks import interactive_sink
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from notebook_flows.session.kernelrun import KernelRun
     from notebook_flows.session.outlook import Outlook
     from notebook_flows.session.outputs import RecordingSink
-    from notebook_flows.session.record import CellRecord
     from notebook_flows.session.runorder import Report, RunOptions
     from notebook_flows.session.selection import Selection, Wish
 
@@ -77,12 +77,14 @@ def run_selected(
     if selection.reasons:
         here.check_free()
     sink = interactive_sink(here.session)
-    _warn_of_edits(here, sink)
+    edits = told_edits(here.session.book)
+    if edits:
+        warn(sink, edits)
     _tell_unseen(here, outlook, selection, sink)
     if not selection.reasons:
         several = len(outlook.tasks) > 1
         who = f"All {counted(len(outlook.tasks), 'task')} are" if several else "The only task is"
-        as_executed = " as executed last" if _edited(here) else ""
+        as_executed = " as executed last" if edits else ""
         say(sink, f"{who} up to date{as_executed}; `--all` runs {'them' if several else 'it'} again.\n")
         return _nothing() if here.is_awaited else None
     if background:
@@ -162,28 +164,12 @@ def _in_background(
 
     here.flow.background = Background(run=run, waiting=loop.create_task(wait()))
     several = len(selection.reasons) > 1
-    sink.stream(
+    sink.stream(  # true also when it stands below how the run has ended
         "stdout",
-        f"{counted(len(selection.reasons), 'cell')} {'run' if several else 'runs'} in the background; `%flow cancel` "
-        f"stops {'them' if several else 'it'}.\n",
+        f"Begun in the background: {counted(len(selection.reasons), 'cell')}. Until {'they have' if several else 'it has'} "
+        f"ended, `%flow cancel` stops {'them' if several else 'it'}.\n",
     )
     return _nothing() if here.is_awaited else None
-
-
-def _edited(here: Here) -> list[CellRecord]:
-    """The task cells of which the saved text is another one than what was executed."""
-    return [one for one in here.session.book.edited_not_executed() if one.is_task]
-
-
-def _warn_of_edits(here: Here, sink: RecordingSink) -> None:
-    edited = _edited(here)
-    if edited:
-        names = ", ".join(repr(one.name) for one in edited)
-        warn(
-            sink,
-            f"Edited and not executed since: {names}. What was executed last is what runs; execute the cell to take "
-            "the new text.\n",
-        )
 
 
 def _tell_unseen(here: Here, outlook: Outlook, selection: Selection, sink: RecordingSink) -> None:

@@ -9,6 +9,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import S
+from notebook_flows.engine.stopping import cancel_run
 from notebook_flows.session.cellflow import flow_of_cells
 from notebook_flows.session.landing import snapshot
 from notebook_flows.session.mainlane import MainLane
@@ -164,9 +165,15 @@ class KernelRun:
         self.ask_to_stop()
         self._has_ended.wait(STOPPING_S)
 
-    def ask_to_stop(self) -> None:
-        """Stop the run as Ctrl-C does; returns at once."""
+    def ask_to_stop(self, reason: str = "") -> None:
+        """Stop the run as Ctrl-C does; returns at once.
+
+        Args:
+            reason: what the history says of it; nothing: it was Ctrl-C.
+        """
         self._was_stopped = True
+        if reason:
+            cancel_run(self.run_id, reason)
         self._cells.executor.interrupt()
         self.main.interrupt()
         self._cells.turns.close()

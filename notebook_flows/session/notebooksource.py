@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_SUCCESSFUL
 from notebook_flows.engine.stopping import retry_run
-from notebook_flows.session.picturesource import TRIED_AGAIN, USE_INTERRUPT, medians_of, tags_of
+from notebook_flows.session.edits import told_edits
+from notebook_flows.session.outputs import RecordingSink
+from notebook_flows.session.picturesource import CANCELLED, TRIED_AGAIN, USE_INTERRUPT, medians_of, tags_of
 from notebook_flows.session.rundetail import recorded_artifacts
 from notebook_flows.session.selection import Wish
 from notebook_flows.widget.detail import LONGEST_TEXT, displays, told_names
@@ -93,6 +95,7 @@ class NotebookSource:
             return self._cancel()
         run = self._goes_on()
         if action == "retry_failed" and run is not None and retry_run(run.run_id):
+            self._tell_edits()
             return True, TRIED_AGAIN
         start = self._session.start_wish
         if start is None:
@@ -119,8 +122,15 @@ class NotebookSource:
         run = self._goes_on()
         if run is None:
             return False, "The run has ended already."
-        run.ask_to_stop()
+        run.ask_to_stop(CANCELLED)
         return True, "The run is being stopped."
+
+    def _tell_edits(self) -> None:
+        """Below the picture: the run that goes on has the texts with which it began."""
+        said = told_edits(self._session.book)
+        if said and isinstance(self._sink, RecordingSink):
+            self._sink.stream("stderr", said)
+            self._sink.flush()
 
     def _failed(self) -> tuple[str, ...]:
         """What did not end well in the last run, of the cells that are there still."""

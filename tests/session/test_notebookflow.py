@@ -706,7 +706,7 @@ def test_a_run_in_the_background_gives_the_prompt_back_and_lands_between_two_cel
     notebook.run("gate 3", "gate.set()")
     notebook.wait(lambda: "✓ 1 cell in" in notebook.text("run"))
 
-    assert "1 cell runs in the background; `%flow cancel` stops it." in answer.said
+    assert "Begun in the background: 1 cell. Until it has ended, `%flow cancel` stops it." in answer.said
     assert "A run goes on in the background." in busy.said
     assert "A run goes on in the background: wait for it" in again.said
     assert notebook.shown("slow") == [("stdout", "slow\n")]

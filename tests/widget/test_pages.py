@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import nbformat
 import pytest
 from pages import VIEW
 
@@ -12,6 +13,8 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.widget import is_built
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pages import OpenPage
 
 pytestmark = pytest.mark.skipif(
@@ -169,7 +172,9 @@ def test_a_click_cancels_the_run_that_goes_on(page: OpenPage) -> None:
 
     page.wait(lambda: page.is_idle(request))
     assert answer["ok"]
-    assert states(page.of("snapshot")[-1]) == [*[S.SUCCESS] * 3, S.CANCELLED]
+    last = page.of("snapshot")[-1]
+    assert states(last) == [*[S.SUCCESS] * 3, S.CANCELLED]
+    assert last["message"] == "Cancelled on its picture."  # nobody has pressed Ctrl-C
     assert "Stopped" in page.text("go")
 
 
@@ -194,6 +199,35 @@ def test_what_failed_is_run_again_by_a_click_below_the_same_cell(page: OpenPage)
     assert states(page.of("snapshot")[-1]) == [S.SUCCESS] * 2
     assert "broken" not in page.text("go")
     assert page.value("kept") == "[1, 2]"
+
+
+def test_a_retry_of_a_cell_that_was_mended_and_not_executed_says_that_the_old_text_runs(
+    page: OpenPage, tmp_path: Path
+) -> None:
+    def mended() -> bool:
+        return page.text("go").count("Edited and not executed since: 'clean'.") == 1
+
+    page.run("open", "may_end.set()")
+    page.run("clean-data", "%%task clean\nraise ValueError('old')")
+    page.run("hold-data", "%%task hold\nmay_end.wait(60)")
+    page.run("close", "may_end.clear()")
+    saved = tmp_path / "mended.ipynb"
+    cell = nbformat.v4.new_code_cell("%%task clean\nkept = 1", id="clean-data")
+    page.run("path", f"__session__ = {str(saved)!r}")
+    page.run("go", "%flow run --all --background")
+    page.wait(lambda: any(S.FAILED in one["columns"]["state"] for one in page.of("snapshot") + page.of("events")))
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), saved)
+
+    during = page.ask({"type": "action", "action": "retry_failed"})
+    page.wait(mended)
+    page.run("release", "may_end.set()")
+    page.wait(lambda: page.of("snapshot")[-1]["run_state"] == S.FAILED)
+    first = page.widget
+    after = page.ask({"type": "action", "action": "retry_failed"})
+    page.wait(lambda: page.widget != first and mended())
+
+    assert during["ok"]
+    assert after["ok"]
 
 
 def test_clicks_while_a_run_goes_on_come_after_it_one_by_one(page: OpenPage) -> None:
