@@ -244,6 +244,9 @@ def _prints(parameters: Mapping[str, Any]) -> dict[str, str]:
 
 def _module_of(value: Any) -> str:
     """The module that a value is, or comes from; or nothing."""
-    spec = getattr(value, "__spec__", None)
-    name = getattr(spec, "name", None) or getattr(value, "__module__", None)
+    try:
+        spec = getattr(value, "__spec__", None)
+        name = getattr(spec, "name", None) or getattr(value, "__module__", None)
+    except Exception:  # a proxy without what it stands for raises whatever it likes; then nothing is known of it
+        return ""
     return name if isinstance(name, str) else ""

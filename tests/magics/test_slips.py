@@ -124,3 +124,16 @@ def test_tab_knows_the_runs_of_the_notebook(
 
     assert completions(shell, Typed("%flow resume "))[0] == run_id
     assert completions(shell, Typed(f"%flow logs {run_id} lo")) == ["load"]
+
+
+def test_a_value_that_refuses_to_tell_its_attributes_spoils_no_cell_and_no_run(say: Callable[[str], str]) -> None:
+    say("class Proxy:\n    def __getattr__(self, name): raise RuntimeError('working outside of a context')")
+    say("%%task makes\nproxy = Proxy()")
+
+    by_hand = say("%%task uses\nkept = [proxy]\nprint('used')")
+    run = say("%flow run --all")
+
+    assert "used" in by_hand
+    assert "used" in run
+    assert "working outside" not in by_hand + run
+    assert "2 success" in run or "✓ 2 cells" in run
