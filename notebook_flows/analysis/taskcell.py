@@ -325,6 +325,9 @@ _OPTIONS = {
 }
 
 
+_SHORT = {"-x": "--executor"}  # as `%flow run` takes it
+
+
 OPTION_NAMES = tuple(_OPTIONS)
 """As they are written."""
 
@@ -372,7 +375,7 @@ def _understood(rest: str) -> tuple[str | None, CellOptions]:
 def _cut(line: str, rest: str) -> list[str]:
     """The words, up to a comment; a list may go on behind the blank that follows a comma."""
     try:
-        words = shlex.split(without_comment(rest))
+        words = [_SHORT.get(word, word) for word in shlex.split(without_comment(rest))]
     except ValueError as error:
         raise TaskCellError(line, f"it cannot be cut into words: {str(error).lower()}.") from None
     found: list[str] = []

@@ -75,10 +75,14 @@ class Settler:
     def _needed(self) -> tuple[str, ...]:
         """The keys of the tasks that the cell which begins needs."""
         record = self._session.hooks.now
-        if record is None or record.is_task or only_asks(record.source):
+        if record is None or record.is_task or record.mistake is not None or only_asks(record.source):
             return ()
         outlook = self._session.flow.outlook()
         pending = (outlook.stale.keys() | outlook.remembered.keys()) & outlook.tasks.keys()
+        if (
+            not outlook.remembered
+        ):  # else an earlier kernel has run the notebook; a new one runs only what was asked for
+            pending = {key for key in pending if outlook.records[key].times or self._session.flow.freshness.knows(key)}
         if not pending or record.key not in outlook.connections.cells:
             return ()
         return outlook.connections.needed_before(record.key, pending)

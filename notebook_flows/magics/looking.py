@@ -49,12 +49,12 @@ def tell_status(here: Here) -> None:
     cached = {} if last is None else last.cached
     if not outlook.tasks and not here.flows():
         click.echo("No cell is a task yet: put `%%task` above one, and execute it.")
-        _tell_comments(here)
+        _tell_no_tasks(here)
         return
     width = max((len(printable(one.name)) for one in outlook.tasks.values()), default=0)
     for key, record in outlook.tasks.items():
         glyph = facts_of(S.PENDING if key in outlook.stale else S.SUCCESS).glyph
-        why = f"stale: {outlook.stale[key]}" if key in outlook.stale else _fresh(outlook, key, cached.get(key, ""))
+        why = _stale(here, outlook, key) if key in outlook.stale else _fresh(outlook, key, cached.get(key, ""))
         click.echo(f"{glyph} {printable(record.name):<{width}}  {why}")
     for line in _older_values(here, outlook):
         click.echo(f"  {line}")
@@ -64,10 +64,7 @@ def tell_status(here: Here) -> None:
         if only_asks(record.source):
             continue
         click.echo(f"  {printable(record.name)!r} was edited and not executed since.")
-    for record in here.session.book.never_executed():
-        if record.is_task and record.key not in outlook.remembered and not here.flow.freshness.knows(record.key):
-            click.echo(f"  {printable(record.name)!r} has not been executed in this kernel.")
-    _tell_comments(here)
+    _tell_no_tasks(here)
     background = here.flow.background
     if background is not None and not background.run.has_ended:
         click.echo("A run goes on in the background.")
@@ -89,9 +86,17 @@ def told_mode(mode: Mode) -> str:
     return f"{mode.value}: {MODES[mode.value]}"
 
 
-def _tell_comments(here: Here) -> None:
-    """Comments that may have been meant as task lines."""
+def _stale(here: Here, outlook: Outlook, key: str) -> str:
+    """Why a task would run; where this kernel has not seen it, that it runs as it is saved."""
+    is_unseen = not outlook.records[key].times and not here.flow.freshness.knows(key)
+    return "stale: not executed in this kernel yet" if is_unseen else f"stale: {outlook.stale[key]}"
+
+
+def _tell_no_tasks(here: Here) -> None:
+    """Cells that are no tasks, though they may have been meant so: lines that cannot be understood, and comments."""
     for record in here.session.book.records():
+        if record.mistake is not None:
+            click.echo(f"  {printable(record.name)!r} is no task yet: {printable(str(record.mistake))}")
         line = None if record.is_task or record.mistake is not None else prose_in(record.source)
         if line is not None:
             click.echo(

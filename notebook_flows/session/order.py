@@ -84,6 +84,8 @@ def _as_saved(executed: Sequence[CellRecord], document: Document, matched: dict[
 def _with_saved(record: CellRecord, cell: DocumentCell, written_us: int) -> CellRecord:
     """What the file says of a cell counts if the file is newer than the cell's last execution."""
     is_newer = written_us > record.executed_us
+    if is_newer and record.mistake is not None:  # nothing of it has run: it is as if it was never executed
+        return replace(record, source=cell.source, tags=cell.tags, times=0, has_succeeded=None)
     return replace(
         record,
         saved_source=cell.source if is_newer and cell.source != record.source else None,

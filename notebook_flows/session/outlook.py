@@ -97,9 +97,17 @@ class Outlooks:
         """Whether people have the saved notebook open in front of them.
 
         A runner, which executes each cell in its turn, tells no ids, and may have inherited the path of another notebook
-        whose kernel has started it.
+        whose kernel has started it. Where the ids are in no file, as those of VS Code, a saved text may be what an
+        executed cell was before it was edited.
         """
-        return self._session.server is None and any(one.cell_id for one in executed.values())
+        document = self._session.current_document()
+        told = {one.cell_id for one in executed.values()} - {None}
+        if self._session.server is not None or document is None or not told:
+            return False
+        if any(cell.cell_id in told for cell in document.cells):
+            return True
+        saved = {cell.source.strip() for cell in document.cells}
+        return all(one.source.strip() in saved for one in executed.values() if one.is_task)
 
     def _outlook_of(
         self,
@@ -121,7 +129,7 @@ class Outlooks:
             results=self._results,
         )
         if find is None:
-            remembered = recollected(making, records, connections, not_run, parameters)
+            remembered = recollected(making, records, connections, not_run, parameters, self._session.saved.name)
         else:
             remembered = remembered_in(making, connections, not_run, lambda key, made: find(records[key], made))
         if remembered:

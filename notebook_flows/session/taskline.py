@@ -24,7 +24,7 @@ up to date, in parallel where it can; `%flow explain` shows what waits for what,
     --reads x,y          the names that it reads, in place of those that are found
     --writes z           the names that it binds or changes, in place of those that are found
     --pure               it changes no object of other cells
-    --executor WHERE     threads, processes or main, the kernel's main thread
+    --executor, -x WHERE threads, processes or main, the kernel's main thread
     --tags t1,t2         labels
 
 The same can be said in a comment, `# %%task ...`, or by the cell tags `task` and `task:name`.

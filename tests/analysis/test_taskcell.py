@@ -98,6 +98,7 @@ def test_other_cells_are_ordinary(source: str, tags: tuple[str, ...]) -> None:
         ("%%task --reads x,y --writes z", CellOptions(reads=frozenset({"x", "y"}), writes=frozenset({"z"}))),
         ("%%task --reads= --writes=''", CellOptions(reads=frozenset(), writes=frozenset())),
         ("%%task --executor processes", CellOptions(executor="processes")),
+        ("%%task -x processes --pure", CellOptions(executor="processes", pure=True)),
         ("%%task --tags slow,io", CellOptions(tags=frozenset({"slow", "io"}))),
         ("# %%task --pure", CellOptions(pure=True)),
     ],
