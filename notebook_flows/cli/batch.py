@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import uuid
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -229,7 +230,8 @@ def _tell(ends: Sequence[End], watch: Watch, flow: Flow, run_id: str, wishes: Wi
     failed = next((end for end in ends if end.run_id and end.state is not S.SUCCESS), None)
     if failed is not None and more:
         more = [f"notebook-flows logs {failed.run_id[:8]}", *more]
-    tell_ending(console, ending_of(watch, flow.name, kept, more)._replace(failed=(), failed_count=0))
+    counts = Counter(end.state for end in ends)  # a task says only that its notebook has failed, not how
+    tell_ending(console, ending_of(watch, flow.name, kept, more)._replace(counts=counts, failed=(), failed_count=0))
 
 
 def _table(ends: Sequence[End], watch: Watch, encoding: str) -> Any:

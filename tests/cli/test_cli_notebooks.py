@@ -95,6 +95,16 @@ def test_a_grid_runs_one_notebook_with_each_combination(start: Start, write_note
     assert "AssertionError" in line
 
 
+def test_the_last_line_says_how_each_notebook_ended(start: Start, write_notebook: WriteNotebook) -> None:
+    sources = {"good": "1", "wrong": "1 / 0", "dies": "import os\nos._exit(3)"}
+    paths = [write_notebook(f"{name}.ipynb", source) for name, source in sources.items()]
+
+    code, said = start("run", *paths, "-j", "2").end()
+
+    assert code == 1
+    assert "1 crashed, 1 failed, 1 success." in said
+
+
 def test_a_run_shows_what_ran_inside_of_it(nf: Command, start: Start, write_notebook: WriteNotebook) -> None:
     first, second = (write_notebook(f"{name}.ipynb", f"# Cell of {name}\n1") for name in ("first", "second"))
 
