@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.errors import NoSuchRun, StoreError
 from notebook_flows.fingerprints.made import Making, files_of, gone_file, which_notebook
 from notebook_flows.fingerprints.readfiles import READ, changed_file
+from notebook_flows.session.lastends import LastEnds
 from notebook_flows.session.unasked import acting_outside
 from notebook_flows.settings import settings_from
 from notebook_flows.workspace.cellreuse import MADE
@@ -89,23 +90,39 @@ def recollected(
     connections: Connections,
     wanted: Collection[str],
     parameters: Mapping[str, Any],
+    notebook: str,
 ) -> dict[str, KnownResult]:
     """As `remembered_in`, of all that the history has; nothing where there is none, or where it cannot be read.
 
     Nobody has asked for it. So it is only taken from runs with the same parameters, and what acts on the world outside,
-    or takes something from there, runs again.
+    or takes something from there, runs again; so does what has run since, and did not end well.
+
+    Args:
+        making: of the cells; hears of what is found.
+        records: key -> cell, of all.
+        connections: of them.
+        wanted: keys of the tasks that have not run in this kernel.
+        parameters: name -> value, of those that are given.
+        notebook: its name.
     """
     if not wanted or settings_from().history != "on":
         return {}
+    from notebook_flows.workspace.histories import event_log
+
     outside = acting_outside(records, connections).keys()
     try:
         is_like_this = _runs_with(parameters)
+        ends = LastEnds(event_log(), notebook, parameters)
+
+        def is_true(one: KnownResult) -> bool:
+            return is_like_this(one.run_id) and not ends.was_bad(one)
+
         with kept_results() as find:
             return remembered_in(
                 making,
                 connections,
                 set(wanted) - outside,
-                lambda _key, made: one if (one := find(made)) is not None and is_like_this(one.run_id) else None,
+                lambda _key, made: one if (one := find(made)) is not None and is_true(one) else None,
             )
     except StoreError:  # whoever runs cells is told
         return {}

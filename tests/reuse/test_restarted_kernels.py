@@ -70,6 +70,23 @@ def test_another_kernel_knows_what_is_fresh_and_takes_its_values(
     assert notebook.run("again", "%flow run").said.startswith("All 3 tasks are up to date")
 
 
+def test_another_kernel_runs_what_did_not_end_well_the_last_time_though_it_had_before(
+    folder: Path, start: Callable[[], OpenNotebook]
+) -> None:
+    before = ran_by_hand(folder, start, UNCACHED)
+    with broken_meanwhile(folder):
+        before.run("again", "%flow run --all")
+    notebook = with_flows(start)
+
+    status = notebook.run("status", "%flow status").said
+    ran = notebook.run("run", "%flow run")
+
+    assert status.count("up to date: cached, from run") == 2
+    assert "report  stale" in status
+    assert ran.status == "ok"
+    assert counted() == {"plain": 1, "report": 1}
+
+
 MEASURED = {
     "ext": "%load_ext notebook_flows",
     "setup": "import os\nfrom counting import count\nn = int(os.environ['MEASURED'])\nm = 1\ndef scaled(x): return x * n",
