@@ -140,7 +140,7 @@ def rm(ctx: click.Context, keys: tuple[str, ...], task: str | None, wants_all: b
         shown = {one.key: shown_key(one.key) for one in rows}
         unknown = [key for key in keys if not any(one.startswith(key) for pair in shown.items() for one in pair)]
         if unknown:
-            raise StoreError(f"There is no result {unknown[0]!r}. `notebook-flows cache ls` lists them.")
+            raise click.UsageError(f"There is no result {unknown[0]!r}. `notebook-flows cache ls` lists them.", ctx)
         rows = [one for one in rows if one.key.startswith(keys) or shown[one.key].startswith(keys)]
     count = forget(log._writer, [one.key for one in rows]) if rows else 0
     click.echo(f"{count} {'result is' if count == 1 else 'results are'} forgotten.", err=True)

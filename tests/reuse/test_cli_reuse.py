@@ -165,6 +165,7 @@ def test_results_are_listed_and_removed(cli: Callable[..., Result]) -> None:
     assert re.search(r"^\w+ +etl +load ", listed, re.MULTILINE)
     assert "1 result is forgotten" in removed.stderr
     assert "There is no result 'ffff" in unknown.stderr
+    assert unknown.exit_code == 2
     assert nothing.exit_code == 2
     assert "1 result is forgotten" in all_of_it.stderr
     assert json.loads(cli("cache", "ls", "--json").stdout) == []
