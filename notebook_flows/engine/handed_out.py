@@ -18,13 +18,14 @@ class HandedOut:
 
     def __init__(self) -> None:
         self.in_lane: set[int] = set()
-        self._waiting: dict[int, None] = {}
+        self._waiting: dict[int, int | None] = {}
         self._next: dict[int, int] = {}
         self._taken_over: dict[int, None] = {}
 
-    def add(self, number: int) -> None:
-        """The executor has it now."""
-        self._waiting[number] = None
+    def add(self, number: int, at_us: int, workers: int) -> None:
+        """The executor has it from this moment on; of so many workers one begins with it at once, if any is free."""
+        is_begun = len(self._waiting) + len(self._taken_over) < workers
+        self._waiting[number] = at_us if is_begun else None
 
     def followed_by(self, number: int, following: int) -> None:
         """They go to one worker: once the first has succeeded, it goes on with the other."""
@@ -52,7 +53,8 @@ class HandedOut:
         while following is not None:
             following = self._next.pop(following, None)
 
-    def likely_begun(self, workers: int) -> Iterator[int]:
-        """What so many workers have had the time to begin."""
+    def likely_begun(self, workers: int) -> Iterator[tuple[int, int | None]]:
+        """What so many workers have had the time to begin, and when they have, where that is known."""
         free = max(workers - len(self._taken_over), 0)
-        yield from (*self._taken_over, *islice(self._waiting, free))
+        yield from ((number, None) for number in self._taken_over)
+        yield from islice(self._waiting.items(), free)

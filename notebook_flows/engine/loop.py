@@ -370,7 +370,7 @@ class Engine:
         if command.then:
             self._preparation.add_segment(call, command.then, self._handed_out)
         if not self._is_one_by_one:
-            self._handed_out.add(number)
+            self._handed_out.add(number, self.clock.now_us(), self.executor.workers)
         if call.is_async and not self.executor.is_remote:
             self._submit_async(call)
         elif task._is_parameter and self.executor.is_remote:
@@ -498,9 +498,9 @@ class Engine:
 
     def _show_started(self) -> None:
         """Record as running what the executor has had the time to begin, before we sleep."""
-        for number in self._handed_out.likely_begun(self.executor.workers):
+        for number, begun_us in self._handed_out.likely_begun(self.executor.workers):
             if self.run.state[number] is _QUEUED:
-                self._show(number, self.clock.now_us())
+                self._show(number, self.clock.now_us() if begun_us is None else begun_us)
         self._record.hand_over()
 
     def _show(self, number: int, at_us: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,12 @@ from notebook_flows import Flow, ThreadExecutor, signals, task, triggers
 from notebook_flows.core.events import Kind
 from notebook_flows.core.lifecycle import S
 from notebook_flows.testing import FakeClock, InlineExecutor, MemoryEventLog, assert_states, run_flow_for_test
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_flows.core.events import Event
+    from notebook_flows.core.run import Run
 
 RUN = "2" * 32
 
@@ -69,6 +75,28 @@ def test_a_retry_may_be_asked_for_at_a_time_of_day() -> None:
     run_flow_for_test(flow, clock=clock)
 
     assert clock.now() == noon
+
+
+def test_a_task_begins_when_a_worker_takes_it_however_long_those_who_look_on_take_to_draw() -> None:
+    clock = FakeClock()
+    is_shown = threading.Event()
+    begun: dict[Kind, int] = {}
+
+    def draw(run: Run, events: Sequence[Event]) -> None:
+        if not begun:
+            clock.advance(0.09)
+        for one in events:
+            begun.setdefault(one.kind, one.at_us)
+        if Kind.TASK in begun:
+            is_shown.set()
+
+    with Flow("drawn") as flow:
+        task(lambda: is_shown.wait(30), name="load")()
+
+    state = run_flow_for_test(flow, clock=clock, executor="threads:2", observers=[draw])
+
+    assert state.is_successful()
+    assert begun[Kind.TASK] == begun[Kind.RUN]
 
 
 def test_others_do_not_wait_for_one_that_rests() -> None:
