@@ -64,6 +64,7 @@ def run_shown(run: Callable[..., State], flow: Flow, options: dict[str, Any]) ->
         return run(flow, **options)
     from notebook_flows.session.largepicture import picture_of_run
     from notebook_flows.session.shownpicture import followers_of
+    from notebook_flows.session.textpicture import TextPicture
 
     run_id = options.get("flow_run_id") or uuid.uuid4().hex
     picture = picture_of_run(flow, sink, run_id=run_id)
@@ -78,4 +79,17 @@ def run_shown(run: Callable[..., State], flow: Flow, options: dict[str, Any]) ->
         picture.finish(state)
         for one in followers:
             one.finish(state)
+    if not isinstance(picture, TextPicture):  # else it has told that line by line
+        _tell_failures(state, sink)
     return state
+
+
+def _tell_failures(state: State, sink: Sink) -> None:
+    from notebook_flows.session.flowfailures import failures_told
+    from notebook_flows.session.outputs import RecordingSink
+
+    said = failures_told(state)
+    if said and isinstance(sink, RecordingSink):
+        sys.stdout.flush()  # what the tasks have printed comes first
+        sink.stream("stderr", said)
+        sink.flush()

@@ -184,3 +184,15 @@ def test_a_run_in_a_thread_of_the_user_has_no_picture(page: OpenPage) -> None:
 
     assert page.shown["go"] == []
     assert page.value("made[0].is_successful()") == "True"
+
+
+def test_what_has_failed_is_told_below_the_picture(page: OpenPage) -> None:
+    page.run("define", DEFINE)
+    page.run("mapped", "with flow: fail.map(rows)\nmay_end.set()")
+
+    page.run("go", "state = flow.run(executor='threads:2')")
+
+    assert page.text("go").splitlines()[-4:] == [
+        "✗ fail: failed: ValueError: no rows",
+        *(f"✗ fail[{index}]: failed: ValueError: no rows" for index in range(3)),
+    ]
