@@ -66,6 +66,23 @@ def with_run(here: Here, options: Sequence[str], *, tells_own: bool = True) -> t
     return (found.row.run_id, *rest)
 
 
+def tell_by_hand_since(here: Here, options: Sequence[str]) -> None:
+    """After the logs of a task's last run: it was executed by hand since then, of which there are none."""
+    words = [word for word in options if not word.startswith("-")]
+    record = next((one for one in here.session.book.tasks() if words and one.name == words[0]), None)
+    if record is None or record.has_succeeded is None or "--json" in options:
+        return
+    from notebook_flows.cli.history import is_by_hand
+
+    row = last_run(here, record.name).row
+    if record.executed_us > (row.ended_us or record.executed_us) and not is_by_hand(row):
+        how = "went well" if record.has_succeeded else "failed"
+        click.echo(
+            f"{printable(record.name)!r} was executed by hand since then, and {how}: what that put out stands below "
+            "its cell."
+        )
+
+
 def _check_named(words: Sequence[str], names: Sequence[str]) -> None:
     """One word alone may be a task or a run."""
     from notebook_flows.cli.history import LATEST, run_named

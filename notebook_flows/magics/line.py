@@ -191,8 +191,8 @@ def result(here: Here, name: str) -> None:
 @flow_line.command()
 @HERE
 def params(here: Here) -> None:
-    """List the parameters of the notebook: name, type, default, help."""
-    from notebook_flows.magics.looking import tell_parameters
+    """List the parameters of the notebook: name, type, the value that tasks take, help; and where it was given."""
+    from notebook_flows.magics.parameters import tell_parameters
 
     tell_parameters(here)
 
@@ -214,10 +214,11 @@ def runs(here: Here, options: tuple[str, ...]) -> None:
 def logs(here: Here, options: tuple[str, ...]) -> None:
     """Print what the last run, or one task of it, has logged: `%flow logs TASK`, or `%flow logs RUN TASK`."""
     from notebook_flows.cli.logs_command import command_line
-    from notebook_flows.magics.lastruns import with_run
+    from notebook_flows.magics.lastruns import tell_by_hand_since, with_run
 
     here.session.hand_runs.wait(1.0)
     _on_the_command_line(command_line, with_run(here, options))
+    tell_by_hand_since(here, options)
 
 
 @flow_line.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)

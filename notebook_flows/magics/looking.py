@@ -1,4 +1,4 @@
-"""The commands of ``%flow`` that only look: status, show, validate, explain, result, params."""
+"""The commands of ``%flow`` that only look: status, show, validate, explain, result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from notebook_flows.errors import did_you_mean
 from notebook_flows.magics.attached import tell_attached
 from notebook_flows.magics.errors import FlowLineError
 from notebook_flows.magics.here import only_asks
-from notebook_flows.magics.parameters import declared_here
 from notebook_flows.session.cellpicture import picture_flow, standings_of_cells
 from notebook_flows.session.order import FIRST_EXECUTION
 from notebook_flows.session.saved import NO_NAME
@@ -310,10 +309,13 @@ def show_result(here: Here, name: str) -> None:
         click.echo(f"{record.name}: not in the last run; of an earlier one")
     else:
         click.echo(f"{record.name}: {facts_of(state).word}{f', in run {last.run_id[:8]}' if last.run_id else ''}")
+    outputs = list(sink.outputs)
     if record.execution_count != sink.execution_count and record.has_succeeded is not None:
         how = "went well" if record.has_succeeded else "failed"
         click.echo(f"It was executed by hand since then, and {how}: that output stands below its cell.")
-    replay(here, sink.outputs)
+        if record.has_succeeded and any(one["output_type"] == "error" for one in outputs):
+            outputs = []  # of a failure that is none any more; the logs of the run have it
+    replay(here, outputs)
     if last is not None and last.run_id and state is not None:
         tell_attached(last.run_id, record.name)
     names = here.session.shell.user_ns
@@ -340,16 +342,3 @@ def _replay(here: Here, output: Mapping[str, Any]) -> None:
         publish_display_data(dict(output["data"]), dict(output["metadata"]))  # type: ignore[no-untyped-call] # IPython's
     else:
         click.echo(output["data"].get("text/plain", f"<{', '.join(output['data'])}>"))
-
-
-def tell_parameters(here: Here) -> None:
-    """The parameters that the notebook declares, with their present values."""
-    found = declared_here(here)
-    if not found:
-        click.echo("No cell declares parameters: tag it `parameters`, or begin it with the line `# parameters`.")
-        return
-    names = here.session.shell.user_ns
-    for one in found:
-        now = f" = {told_value(names[one.name])}" if one.name in names else " (not bound yet)"
-        told = f": {one.type}" if one.type else ""
-        click.echo(f"{one.name}{told}{now}{f'  # {one.help}' if one.help else ''}")

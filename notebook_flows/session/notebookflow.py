@@ -28,7 +28,7 @@ from notebook_flows.settings import settings_from
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from notebook_flows.engine.ports import KnownResult
     from notebook_flows.session.outlook import Outlook
@@ -270,6 +270,11 @@ class NotebookFlow:
         before = self.outputs.get(record.key)
         self.outputs[record.key] = sink = fresh_sink(self._session.shell, record, before, below=below)
         return sink
+
+    @property
+    def given(self) -> Collection[str]:
+        """The names of the parameters that were given when the parameters cell ran last."""
+        return self._outlooks.given.keys()
 
     def kept(self, key: str, name: str) -> tuple[bool, Any]:
         """Whether the value that a cell has given a name is held although another one has its place; and the value."""

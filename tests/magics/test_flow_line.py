@@ -87,6 +87,21 @@ def test_parameters_are_told_with_their_values(notebook: Callable[[str], str]) -
     assert notebook("%flow params") == "n: int = 3  # how many\n"
 
 
+def test_parameters_tell_what_was_given_and_that_later_runs_take_it(notebook: Callable[[str], str]) -> None:
+    notebook("%flow run -p n=5")
+    notebook("n = 9")
+
+    seen = notebook("%flow params")
+
+    assert re.fullmatch(
+        r"n: int = 5  # how many\n"
+        r"  given by `-p` to run [0-9a-f]{8}, where the cell says 3; later runs take it, too, until `-p` gives other "
+        r"values or the cell is executed\n"
+        r"  n is 9 in the kernel, from '5 n = 9'\n",
+        seen,
+    )
+
+
 def test_a_result_is_the_output_and_what_was_bound(notebook: Callable[[str], str]) -> None:
     notebook("%flow run --all")
 
@@ -103,6 +118,18 @@ def test_a_result_says_that_the_task_has_failed_by_hand_since(notebook: Callable
     seen = notebook("%flow result load")
 
     assert re.match(r"load: success, in run [0-9a-f]{8}\nIt was executed by hand since then, and failed: ", seen)
+
+
+def test_the_error_of_a_task_that_was_mended_by_hand_since_is_no_result(notebook: Callable[[str], str]) -> None:
+    notebook("%%task load\nrows = [len(1)]")
+    notebook("%flow run load")
+    notebook("%%task load\nrows = [1]")
+
+    seen = notebook("%flow result load")
+
+    assert re.fullmatch(
+        r"load: failed, in run [0-9a-f]{8}\nIt was executed by hand since then, and went well: .*\nrows = \[1\]\n", seen
+    )
 
 
 def test_status_tells_that_a_task_takes_an_older_value_than_the_kernel_has(notebook: Callable[[str], str]) -> None:

@@ -67,3 +67,21 @@ def test_without_a_run_it_says_so(folder: Path, start: Callable[[], OpenNotebook
     said = notebook.run("logs", "%flow logs load").said
 
     assert said.startswith("No run of task 'load' of notebook 'work' is in the history. `%flow runs` lists all")
+
+
+def test_the_logs_of_a_task_that_was_executed_by_hand_since_end_with_that(
+    folder: Path, start: Callable[[], OpenNotebook]
+) -> None:
+    write(folder, UNCACHED)
+    notebook = start()
+    run_all(notebook, UNCACHED)
+    notebook.run("load", "%%task load\nrows = [len(1)]")
+    notebook.run("run", "%flow run load")
+    notebook.run("load", "%%task load\nrows = [1]")
+
+    said = notebook.run("logs", "%flow logs load").said
+
+    assert "TypeError" in said
+    assert said.endswith(
+        "'load' was executed by hand since then, and went well: what that put out stands below its cell.\n"
+    )
