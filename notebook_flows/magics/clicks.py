@@ -84,7 +84,12 @@ class Clicks:
             warn(place, edits)
         began_s = monotonic()
         run = here.flow.begin(
-            outlook, selection, parameters=wish.parameters, options=RunOptions(), sink=sink, is_background=True
+            outlook,
+            selection,
+            parameters=wish.parameters or here.flow.given,
+            options=RunOptions(),
+            sink=sink,
+            is_background=True,
         )
         waiting = self._loop.create_task(run.wait())
         here.flow.background = Background(run=run, waiting=waiting)

@@ -99,7 +99,9 @@ class Settler:
         began_s = monotonic()
         if here.flow.going is not None:
             raise FlowLineError(_not_now([outlook.records[key].name for key in needed]))
-        run = here.flow.begin(outlook, selection, parameters={}, options=RunOptions(), sink=sink, is_shown=False)
+        run = here.flow.begin(
+            outlook, selection, parameters=here.flow.given, options=RunOptions(), sink=sink, is_shown=False
+        )
         with suppress(KeyboardInterrupt):  # told below
             await run.wait()
         report = here.flow.end(run)

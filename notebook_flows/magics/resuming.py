@@ -92,15 +92,20 @@ def _of_this_kernel(here: Here, last: PastRun, given: Sequence[str]) -> Any:
 
 
 def _are_set(here: Here, values: Mapping[str, Any]) -> bool:
-    """Whether the kernel has these parameters now, as the parameters cell has left them."""
+    """Whether tasks take these parameters now, as the parameters cell has left them."""
     cell, names = here.session.book.parameters_cell, here.session.shell.user_ns
-    return all(
-        cell is not None
-        and name in names
-        and here.session.bindings.owner(name) == cell.key
-        and parameter_print(names[name]) == parameter_print(value)
-        for name, value in values.items()
-    )
+    if cell is None:
+        return not values
+    for name, value in values.items():
+        if name in names and here.session.bindings.owner(name) == cell.key:
+            now = names[name]
+        else:
+            is_kept, now = here.flow.kept(cell.key, name)
+            if not is_kept:
+                return False
+        if parameter_print(now) != parameter_print(value):
+            return False
+    return True
 
 
 def _of_another_kernel(here: Here, name: str | None, given: Sequence[str]) -> Any:

@@ -87,10 +87,10 @@ def run_selected(
         as_executed = " as executed last" if edits else ""
         say(sink, f"{who} up to date{as_executed}; `--all` runs {'them' if several else 'it'} again.\n")
         return _nothing() if here.is_awaited else None
+    values = (wish.parameters or here.flow.given) if parameters is None else parameters
     if background:
-        return _in_background(here, outlook, selection, wish, options, sink)
+        return _in_background(here, outlook, selection, values, options, sink)
     began_s = monotonic()
-    values = wish.parameters if parameters is None else parameters
     run = here.flow.begin(outlook, selection, parameters=values, options=options, sink=sink)
     if here.is_awaited:
         return _awaited(here, run, outlook, sink, began_s)
@@ -140,15 +140,18 @@ def _show_outputs(here: Here, run: KernelRun, report: Report, sink: RecordingSin
 
 
 def _in_background(
-    here: Here, outlook: Outlook, selection: Selection, wish: Wish, options: RunOptions, sink: RecordingSink
+    here: Here,
+    outlook: Outlook,
+    selection: Selection,
+    values: Mapping[str, Any],
+    options: RunOptions,
+    sink: RecordingSink,
 ) -> Any:
     loop = here.loop()
     if loop is None:
         raise FlowLineError("A run in the background needs a kernel, whose event loop goes on: leave out --background.")
     began_s = monotonic()
-    run = here.flow.begin(
-        outlook, selection, parameters=wish.parameters, options=options, sink=sink, is_background=True
-    )
+    run = here.flow.begin(outlook, selection, parameters=values, options=options, sink=sink, is_background=True)
 
     async def wait() -> None:
         with suppress(KeyboardInterrupt):

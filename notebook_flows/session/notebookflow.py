@@ -28,7 +28,7 @@ from notebook_flows.settings import settings_from
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from notebook_flows.engine.ports import KnownResult
     from notebook_flows.session.outlook import Outlook
@@ -95,7 +95,7 @@ class NotebookFlow:
         If the saved notebook has task cells that were not executed here, all its cells count, but for a runner's.
 
         Args:
-            parameters: name -> value, of those that are given to the run that is to begin.
+            parameters: name -> value, of those that are given to the run that is to begin; None: those that hold.
             find: gives what is kept of a cell that is made of this, for a run that is gone on with; all saved cells
                 count then.
         """
@@ -117,7 +117,7 @@ class NotebookFlow:
             SelectionError: it cannot be run.
             NothingToRun: there are no tasks.
         """
-        values = wish.parameters if parameters is None else parameters
+        values = (wish.parameters or self.given) if parameters is None else parameters
         return chosen(
             self._session,
             outlook,
@@ -272,9 +272,9 @@ class NotebookFlow:
         return sink
 
     @property
-    def given(self) -> Collection[str]:
-        """The names of the parameters that were given when the parameters cell ran last."""
-        return self._outlooks.given.keys()
+    def given(self) -> Mapping[str, Any]:
+        """Name -> value, of the parameters that were given when the parameters cell ran last: they hold for later runs, too."""
+        return self._outlooks.given
 
     def kept(self, key: str, name: str) -> tuple[bool, Any]:
         """Whether the value that a cell has given a name is held although another one has its place; and the value."""

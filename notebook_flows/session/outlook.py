@@ -59,14 +59,14 @@ class Outlooks:
     Attributes:
         freshness: which cells have run as they are now.
         cleared: keys of tasks that are stale because somebody wants so, whatever is kept of them.
-        given: name -> fingerprint of the value, of the parameters with which the parameters cell has run last.
+        given: name -> value, of the parameters with which the parameters cell has run last.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self.freshness = Freshness()
         self.cleared: set[str] = set()
-        self.given: dict[str, str] = {}
+        self.given: dict[str, Any] = {}
         self._results: dict[str, str] = {}
         self._is_whole = False  # all cells of the saved notebook count, from when one is wanted that was not executed
 
@@ -80,7 +80,7 @@ class Outlooks:
         executed = {key: one for key, one in every.items() if one.times}
         self._take_in_what_had_run(executed)
         not_run = {key for key, one in every.items() if one.is_task and not self.freshness.knows(key)}
-        given = parameters or {}
+        given = self.given if parameters is None else parameters
         if find is not None:
             self._is_whole = True
             return self._outlook_of(every, not_run, given, find)
@@ -176,8 +176,8 @@ class Outlooks:
             return None
         if not self._is_setting(record):
             return frozenset()
-        given = _prints(parameters)
-        return frozenset(name for name in given.keys() | self.given.keys() if given.get(name) != self.given.get(name))
+        now, before = _prints(parameters), _prints(self.given)
+        return frozenset(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
 
     def ran_in_flow(
         self, record: CellRecord, state: S, connections: Connections, parameters: Mapping[str, Any]
@@ -202,7 +202,7 @@ class Outlooks:
             }
             self.freshness.is_the_same_for(record.key, readers)
         if self._is_setting(record):
-            self.given = _prints(parameters)
+            self.given = dict(parameters)
 
     def _is_setting(self, record: CellRecord) -> bool:
         cell = self._session.book.parameters_cell

@@ -87,6 +87,27 @@ def test_another_kernel_runs_what_did_not_end_well_the_last_time_though_it_had_b
     assert counted() == {"plain": 1, "report": 1}
 
 
+def test_another_kernel_does_not_take_what_has_used_a_parameter_that_an_earlier_run_was_given(
+    folder: Path, start: Callable[[], OpenNotebook]
+) -> None:
+    cells = {
+        "ext": "%load_ext notebook_flows",
+        "params": "n: int = 3",
+        "square": "%%task square\nsquared = n * n",
+    }
+    before = ran_by_hand(folder, start, cells)
+    before.run("given", "%flow run -p n=5")
+    before.run("clear", "%flow clear square")
+    before.run("run", "%flow run")
+    given = before.value("squared")
+    notebook = with_flows(start)
+
+    notebook.run("run", "%flow run")
+
+    assert given == "25"
+    assert notebook.value("squared") == "9"
+
+
 MEASURED = {
     "ext": "%load_ext notebook_flows",
     "setup": "import os\nfrom counting import count\nn = int(os.environ['MEASURED'])\nm = 1\ndef scaled(x): return x * n",
