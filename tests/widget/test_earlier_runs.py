@@ -182,7 +182,7 @@ def test_after_a_task_has_run_in_the_new_kernel_the_notebook_is_shown_as_it_stan
 def shown_while_it_runs(page: OpenPage, run: subprocess.Popen[str]) -> str:
     """Ask for the picture until the run is there; the cell below which it is shown."""
     looks = 0
-    while not page.told:
+    while not any(one["run_state"] == S.RUNNING for one in (page.of("snapshot") if page.told else ())):
         assert run.poll() is None, run.communicate()
         looks += 1
         page.run(f"look-{looks}", "import time; time.sleep(0.2)\n%flow show")
