@@ -74,7 +74,10 @@ class Kernel:
     def run(self, code: str) -> tuple[str, list[tuple[float, dict[str, Any]]]]:
         """What it prints, and (seconds after the request, message to the page)."""
         began_s = monotonic()
-        request = self._client.execute(code, allow_stdin=True)
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": True, "stop_on_error": True}
+        message = self._client.session.msg("execute_request", content, metadata={"cellId": "the one cell"})
+        self._client.shell_channel.send(message)
+        request = message["msg_id"]
         printed, told = "", []
         while True:
             message = self._client.get_iopub_msg(timeout=PATIENCE_S)
