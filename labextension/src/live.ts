@@ -66,15 +66,21 @@ export class LiveFlow {
   #goneUs: number | null = null;
   /** When a snapshot was asked for that has not come; 0: none was. */
   #askedMs = 0;
-  #requests = 0;
+  #requests: number;
   readonly #waiting = new Map<number, (answer: Detail | Done) => void>();
   readonly #views = new Set<(change: Change) => void>();
   #silence: ReturnType<typeof setTimeout> | null = null;
 
+  /**
+   * @param requests the number before the first question's. A kernel answers so that all pages hear it, and may answer after
+   *   its page was loaded anew: pages must not number alike.
+   */
   constructor(
     private readonly channel: Channel,
     private readonly byway: Byway | null = null,
+    requests = 0,
   ) {
+    this.#requests = requests;
     channel.listen((message) => this.receive(message as FromKernel));
   }
 

@@ -32,7 +32,7 @@ export default () => {
   let memory = freshMemory();
   let live: LiveFlow | null = null;
   const begin = (model: Model): LiveFlow => {
-    const begun = new LiveFlow(channelOf(model), jupyterServer());
+    const begun = new LiveFlow(channelOf(model), jupyterServer(), Math.floor(Math.random() * 2 ** 40));
     begun.begin();
     return begun;
   };
