@@ -432,6 +432,35 @@ test("screen readers are told of tasks that fail, of many at once in one sentenc
   assert.equal(told(), "task 2, task 3, task 4 and 1 other failed");
 });
 
+test("screen readers are told of a task that fails once others, or it itself, are tried again", (context) => {
+  context.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  const told = (): string | null | undefined => page.querySelector("[aria-live=polite].nbflow-hidden")?.textContent;
+  const tellLater = (...messages: unknown[]): void => {
+    context.mock.timers.tick(3_000);
+    tell(...messages);
+  };
+  const reopened = (batch: number, seq: number): unknown => {
+    const one = events(batch, seq, [[0, S.PENDING]]);
+    return { ...one, columns: { ...one.columns, kind: ["reopened"] } };
+  };
+  const failing = (task: number): [number, number][] => [
+    [task, S.RUNNING],
+    [task, S.FAILED],
+  ];
+  tell(chain(NAMES), snapshot(PENDING));
+  const heard: unknown[] = [];
+
+  tellLater(events(2, 2, failing(0)));
+  heard.push(told());
+  tellLater(reopened(3, 4));
+  tellLater(events(4, 5, failing(1)));
+  heard.push(told());
+  tellLater(events(5, 7, failing(0)));
+  heard.push(told());
+
+  assert.deepEqual(heard, ["load failed", "clean failed", "load failed"]);
+});
+
 test("stale tasks are told by a mark, a word and a reason", () => {
   tell(chain(NAMES, { stale: [{ task: 1, why: "its code has changed" }] }), snapshot(PENDING));
 

@@ -1,7 +1,7 @@
 // What screen readers are told without being asked: how the run goes as a whole, and which tasks have failed.
 
 import { toldCounts } from "../counts";
-import { isOver, type Run } from "../run";
+import { isOver, type Run, UNMAPPED } from "../run";
 import { S, STATES } from "../theme/states.generated";
 import { counted, duration } from "../words";
 import type { Context } from "./context";
@@ -12,11 +12,14 @@ const REST_MS = 3_000;
 const MOST_NAMES = 3;
 const OWN_FAULT: ReadonlySet<number> = new Set([S.FAILED, S.TIMED_OUT, S.VALIDATION_FAILED, S.CRASHED]);
 
+type Place = readonly [task: number, index: number];
+
 export class Announcer {
   readonly element = h("div", { class: "nbflow-hidden", "aria-live": "polite", role: "status" });
   #standing = "";
   #run = "";
-  #failed = new Set<number>();
+  /** Task runs that have failed, and were told or had failed when we came; by their places, as numbers are each snapshot's own. */
+  #failed = new Map<string, Place>();
   #lastMs = 0;
 
   constructor(private readonly context: Context) {}
@@ -29,6 +32,7 @@ export class Announcer {
     const isFirst = this.#standing === "";
     const hasEnded = isOver(run.runState);
     if (isOtherRun) this.#failed = failedOf(run); // they had failed when we came
+    for (const [key, place] of this.#failed) if (!hasFailed(run, place)) this.#failed.delete(key); // it is tried again
     this.#run = run.facts.id;
     if (standing !== this.#standing) {
       this.#standing = standing;
@@ -45,8 +49,8 @@ export class Announcer {
     if (some <= this.#failed.size) return;
     const failed = failedOf(run);
     const names = [...failed]
-      .filter((number) => !this.#failed.has(number))
-      .map((number) => this.context.live.flow?.nameOf(...run.placeOf(number)));
+      .filter(([key]) => !this.#failed.has(key))
+      .map(([, place]) => this.context.live.flow?.nameOf(...place));
     this.#failed = failed;
     this.#lastMs = Date.now();
     const more = names.length - MOST_NAMES;
@@ -55,10 +59,17 @@ export class Announcer {
   }
 }
 
-function failedOf(run: Run): Set<number> {
-  const failed = new Set<number>();
+function failedOf(run: Run): Map<string, Place> {
+  const failed = new Map<string, Place>();
   run.state.forEach((state, number) => {
-    if (OWN_FAULT.has(state)) failed.add(number);
+    if (!OWN_FAULT.has(state)) return;
+    const place = run.placeOf(number);
+    failed.set(place.join(), place);
   });
   return failed;
+}
+
+function hasFailed(run: Run, [task, index]: Place): boolean {
+  const number = index === UNMAPPED ? task : (run.children.get(task)?.first ?? Number.NaN) + index;
+  return OWN_FAULT.has(run.state[number] ?? S.PENDING);
 }
