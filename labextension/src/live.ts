@@ -68,6 +68,8 @@ export class LiveFlow {
   #askedMs = 0;
   #requests: number;
   readonly #waiting = new Map<number, (answer: Detail | Done) => void>();
+  /** Those of them that ask for something to be done. */
+  readonly #orders = new Set<number>();
   readonly #views = new Set<(change: Change) => void>();
   #silence: ReturnType<typeof setTimeout> | null = null;
 
@@ -147,15 +149,16 @@ export class LiveFlow {
     const heard = this.#order(action);
     const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), SOON_MS));
     const first = await Promise.race([heard, late]);
-    if (first) return first;
+    if (first && this.connection !== "gone") return first;
     const asked = await byway.ask(run, action);
     return asked.ok ? asked : heard;
   }
 
   #order(action: Action, node?: number): Promise<Done> {
-    return this.#ask((request) =>
-      node === undefined ? { type: "action", request, action } : { type: "action", request, action, node },
-    ) as Promise<Done>;
+    return this.#ask((request) => {
+      this.#orders.add(request);
+      return node === undefined ? { type: "action", request, action } : { type: "action", request, action, node };
+    }) as Promise<Done>;
   }
 
   #ask(message: (request: number) => ToKernel): Promise<Detail | Done> {
@@ -192,6 +195,7 @@ export class LiveFlow {
       case "done": {
         const answer = this.#waiting.get(message.request);
         this.#waiting.delete(message.request);
+        this.#orders.delete(message.request);
         answer?.(message);
         return;
       }
@@ -200,8 +204,19 @@ export class LiveFlow {
         this.connection = "gone";
         this.reason = message.reason ?? "The kernel has ended.";
         this.#can = {};
+        this.#giveUp(this.reason);
         return this.#tell({});
     }
+  }
+
+  /** Nobody does any more what was asked for; what was told of a task before stays. */
+  #giveUp(message: string): void {
+    for (const request of this.#orders) {
+      const answer = this.#waiting.get(request);
+      this.#waiting.delete(request);
+      answer?.({ type: "done", request, ok: false, message });
+    }
+    this.#orders.clear();
   }
 
   #allow({ can, hint }: { readonly can?: Can; readonly hint?: string | null }): void {

@@ -160,6 +160,17 @@ test("a kernel that was heard before and is busy now is gone past after a while"
   }
 });
 
+test("a kernel that is gone before it has answered is gone past", async () => {
+  const byway = new FakeByway();
+  const { live, channel } = running(byway, { cancel: true });
+
+  const click = live.act("cancel");
+  channel.tell({ type: "bye" });
+
+  assert.equal((await click).message, "asked");
+  assert.deepEqual(byway.asked, ["cancel r"]);
+});
+
 test("asked to cancel holds until the run begins to stop, and not for the next run", async () => {
   const { live, channel } = running(new FakeByway(), {});
   await live.act("cancel");

@@ -479,6 +479,22 @@ test("a kernel that gives the run up is told, and nothing can be pressed", () =>
   assert.equal(button("Cancel").getAttribute("aria-disabled"), "true");
 });
 
+test("what was asked of a kernel that is gone is told not to be done, and what it has told of a task stays", async () => {
+  tell(chain(NAMES), snapshot(PENDING, { run_state: S.SUCCESS }));
+  click(node(0));
+  tell({ type: "detail", request: 1, node: 0, code: "x = 1" });
+  await new Promise((resolve) => setImmediate(resolve));
+  click(button("Run from here"));
+  const asked = page.querySelector(".nbflow-drawer .nbflow-answer")?.textContent;
+
+  tell({ type: "bye", reason: "The kernel was restarted." });
+  await new Promise((resolve) => setImmediate(resolve));
+
+  assert.equal(asked, "asked…");
+  assert.equal(page.querySelector(".nbflow-drawer .nbflow-answer")?.textContent, "The kernel was restarted.");
+  assert.match(page.querySelector(".nbflow-sections")?.textContent ?? "", /x = 1/);
+});
+
 test("what a task has attached is counted on it, and shown as text, tables and safe links", () => {
   tell(chain(NAMES), snapshot(PENDING, { attached: [[1, -1, "bad rows", "Bad <b>rows</b>"]] }));
   const links = ["https://example.org/a", "javascript:evil()"].map((href, place) => ({ key: `link ${place}`, href }));
