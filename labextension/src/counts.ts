@@ -1,6 +1,6 @@
 // How many task runs are in which state, in words; the same as views/table.py and core.run.tally.
 
-import { type Counts, isFinal, type Run } from "./run";
+import { type Counts, isFailed, isFinal, isOver, type Run } from "./run";
 import { GRAVITY, S, STATES } from "./theme/states.generated";
 
 /** The one state to be told where only one can be. */
@@ -57,6 +57,13 @@ export function tally(run: Run, tasks?: Iterable<number>): Counts {
 export function tallyInRun(run: Run, tasks?: Iterable<number>): Counts {
   const aside = new Set(run.facts.bystanders ?? []);
   return tally(run, aside.size ? [...(tasks ?? range(run.size))].filter((task) => !aside.has(task)) : tasks);
+}
+
+/** Whether there is something that failed, to be tried again: in a run that goes on only what is in that run. */
+export function hasFailed(run: Run | null): boolean {
+  if (!run) return false;
+  const isPart = run.facts.bystanders?.length && !isOver(run.runState);
+  return (isPart ? tallyInRun(run) : run.counts).some((count, state) => count > 0 && isFailed(state));
 }
 
 /** How long a task run has taken, if that says anything: what was not done took no time. */

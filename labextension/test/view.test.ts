@@ -697,6 +697,24 @@ test("tasks that are not in the run are told apart, and not counted", () => {
   assert.equal((page.querySelector(".nbflow-meter i") as HTMLElement).style.flexGrow, "1");
 });
 
+test("a run that goes on is not offered to try again what has failed outside of it; one that is over is", () => {
+  const rows: Row[] = [
+    [0, -1, S.FAILED],
+    [1, -1, S.RUNNING, 1],
+  ];
+  const run = { id: "r", bystanders: [0] };
+  const isOffered: boolean[] = [];
+
+  tell(chain(NAMES, { can: { cancel: true, retry_failed: true } }), snapshot(rows, { run }));
+  isOffered.push(!button("Retry failed").hidden);
+  tell(events(2, 2, [[1, S.FAILED]]));
+  isOffered.push(!button("Retry failed").hidden);
+  tell(snapshot([rows[0] as Row, [1, -1, S.SUCCESS, 1, 2]], { run, batch: 3, seq: 9, run_state: S.SUCCESS }));
+  isOffered.push(!button("Retry failed").hidden);
+
+  assert.deepEqual(isOffered, [false, true, true]);
+});
+
 test("of a mapped task the drawer tells the gravest state and the error of the first child that failed", async () => {
   const rows: Row[] = [
     [0, -1, S.MAPPED, 0],

@@ -1,7 +1,7 @@
 // What was said to somebody who has pressed a button: it stands as long as it is true.
 
+import { hasFailed } from "../counts";
 import type { LiveFlow } from "../live";
-import { isFailed } from "../run";
 import type { Action } from "../wire";
 import { h } from "./dom";
 
@@ -37,9 +37,7 @@ export class Answer {
 
   #isPast({ run, isRunning, action }: { run: string | null; isRunning: boolean; action: Action }): boolean {
     if (this.#run !== run || (isRunning && !this.live.isRunning)) return true;
-    const counts = this.live.run?.counts;
-    const hasFailed = counts?.some((count, state) => count > 0 && isFailed(state)) ?? false;
-    return action === "retry_failed" && isRunning && !hasFailed;
+    return action === "retry_failed" && isRunning && !hasFailed(this.live.run);
   }
 
   get #run(): string | null {

@@ -1,7 +1,7 @@
 // Buttons of a view: its tabs, searching, grouping, zooming, and what can be done with the run.
 
+import { hasFailed } from "../counts";
 import type { Grouping } from "../flow";
-import { isFailed } from "../run";
 import type { Action } from "../wire";
 import type { Context, Tab } from "./context";
 import { h, setText } from "./dom";
@@ -109,8 +109,7 @@ export class Toolbar {
     setEnabled(this.#retry, isLive && live.can.retry_failed === true, why);
     setText(this.#cancel, live.isCancelling ? "asked to cancel…" : CANCEL);
     this.#cancel.hidden = !live.isRunning;
-    const hasFailed = live.run?.counts.some((count, state) => count > 0 && isFailed(state)) ?? false;
-    this.#retry.hidden = !hasFailed || live.can.retry_failed === undefined || live.isCancelling;
+    this.#retry.hidden = !hasFailed(live.run) || live.can.retry_failed === undefined || live.isCancelling;
   }
 
   readonly #tabKey = (event: KeyboardEvent): void => {
