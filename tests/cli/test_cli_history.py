@@ -203,7 +203,7 @@ def test_cancelling_what_has_ended_says_so(nf: Command, two_runs: list[str]) -> 
     result = nf("cancel", "latest")
 
     assert result.exit_code == 0
-    assert result.stderr == f"Run {two_runs[1][:8]} of 'etl' has ended already: failed.\n"
+    assert result.stderr == f"No run goes on. Run {two_runs[1][:8]} of 'etl' has ended already: failed.\n"
 
 
 def test_the_doctor_finds_nothing_wrong_here(nf: Command, two_runs: list[str], own_history: Path) -> None:
