@@ -715,6 +715,23 @@ test("a run that goes on is not offered to try again what has failed outside of 
   assert.deepEqual(isOffered, [false, true, true]);
 });
 
+test("what is told of a task is not told of another one that has its number in the next flow", async () => {
+  tell(chain(NAMES), snapshot(PENDING));
+  click(node(1));
+  tell({ type: "detail", request: 1, node: 1, code: "of clean" });
+  await new Promise((resolve) => setImmediate(resolve));
+  const name = (): string | null | undefined => page.querySelector(".nbflow-drawer h3")?.textContent;
+  const told = (): string | null | undefined => page.querySelector(".nbflow-sections")?.textContent;
+  const seen = [name(), told()];
+
+  tell(chain(NAMES));
+  seen.push(name(), told());
+  tell(chain(["load", "check", "report"]));
+  seen.push(name(), told());
+
+  assert.deepEqual(seen, ["clean", "Codeof clean", "clean", "Codeof clean", "check", "…"]);
+});
+
 test("of a mapped task the drawer tells the gravest state and the error of the first child that failed", async () => {
   const rows: Row[] = [
     [0, -1, S.MAPPED, 0],

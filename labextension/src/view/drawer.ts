@@ -31,6 +31,7 @@ export class Drawer {
   readonly #children: ChildList;
   readonly #actions = new Map<Action, HTMLButtonElement>();
   #shown: Chosen | null = null;
+  #name = "";
   #isAsking = false;
   #isAskedAgain = false;
   #askedMs = 0;
@@ -58,11 +59,13 @@ export class Drawer {
   }
 
   show(chosen: Chosen | null): void {
-    const isSame = chosen?.task === this.#shown?.task && chosen?.index === this.#shown?.index;
+    const name = (chosen && this.context.live.flow?.nameOf(chosen.task, chosen.index)) ?? "";
+    const isPlace = chosen?.task === this.#shown?.task && chosen?.index === this.#shown?.index;
+    const isSame = isPlace && name === this.#name; // in another flow the same number is another task
     this.#shown = chosen;
+    this.#name = name;
     this.element.hidden = chosen === null;
     if (!chosen || isSame) return;
-    const name = this.context.live.flow?.nameOf(chosen.task, chosen.index) ?? "";
     this.element.setAttribute("aria-label", `Task ${name}`);
     const close = button("×", () => this.context.choose(null), { "aria-label": "Close", title: "Close (Esc)" });
     close.classList.add("nbflow-close");
