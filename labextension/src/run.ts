@@ -224,8 +224,9 @@ export class Run {
     if (typeof event.data?.message === "string") this.message = event.data.message;
     if (isOver(event.state)) this.runEndedUs = event.at_us;
     if (!isFinal(event.state)) return;
+    const aside = new Set(this.facts.bystanders ?? []); // they stay as they are
     this.state.forEach((state, number) => {
-      if (isFinal(state)) return;
+      if (isFinal(state) || aside.has(number)) return;
       if (state === S.RUNNING) this.endedUs[number] = event.at_us;
       this.#become(number, event.state === S.CRASHED && state === S.RUNNING ? S.CRASHED : S.NOT_RUN);
     });

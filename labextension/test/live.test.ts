@@ -143,3 +143,14 @@ test("a run of a larger flow may be told before that flow", () => {
   assert.deepEqual(live.run?.state, [S.PENDING, S.PENDING, S.PENDING, S.RUNNING, S.RUNNING, S.PENDING]);
   assert.deepEqual(channel.sent, []);
 });
+
+test("tasks that are not in the run stay as they are when it ends", () => {
+  const channel = new FakeChannel();
+  const live = new LiveFlow(channel);
+  const ended = events(2, 2, -1, S.SUCCESS);
+
+  channel.tell(FLOW, told([[1, -1, S.SUCCESS]], { run: { id: "r", bystanders: [0] } }));
+  channel.tell({ ...ended, columns: { ...ended.columns, kind: ["run"] } });
+
+  assert.deepEqual([live.run?.runState, live.run?.state], [S.SUCCESS, [S.PENDING, S.SUCCESS]]);
+});
