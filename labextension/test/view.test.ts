@@ -385,6 +385,29 @@ test("the timeline marks the critical path in words too", () => {
   assert.equal(bar?.getAttribute("aria-label"), "load, success, 4.0 s, began at 0 ms, on the critical path");
 });
 
+test("a row of the timeline that has the focus keeps it when children are numbered anew", () => {
+  const running = events(2, 2, [
+    [2, S.PENDING],
+    [1, S.PENDING],
+    [2, S.RUNNING],
+    [1, S.RUNNING],
+  ]);
+  const columns = { ...running.columns, kind: ["expanded", "expanded", "task", "task"], index: [-1, -1, 0, 0] };
+  tell(chain(NAMES), snapshot([]), { ...running, columns, data: { 0: { width: 1 }, 1: { width: 1 } } });
+  tab("Timeline");
+  const focused = (): string => document.activeElement?.getAttribute("aria-label")?.split(",")[0] ?? "";
+  all(pane(), "button.nbflow-row")[0]?.focus();
+  const before = focused();
+
+  const rows: Row[] = [2, 1].flatMap((task): Row[] => [
+    [task, -1, S.EXPANDED, 50],
+    [task, 0, S.RUNNING, 50],
+  ]);
+  tell(snapshot(rows, { batch: 3, seq: 5, width: { 1: 1, 2: 1 } }));
+
+  assert.deepEqual([before, focused()], ["report [0]", "report [0]"]);
+});
+
 test("screen readers are told of the run as a whole, once", () => {
   tell(chain(NAMES), snapshot(PENDING));
   const announcer = page.querySelector("[aria-live=polite].nbflow-hidden");

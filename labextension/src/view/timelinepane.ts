@@ -69,7 +69,8 @@ export class TimelinePane implements Pane {
       const isCritical = critical.has(bar.task);
       const told = [word, seconds, `began at ${duration(bar.beginS)}`, isCritical ? "on the critical path" : ""];
       const label = `${STATES[state]?.glyph} ${seconds || word}`;
-      return { key: String(bar.number), bar, name, state, isCritical, label, told: told.filter(Boolean).join(", ") };
+      const key = `${bar.task} ${bar.index}`; // numbers are each snapshot's own
+      return { key, bar, name, state, isCritical, label, told: told.filter(Boolean).join(", ") };
     });
     this.#rows.show(query ? rows.filter(({ name }) => folded(name).includes(query)) : rows);
     this.#drawAxis();
