@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.task import Task
     from notebook_flows.engine.results import Ledger
 
-CANCELLED = "Cancelled on its picture."
+CANCELLED = "Cancelled by a click on its picture."
 TRIED_AGAIN = "What has failed is tried again, as soon as there is room."
 USE_INTERRUPT = "The kernel is busy with the cell: use Interrupt (■) to stop the run."
 

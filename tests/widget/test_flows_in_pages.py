@@ -76,7 +76,7 @@ def test_cancel_ends_the_run_also_in_the_midst_of_a_task_and_what_comes_after_it
 
     assert first["ok"]
     assert "went on 199999" in page.text("go")
-    assert page.value("type(state).__name__, state.message") == "('Cancelled', 'Cancelled on its picture.')"
+    assert page.value("type(state).__name__, state.message") == "('Cancelled', 'Cancelled by a click on its picture.')"
     assert page.of("snapshot")[-1]["run_state"] == S.CANCELLED
     assert not second["ok"]
 

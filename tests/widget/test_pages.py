@@ -174,7 +174,7 @@ def test_a_click_cancels_the_run_that_goes_on(page: OpenPage) -> None:
     assert answer["ok"]
     last = page.of("snapshot")[-1]
     assert states(last) == [*[S.SUCCESS] * 3, S.CANCELLED]
-    assert last["message"] == "Cancelled on its picture."  # nobody has pressed Ctrl-C
+    assert last["message"] == "Cancelled by a click on its picture."  # nobody has pressed Ctrl-C
     assert "Stopped" in page.text("go")
 
 
