@@ -42,15 +42,19 @@ almost_hits = hits | st.fixed_dictionaries(
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[list[Event], list[int]]:
-    events = []
+    events: list[Event] = []
+    taken: set[tuple[int, int]] = set()
     for seq in range(1, draw(st.integers(2, 25))):
         kind = draw(st.sampled_from([Kind.TASK] * 6 + [Kind.RUN, Kind.EXPANDED, Kind.VERDICT]))
         is_plain = draw(st.booleans())
         if kind is Kind.TASK and draw(st.booleans()):
             paused = st.tuples(st.just(S.PAUSED), details)
             state, data = draw(paused if not (seq // 2) % 2 else st.tuples(st.just(S.CACHED), hits))
-            events.append(Event(seq, seq * 7, kind, 4 + seq // 4, draw(st.integers(-1, 0)), 0, 1, state, data))
-            continue
+            node, index = 4 + seq // 4, draw(st.integers(-1, 0))
+            if (node, index) not in taken:  # a task is taken from the cache once in a run, and nothing comes after that
+                events.append(Event(seq, seq * 7, kind, node, index, 0, 1, state, data))
+                taken |= {(node, index)} if state is S.CACHED else set()
+                continue
         events.append(
             Event(
                 seq,
