@@ -1,4 +1,6 @@
-// How numbers and names are told to people.
+// How numbers, names and states are told to people.
+
+import { STATES } from "./theme/states.generated";
 
 /** `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min` */
 export function duration(seconds: number): string {
@@ -13,6 +15,12 @@ export function duration(seconds: number): string {
 
 function joined(head: string, rest: number, unit: string): string {
   return rest ? `${head} ${rest} ${unit}` : head;
+}
+
+/** `✓ success` */
+export function stateText(state: number): string {
+  const facts = STATES[state];
+  return facts ? `${facts.glyph} ${facts.word}` : "unknown";
 }
 
 /** `1 task`, `3 tasks` */

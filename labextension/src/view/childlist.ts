@@ -1,8 +1,7 @@
 // The children of a mapped task, those that are not well first.
 
-import { shownSeconds } from "../counts";
-import { GRAVITY, STATES } from "../theme/states.generated";
-import { duration } from "../words";
+import { present, shownSeconds } from "../counts";
+import { duration, stateText } from "../words";
 import type { Context } from "./context";
 import { focusedIn, h, setAttribute, setText } from "./dom";
 import { chip } from "./parts";
@@ -28,19 +27,19 @@ export class ChildList {
     this.#task = task;
     if (!run || !children?.width || task === null) return;
     const counts = run.childCounts.get(task) ?? new Int32Array(0);
-    const present = GRAVITY.filter((state) => counts[state]);
+    const states = present(counts);
     const shown: number[] = [];
-    const wanted = new Set(this.#state === null ? present : [this.#state]);
-    const byState = new Map<number, number[]>(present.map((state) => [state, []]));
+    const wanted = new Set(this.#state === null ? states : [this.#state]);
+    const byState = new Map<number, number[]>(states.map((state) => [state, []]));
     for (let index = 0; index < children.width; index++) {
       const state = run.state[children.first + index] ?? 0;
       const list = byState.get(state);
       if (wanted.has(state) && list && list.length < MOST) list.push(index);
     }
-    for (const state of present) shown.push(...(byState.get(state) ?? []).slice(0, MOST - shown.length));
+    for (const state of states) shown.push(...(byState.get(state) ?? []).slice(0, MOST - shown.length));
     const left = (this.#state === null ? children.width : (counts[this.#state] ?? 0)) - shown.length;
     const had = focusedIn(this.#list)?.getAttribute("data-index");
-    this.#showFilters(present, counts);
+    this.#showFilters(states, counts);
     shown.forEach((index, place) => {
       this.#fill(place, index, children.first + index);
     });
@@ -51,14 +50,14 @@ export class ChildList {
   }
 
   /** Elements stay while their texts change: a press is not lost, and the list stays where it was scrolled to. */
-  #showFilters(present: readonly number[], counts: Int32Array): void {
+  #showFilters(states: readonly number[], counts: Int32Array): void {
     const had = [...this.#filters.children].map((one) => Number((one as HTMLElement).dataset.state));
-    if (present.length !== had.length || !present.every((state) => had.includes(state)))
-      this.#filters.replaceChildren(...present.map((state) => this.#filter(state)));
+    if (states.length !== had.length || !states.every((state) => had.includes(state)))
+      this.#filters.replaceChildren(...states.map((state) => this.#filter(state)));
     for (const one of this.#filters.children as Iterable<HTMLElement>) {
       const state = Number(one.dataset.state);
       setAttribute(one, "aria-pressed", String(this.#state === state));
-      setText(one.firstElementChild as Element, `${nameOf(state)} ${counts[state] ?? 0}`);
+      setText(one.firstElementChild as Element, `${stateText(state)} ${counts[state] ?? 0}`);
     }
   }
 
@@ -77,7 +76,7 @@ export class ChildList {
     const row = this.#list.children[place] ?? this.#list.appendChild(h("li", {}, link()));
     const one = row.firstElementChild as Element;
     setAttribute(one, "data-index", String(index));
-    setText(one, `[${index}] ${nameOf(state)}${seconds === null ? "" : `, ${duration(seconds)}`}`);
+    setText(one, `[${index}] ${stateText(state)}${seconds === null ? "" : `, ${duration(seconds)}`}`);
   }
 
   readonly #pressed = (event: Event): void => {
@@ -88,8 +87,4 @@ export class ChildList {
 
 function link(): HTMLElement {
   return h("button", { type: "button", class: "nbflow-link" });
-}
-
-function nameOf(state: number): string {
-  return `${STATES[state]?.glyph} ${STATES[state]?.word}`;
 }

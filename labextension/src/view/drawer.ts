@@ -2,9 +2,9 @@
 
 import { gravest, shownSeconds, toldCounts } from "../counts";
 import { isFailed, UNMAPPED } from "../run";
-import { S, STATES } from "../theme/states.generated";
+import { S } from "../theme/states.generated";
 import type { Action, Detail } from "../wire";
-import { duration, printable } from "../words";
+import { duration, printable, stateText } from "../words";
 import { Answer } from "./answer";
 import { ChildList } from "./childlist";
 import type { Chosen, Context } from "./context";
@@ -269,9 +269,8 @@ function attemptsOf(detail: Detail): (HTMLElement | null)[] {
   const attempts = detail.attempts ?? [];
   if (attempts.length < 2) return [];
   const rows = attempts.map((one) => {
-    const facts = one.state === null || one.state === undefined ? undefined : STATES[one.state];
     const seconds = one.started_us && one.ended_us ? duration((one.ended_us - one.started_us) / 1e6) : "";
-    const word = facts ? `${facts.glyph} ${facts.word}` : "";
+    const word = one.state === null || one.state === undefined ? "" : stateText(one.state);
     return h("li", {}, [word, seconds, printable(one.message ?? "")].filter(Boolean).join(", "));
   });
   return [h("ol", {}, ...rows)];

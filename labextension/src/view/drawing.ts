@@ -5,7 +5,7 @@ import { type Flow, MANY_NODES } from "../flow";
 import type { Run } from "../run";
 import { UNMAPPED } from "../run";
 import { S, STATES } from "../theme/states.generated";
-import { counted, duration } from "../words";
+import { counted, duration, stateText } from "../words";
 import { s, setAttribute, setText } from "./dom";
 import { type Bounds, boundsOf } from "./shape";
 
@@ -182,9 +182,8 @@ function ofTaskRun(run: Run, number: number, nowUs: number): Standing {
 /** What stands below the name. */
 export function lineOf(standing: Standing): string {
   if (standing.counts) return shortCounts(standing.counts);
-  const facts = standing.state === null ? undefined : STATES[standing.state];
-  if (!facts) return "";
-  const word = `${facts.glyph} ${facts.word}`;
+  if (standing.state === null) return "";
+  const word = stateText(standing.state);
   if (standing.seconds === null) return word;
   const whole = `${word} ${duration(standing.seconds)}`;
   return whole.length <= LONGEST_LINE ? whole : word;

@@ -2,14 +2,12 @@
 
 import { STATES } from "../theme/states.generated";
 import type { Artifact, Display } from "../wire";
-import { printable } from "../words";
+import { printable, stateText } from "../words";
 import { h } from "./dom";
 
 /** A state as glyph and word on its colour. */
-export function chip(state: number, extra = ""): HTMLElement {
-  const facts = STATES[state];
-  const word = facts ? `${facts.glyph} ${facts.word}` : "unknown";
-  return h("span", { class: `nbflow-chip ${facts?.className ?? ""}` }, extra ? `${word} ${extra}` : word);
+export function chip(state: number): HTMLElement {
+  return h("span", { class: `nbflow-chip ${STATES[state]?.className ?? ""}` }, stateText(state));
 }
 
 export function button(text: string, press: () => void, properties: Record<string, string> = {}): HTMLButtonElement {

@@ -3,7 +3,7 @@
 import { gravest, shortCounts, shownSeconds } from "../counts";
 import { UNMAPPED } from "../run";
 import { GRAVITY, STATES } from "../theme/states.generated";
-import { duration, folded } from "../words";
+import { duration, folded, stateText } from "../words";
 import type { Context, Pane, SortKey } from "./context";
 import { h, setAttribute, setText } from "./dom";
 import { Windowed } from "./windowed";
@@ -113,7 +113,7 @@ export class TablePane implements Pane {
     const counts = index === UNMAPPED && children?.width ? run?.childCounts.get(task) : undefined;
     const own = run?.state[number] ?? null;
     const state = counts ? (gravest(counts) ?? own) : own;
-    const word = state === null ? "" : `${STATES[state]?.glyph} ${STATES[state]?.word}`;
+    const word = state === null ? "" : stateText(state);
     return {
       key: `${task} ${index}`,
       task,
@@ -190,9 +190,7 @@ export class TablePane implements Pane {
     const wanted = ["", ...states.map(String)];
     const had = [...this.#filter.options].map((option) => option.value);
     if (wanted.join() !== had.join()) {
-      const texts = states.map((state) =>
-        h("option", { value: state }, `${STATES[state]?.glyph} ${STATES[state]?.word}`),
-      );
+      const texts = states.map((state) => h("option", { value: state }, stateText(state)));
       this.#filter.replaceChildren(h("option", { value: "" }, "all tasks"), ...texts);
     }
     this.#filter.value = stateFilter === null ? "" : String(stateFilter);
