@@ -48,13 +48,13 @@ const SOON_MS = 1_500;
 export class LiveFlow {
   flow: Flow | null = null;
   run: Run | null = null;
-  hint: string | null = null;
   connection: Connection = "waiting";
   /** Why there is nothing live: the kernel was restarted, say. */
   reason: string | null = null;
   /** The run that was asked to stop. */
   #cancelled: string | null = null;
   #can: Can = {};
+  #hint: string | null = null;
   /** The run that was looked for on the byway, and the one that was found there. */
   #looked: string | null = null;
   #seen: string | null = null;
@@ -116,6 +116,11 @@ export class LiveFlow {
     return this.isRunning && this.#seen === this.run?.facts.id
       ? { ...this.#can, cancel: true, retry_failed: true }
       : this.#can;
+  }
+
+  /** Why what `can` does not allow cannot be had now. */
+  get whyNot(): string {
+    return this.#hint ?? "This cannot be done now.";
   }
 
   /** The run was asked to stop, and has not begun to. */
@@ -221,7 +226,7 @@ export class LiveFlow {
 
   #allow({ can, hint }: { readonly can?: Can; readonly hint?: string | null }): void {
     this.#can = can ?? {};
-    this.hint = hint ?? null;
+    this.#hint = hint ?? null;
     this.#look();
   }
 

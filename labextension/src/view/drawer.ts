@@ -143,7 +143,7 @@ export class Drawer {
   #showActions(): void {
     const { live } = this.context;
     for (const [action, one] of this.#actions) {
-      setEnabled(one, live.can[action] === true, live.hint ?? "This cannot be done now.");
+      setEnabled(one, live.can[action] === true, live.whyNot);
       one.hidden = live.can[action] === undefined; // it can never be done here
     }
     const isNever = [...this.#actions.values()].every((one) => one.hidden);
@@ -154,7 +154,7 @@ export class Drawer {
     const one = this.#actions.get(action);
     if (!this.#shown) return;
     if (one?.getAttribute("aria-disabled") === "true") {
-      this.#answer.tell(this.context.live.hint ?? "This cannot be done now.");
+      this.#answer.tell(this.context.live.whyNot);
       return;
     }
     await this.#answer.say(action, this.act(action, this.#shown.task));

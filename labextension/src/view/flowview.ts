@@ -225,7 +225,7 @@ export class FlowView {
   }
 
   async #pressed(action: Action): Promise<void> {
-    if (this.live.can[action] !== true) return this.#answer.tell(this.live.hint ?? "This cannot be done now.");
+    if (this.live.can[action] !== true) return this.#answer.tell(this.live.whyNot);
     await this.#answer.say(action, this.#act(action));
   }
 

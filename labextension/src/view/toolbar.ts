@@ -103,10 +103,9 @@ export class Toolbar {
 
   updateActions(): void {
     const { live } = this.context;
-    const why = live.hint ?? "This cannot be done now.";
     const isLive = live.connection === "live";
-    setEnabled(this.#cancel, isLive && live.can.cancel === true, live.isRunning ? why : "Nothing runs.");
-    setEnabled(this.#retry, isLive && live.can.retry_failed === true, why);
+    setEnabled(this.#cancel, isLive && live.can.cancel === true, live.isRunning ? live.whyNot : "Nothing runs.");
+    setEnabled(this.#retry, isLive && live.can.retry_failed === true, live.whyNot);
     setText(this.#cancel, live.isCancelling ? "asked to cancel…" : CANCEL);
     this.#cancel.hidden = !live.isRunning;
     this.#retry.hidden = !hasFailed(live.run) || live.can.retry_failed === undefined || live.isCancelling;
