@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from heapq import heappush
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from notebook_flows.core.events import UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 # looked up once: a member of an enumeration costs more to reach than all else that happens to a plain task here
 _TASK = Kind.TASK
 _QUEUED, _RUNNING, _SUCCESS = S.QUEUED, S.RUNNING, S.SUCCESS
-
-_NO_TRIGGER: Any = object()
 
 INDEX_BITS = 32
 _INDEX_MASK = (1 << INDEX_BITS) - 1
@@ -296,11 +294,11 @@ class Run:
 
     def _judge_anew(self, number: int) -> None:
         """Its trigger is asked again, as what it waits for may end otherwise; what a person has said holds."""
-        judge = self.plan.judges.get(self.place_of(number)[0], _NO_TRIGGER)
-        if judge is None:
-            self.judged.discard(number)
-        if judge is not _NO_TRIGGER:
+        node, judges = self.place_of(number)[0], self.plan.judges
+        if node in judges:
             self.judged_anew.add(number)
+            if judges[node] is None:
+                self.judged.discard(number)
 
     def _unpark_all(self) -> None:
         """Who waits for room in a limit may have to wait for something else first, and must not keep others from it."""
