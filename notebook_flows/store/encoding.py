@@ -62,7 +62,7 @@ class Batch:
         other: the rest, by (node, index, loop, attempt): the same but the node, then the last message and result that
             were told.
         hits: of task runs that were taken from the cache, one after the other and six values of each: (node, index, seq,
-            ended_us, message, result as JSON). Rows of their own would be walked by the garbage collector.
+            ended_us, message, result as JSON). Nothing comes after a hit, so they are written last. Rows of their own would be walked by the garbage collector.
     """
 
     first_seq: int
@@ -149,7 +149,10 @@ def encode(events: Sequence[LightEvent | Event], first_seq: int | None = None) -
                 content = event.data.get("content") if event.data else None
                 batch.attached.append((seq, content["sha256"] if content else None))
             elif event.kind not in _OF_NO_ATTEMPT:
-                _task_changed(plain, other, event)
+                if event.state is _CACHED and not event.attempt and event.loop == 1 and event.kind is _TASK:
+                    hits.extend(_hit_from(event))
+                else:
+                    _task_changed(plain, other, event)
         elif len(event) == 5:
             at_us, node, index, key, message = event
             result = f'{{"cached":{quoted(key)}}}'
@@ -173,10 +176,17 @@ def encode(events: Sequence[LightEvent | Event], first_seq: int | None = None) -
     return batch
 
 
-def hits_in_rows(hits: Sequence[Any]) -> Iterator[tuple[int, int, int, int, str | None, str]]:
+def hits_in_rows(hits: Sequence[Any]) -> Iterator[tuple[int, int, int, int, str | None, str | None]]:
     """The rows of `Batch.hits`: (node, index, seq, ended_us, message, result as JSON)."""
     values = iter(hits)
     return zip(values, values, values, values, values, values, strict=True)
+
+
+def _hit_from(event: Event) -> tuple[int, int, int, int, str | None, str | None]:
+    """The values in `Batch.hits` of an event that is no light one."""
+    result = (event.data or {}).get("result")
+    told = None if result is None else to_json(result)
+    return event.node, event.index, event.seq, event.at_us, message_of(event.data) or None, told
 
 
 def _run_changed(change: RunChange | None, event: Event) -> RunChange:

@@ -375,7 +375,7 @@ def task_rows(slugs: Sequence[str], batch: Batch) -> list[TaskRunRow]:
     rows = {key: list(row) for key, row in batch.other.items()}
     for node, index, seq, ended, message, result in hits_in_rows(batch.hits):
         row = rows.setdefault((node, index, 1, 0), [seq, S.CACHED, None, ended, message, None])
-        row[:] = [seq, S.CACHED, row[2], ended, message or row[4], json.loads(result)]
+        row[:] = [seq, S.CACHED, row[2], ended, message or row[4], row[5] if result is None else json.loads(result)]
     for node, seq, state, started_us, ended_us in batch.plain.values():
         row = rows.setdefault((node, -1, 1, 1), [seq, state, None, None, None, None])
         row[:4] = [seq, state, row[2] if started_us is None else started_us, ended_us]

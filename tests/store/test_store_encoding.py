@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 from store_bench import info
 
 from notebook_flows.core.events import Event, Kind
@@ -42,19 +42,15 @@ almost_hits = hits | st.fixed_dictionaries(
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[list[Event], list[int]]:
-    events: list[Event] = []
-    taken: set[tuple[int, int]] = set()
+    events = []
     for seq in range(1, draw(st.integers(2, 25))):
         kind = draw(st.sampled_from([Kind.TASK] * 6 + [Kind.RUN, Kind.EXPANDED, Kind.VERDICT]))
         is_plain = draw(st.booleans())
         if kind is Kind.TASK and draw(st.booleans()):
             paused = st.tuples(st.just(S.PAUSED), details)
             state, data = draw(paused if not (seq // 2) % 2 else st.tuples(st.just(S.CACHED), hits))
-            node, index = 4 + seq // 4, draw(st.integers(-1, 0))
-            if (node, index) not in taken:  # a task is taken from the cache once in a run, and nothing comes after that
-                events.append(Event(seq, seq * 7, kind, node, index, 0, 1, state, data))
-                taken |= {(node, index)} if state is S.CACHED else set()
-                continue
+            events.append(Event(seq, seq * 7, kind, 4 + seq // 4, draw(st.integers(-1, 0)), 0, 1, state, data))
+            continue
         events.append(
             Event(
                 seq,
@@ -71,7 +67,16 @@ def histories(draw: st.DrawFn) -> tuple[list[Event], list[int]]:
     return events, sorted(draw(st.sets(st.integers(1, len(events)), max_size=5)) | {len(events)})
 
 
+ONE_HIT = {"result": {"cached": ""}, "message": ""}
+HITS_IN_ALL_WORD_ORDERS = [
+    Event(1, 7, Kind.RUN, -1, -1, 1, 1, S.PENDING, None),
+    Event(2, 14, Kind.TASK, 4, 0, 0, 1, S.CACHED, ONE_HIT),
+    Event(3, 21, Kind.TASK, 4, 0, 0, 1, S.CACHED, dict(reversed(ONE_HIT.items()))),
+]
+
+
 @given(histories())
+@example((HITS_IN_ALL_WORD_ORDERS, [1, 3]))
 @settings(deadline=None, max_examples=100)
 def test_batches_may_be_cut_anywhere(history: tuple[list[Event], list[int]]) -> None:
     events, cuts = history
