@@ -55,14 +55,14 @@ export function tally(run: Run, tasks?: Iterable<number>): Counts {
 
 /** The same of the tasks that the run is about: of these, those that it leaves as they are do not count. */
 export function tallyInRun(run: Run, tasks?: Iterable<number>): Counts {
-  const aside = new Set(run.facts.bystanders ?? []);
+  const aside = run.bystanders;
   return tally(run, aside.size ? [...(tasks ?? range(run.size))].filter((task) => !aside.has(task)) : tasks);
 }
 
 /** Whether there is something that failed, to be tried again: in a run that goes on only what is in that run. */
 export function hasFailed(run: Run | null): boolean {
   if (!run) return false;
-  const isPart = run.facts.bystanders?.length && !isOver(run.runState);
+  const isPart = run.bystanders.size > 0 && !isOver(run.runState);
   return (isPart ? tallyInRun(run) : run.counts).some((count, state) => count > 0 && isFailed(state));
 }
 

@@ -1,15 +1,17 @@
 // How far a run has come, and how long it may still take by what its tasks took in earlier runs.
 
 import { tallyInRun } from "./counts";
-import type { Run } from "./run";
+import type { Counts, Run } from "./run";
 import { isFinal, isOver } from "./run";
-import { S, STATES } from "./theme/states.generated";
+import { S } from "./theme/states.generated";
 import type { Edge } from "./timeline";
 import { criticalPath } from "./timeline";
 import type { Estimate } from "./wire";
 
 export interface Progress {
-  /** Task runs that have ended; children of mapped tasks are counted each, their parents not. */
+  /** Of the tasks that are in the run; children of mapped tasks are counted each, their parents not. */
+  readonly counts: Counts;
+  /** Those of them that have ended. */
   readonly done: number;
   readonly total: number;
   readonly fraction: number;
@@ -27,16 +29,15 @@ export function progressOf(
   nowUs: number,
   tasks?: Iterable<number>,
 ): Progress {
-  const aside = new Set(run.facts.bystanders ?? []);
   const counts = tallyInRun(run, tasks);
   let done = 0;
   let total = 0;
   counts.forEach((count, state) => {
     total += count;
-    if (STATES[state]?.isFinal) done += count;
+    if (isFinal(state)) done += count;
   });
-  const leftS = isOver(run.runState) ? null : leftOf(run, edges, estimate, nowUs, aside);
-  return { done, total, fraction: total ? done / total : 0, leftS };
+  const leftS = isOver(run.runState) ? null : leftOf(run, edges, estimate, nowUs);
+  return { counts, done, total, fraction: total ? done / total : 0, leftS };
 }
 
 /**
@@ -48,8 +49,8 @@ function leftOf(
   edges: readonly Edge[],
   estimate: Readonly<Record<string, Estimate>>,
   nowUs: number,
-  aside: ReadonlySet<number>,
 ): number | null {
+  const aside = run.bystanders;
   let known = 0;
   let unknown = 0;
   let work = 0;

@@ -146,6 +146,11 @@ export class Run {
       if (!known.has(index)) this.#become(children.first + index, rest.pop() ?? S.PENDING);
   }
 
+  /** Tasks that are shown, and are not in the run: they stay as they are. */
+  get bystanders(): ReadonlySet<number> {
+    return new Set(this.facts.bystanders ?? []);
+  }
+
   /** The number of a task run. */
   numberOf(node: number, index: number): number {
     if (index === UNMAPPED) {
@@ -224,7 +229,7 @@ export class Run {
     if (typeof event.data?.message === "string") this.message = event.data.message;
     if (isOver(event.state)) this.runEndedUs = event.at_us;
     if (!isFinal(event.state)) return;
-    const aside = new Set(this.facts.bystanders ?? []); // they stay as they are
+    const aside = this.bystanders;
     this.state.forEach((state, number) => {
       if (isFinal(state) || aside.has(number)) return;
       if (state === S.RUNNING) this.endedUs[number] = event.at_us;

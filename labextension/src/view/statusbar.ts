@@ -1,6 +1,6 @@
 // Where the run stands, in one line: its state, how far it has come, how long it may still take.
 
-import { alongBar, tallyInRun, toldCounts } from "../counts";
+import { alongBar, toldCounts } from "../counts";
 import { progressOf } from "../eta";
 import { isOver } from "../run";
 import { STATES } from "../theme/states.generated";
@@ -44,24 +44,19 @@ export class StatusBar {
       setText(this.#message, live.reason ?? (flow ? "" : "Waiting for the kernel…"));
       return;
     }
-    const counts = tallyInRun(run, flow.tasks.keys());
-    const aside = run.facts.bystanders?.length ?? 0;
+    const now = live.nowUs;
+    const { counts, done, total, leftS } = progressOf(run, flow.edges, flow.estimate, now, flow.tasks.keys());
+    const aside = run.bystanders.size;
     const others = aside ? counted(aside, "other task") : "";
     const isStopping = run.stopping !== null && !isOver(run.runState);
     const state = isStopping ? run.stopping : run.runState;
     this.#state.replaceChildren(...(state ? [chip(state)] : [])); // no run, but tasks that stand somehow
     setText(this.#counts, [toldCounts(counts), others, stale].filter(Boolean).join(", "));
-    const now = live.nowUs;
-    const progress = progressOf(run, flow.edges, flow.estimate, now, flow.tasks.keys());
-    this.#showMeter(counts, progress.done, progress.total);
+    this.#showMeter(counts, done, total);
     const elapsed = run.elapsedS(now);
     const times = [
       elapsed === null ? "" : duration(elapsed),
-      progress.leftS === null || !live.isRunning
-        ? ""
-        : progress.leftS < 1
-          ? "nearly done"
-          : `about ${duration(progress.leftS)} left`,
+      leftS === null || !live.isRunning ? "" : leftS < 1 ? "nearly done" : `about ${duration(leftS)} left`,
     ];
     setText(this.#time, times.filter(Boolean).join(", "));
     const message = run.message !== null && SAYS_NO_MORE.has(run.message) ? "" : run.message;
