@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.core.lifecycle import S, facts_of
+from notebook_flows.core.lifecycle import facts_of
 from notebook_flows.errors import FlowError, NoSuchRun
 from notebook_flows.widget.feed import events_message
 from notebook_flows.workspace import event_log
@@ -56,7 +56,7 @@ def known(run_id: str) -> dict[str, Any]:
         FlowError: the history cannot be read.
     """
     row = _row(event_log(), run_id)
-    return {"run_id": row.run_id, "flow": row.flow, "state": facts_of(row.state).word, "goes_on": goes_on(row)}
+    return {"run_id": row.run_id, "flow": row.flow, "state": facts_of(row.state).word, "goes_on": row.goes_on}
 
 
 def ask(run_id: str, wish: Wish) -> int:
@@ -70,7 +70,7 @@ def ask(run_id: str, wish: Wish) -> int:
     log = event_log()
     log.sweep()  # a run whose process is gone is told crashed first: nobody would hear
     row = _row(log, run_id)
-    if not goes_on(row):
+    if not row.goes_on:
         raise RunOverError(row.flow, row.run_id, facts_of(row.state).word)
     return log.request(row.run_id, wish.kind, wish.payload)
 
@@ -87,12 +87,7 @@ def events(run_id: str, *, after: int, limit: int) -> dict[str, Any]:
     found = log.read(row.run_id, after, limit)
     told = events_message(found, batch=0, now_us=time.time_ns() // 1000)
     del told["batch"]  # of a channel; here events are asked for by their numbers
-    return {**told, "run_id": row.run_id, "next": found[-1].seq if found else after, "goes_on": goes_on(row)}
-
-
-def goes_on(row: RunRow) -> bool:
-    """Whether some process is running it."""
-    return row.ended_us is None and row.state is not S.PAUSED
+    return {**told, "run_id": row.run_id, "next": found[-1].seq if found else after, "goes_on": row.goes_on}
 
 
 def _row(log: StoredEventLog | MemoryEventLog, run_id: str) -> RunRow:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from notebook_flows.core.lifecycle import S
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from notebook_flows.core.lifecycle import S
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +59,11 @@ class RunRow:
     task_count: int
     counts: Mapping[S, int] = field(default_factory=dict)
     slugs: Sequence[str] = ()
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether some process is running it, as far as the history knows."""
+        return self.ended_us is None and self.state is not S.PAUSED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -88,7 +88,7 @@ def resumable(
     if row.flow != name:
         whose = f"flow {row.flow!r}" if this == "flow" else repr(row.flow)
         raise ResumeError(f"Run {short_id} is one of {whose}, and this {this} is {name!r}.")
-    if row.ended_us is None and row.state is not S.PAUSED:
+    if row.goes_on:
         raise ResumeError(f"Run {short_id} still runs. `notebook-flows cancel {short_id}` ends it.")
     return row
 
