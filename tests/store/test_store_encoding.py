@@ -76,7 +76,7 @@ HITS_IN_ALL_WORD_ORDERS = [
 
 
 @given(histories())
-@example((HITS_IN_ALL_WORD_ORDERS, [1, 3]))
+@example((HITS_IN_ALL_WORD_ORDERS, [2, 3]))
 @settings(deadline=None, max_examples=100)
 def test_batches_may_be_cut_anywhere(history: tuple[list[Event], list[int]]) -> None:
     events, cuts = history
