@@ -14,7 +14,6 @@ export interface Progress {
   /** Those of them that have ended. */
   readonly done: number;
   readonly total: number;
-  readonly fraction: number;
   /** Seconds that are left; null where history does not say enough. */
   readonly leftS: number | null;
 }
@@ -37,7 +36,7 @@ export function progressOf(
     if (isFinal(state)) done += count;
   });
   const leftS = isOver(run.runState) ? null : leftOf(run, edges, estimate, nowUs);
-  return { counts, done, total, fraction: total ? done / total : 0, leftS };
+  return { counts, done, total, leftS };
 }
 
 /**

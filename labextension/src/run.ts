@@ -151,16 +151,18 @@ export class Run {
     return new Set(this.facts.bystanders ?? []);
   }
 
-  /** The number of a task run. */
-  numberOf(node: number, index: number): number {
-    if (index === UNMAPPED) {
-      if (node < 0 || node >= this.size) throw new OutOfOrderError(`there is no task ${node}`);
-      return node;
-    }
+  /** The number of a task run; null: there is none by now. */
+  find(node: number, index: number): number | null {
+    if (index === UNMAPPED) return node >= 0 && node < this.size ? node : null;
     const children = this.children.get(node);
-    if (!children || index < 0 || index >= children.width)
-      throw new OutOfOrderError(`task ${node} has no child ${index}`);
-    return children.first + index;
+    return children && index >= 0 && index < children.width ? children.first + index : null;
+  }
+
+  /** The number of a task run, which there has to be. */
+  numberOf(node: number, index: number): number {
+    const number = this.find(node, index);
+    if (number !== null) return number;
+    throw new OutOfOrderError(index === UNMAPPED ? `there is no task ${node}` : `task ${node} has no child ${index}`);
   }
 
   /** [node, index] of a task run. */

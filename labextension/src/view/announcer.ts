@@ -1,7 +1,7 @@
 // What screen readers are told without being asked: how the run goes as a whole, and which tasks have failed.
 
 import { toldCounts } from "../counts";
-import { isOver, type Run, UNMAPPED } from "../run";
+import { isOver, type Run } from "../run";
 import { S, STATES } from "../theme/states.generated";
 import { counted, duration } from "../words";
 import type { Context } from "./context";
@@ -70,6 +70,6 @@ function failedOf(run: Run): Map<string, Place> {
 }
 
 function hasFailed(run: Run, [task, index]: Place): boolean {
-  const number = index === UNMAPPED ? task : (run.children.get(task)?.first ?? Number.NaN) + index;
-  return OWN_FAULT.has(run.state[number] ?? S.PENDING);
+  const number = run.find(task, index);
+  return number !== null && OWN_FAULT.has(run.state[number] ?? S.PENDING);
 }

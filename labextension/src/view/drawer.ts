@@ -110,11 +110,7 @@ export class Drawer {
   /** The task run's number, if there is such a task run by now. */
   get #number(): number | null {
     const { run } = this.context.live;
-    if (!run || !this.#shown) return null;
-    const { task, index } = this.#shown;
-    if (index === UNMAPPED) return task < run.size ? task : null;
-    const children = run.children.get(task);
-    return children && index < children.width ? children.first + index : null;
+    return run && this.#shown ? run.find(this.#shown.task, this.#shown.index) : null;
   }
 
   #showFacts(): void {

@@ -158,15 +158,13 @@ export function standingOf(subject: Subject, run: Run | null, nowUs: number): St
     const counts = tally(run, subject.tasks);
     return { ...nothing, state: gravest(counts), counts };
   }
-  const children = run.children.get(task);
   if (subject.index !== UNMAPPED) {
-    if (!children || subject.index >= children.width) return { ...nothing, state: S.PENDING };
-    const number = children.first + subject.index;
-    return ofTaskRun(run, number, nowUs);
+    const number = run.find(task, subject.index);
+    return number === null ? { ...nothing, state: S.PENDING } : ofTaskRun(run, number, nowUs);
   }
   const own = ofTaskRun(run, task, nowUs);
   const counts = run.childCounts.get(task);
-  return counts && children?.width ? { ...own, state: gravest(counts) ?? own.state, counts } : own;
+  return counts && run.children.get(task)?.width ? { ...own, state: gravest(counts) ?? own.state, counts } : own;
 }
 
 function ofTaskRun(run: Run, number: number, nowUs: number): Standing {

@@ -17,6 +17,7 @@ const MOST_TICKS = 6;
 const LONGEST_NAME = 40;
 /** Percent of the track that a bar needs for its text. */
 const WIDE = 14;
+const NOTHING = "Nothing has run yet.";
 
 interface BarRow {
   readonly key: string;
@@ -52,7 +53,7 @@ export class TimelinePane implements Pane {
     const { run, flow } = live;
     if (!run || !flow) {
       this.#rows.show([]);
-      return this.#tell("Nothing has run yet.");
+      return this.#tell(NOTHING);
     }
     const now = live.nowUs;
     const path = criticalTasks(run, flow.edges, now);
@@ -74,7 +75,7 @@ export class TimelinePane implements Pane {
     });
     this.#rows.show(query ? rows.filter(({ name }) => folded(name).includes(query)) : rows);
     this.#drawAxis();
-    if (!rows.length) return this.#tell("Nothing has run yet.");
+    if (!rows.length) return this.#tell(NOTHING);
     const names = path.map((task) => isolated(flow.nameOf(task), LONGEST_NAME));
     const chain = names.length > 8 ? [...names.slice(0, 4), "…", ...names.slice(-3)] : names;
     const chainS = path.reduce((sum, task) => sum + secondsOf(bars, task), 0);
