@@ -59,19 +59,15 @@ class Outlook(NamedTuple):
 
     Attributes:
         running: (name, since when in microseconds since 1970) of the first few task runs that run.
-        running_count: how many run.
         counts: how many task runs are in each state.
         total: how many there are.
         done: how many have ended.
-        stopping: why it ends before its time; empty if it does not.
     """
 
     running: Sequence[tuple[str, int]]
-    running_count: int
     counts: Mapping[S, int]
     total: int
     done: int
-    stopping: str
 
 
 class View(Protocol):
@@ -106,7 +102,6 @@ class Watch:
         self.failures: list[Change] = []
         self.message = ""
         self.messages: dict[tuple[int, int], str] = {}
-        self.stopping = ""
         self.views: list[View] = []
         self.inside: dict[int, Inside] = {}
         self.hidden = hidden
@@ -170,15 +165,12 @@ class Watch:
         return Change(name, event.node, event.state, event.at_us, event.attempt, seconds, event.data or {})
 
     def _take_run(self, event: Event) -> None:
-        data = event.data or {}
         if self.began_us is None:
             self.began_us = event.at_us
         if IS_FINAL[event.state] or event.state is S.PAUSED:
             self.ended_us = event.at_us
-            self.message = str(data.get("message") or "")
+            self.message = str((event.data or {}).get("message") or "")
             self._running.clear()
-        elif "stopping" in data:
-            self.stopping = str(data.get("message") or "")
 
     @property
     def state(self) -> S:
@@ -214,10 +206,9 @@ class Watch:
         with self._lock:
             run = self.run
             first = [(key, since) for key, since in islice(self._running.items(), most_running)]
-            running_count = len(self._running)
         names = [(self._noted(run, *key), since) for key, since in first] if run is not None else []
         done = sum(count for state, count in counts.items() if IS_FINAL[state])
-        return Outlook(names, running_count, counts, sum(counts.values()), done, self.stopping)
+        return Outlook(names, counts, sum(counts.values()), done)
 
     def _noted(self, run: Run, node: int, index: int) -> str:
         inside = self.inside.get(node)

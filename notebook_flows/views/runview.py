@@ -79,12 +79,10 @@ class RunView:
         self._new.append(events)
         self.run = run
 
-    def catch_up(self) -> bool:
-        """Take in what has happened; whether anything has."""
-        has_news = bool(self._new)
+    def catch_up(self) -> None:
+        """Take in what has happened."""
         while self._new:
             self._take(self._new.popleft())
-        return has_news
 
     def _take(self, events: Iterable[Event]) -> None:
         running, recent, took_us = self._running, self.recent, self._took_us
