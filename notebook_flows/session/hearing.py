@@ -129,7 +129,7 @@ class Hearing:
             return
         until_s = time.monotonic() + ON_ITS_WAY_S
         while self._arrived != self._sent and time.monotonic() < until_s:
-            time.sleep(0.001)
+            time.sleep(0.001)  # nothing tells of a signal on its way but its handler, which runs between two lines here
         if getattr(signal.getsignal(signal.SIGINT), "__self__", None) is self:
             signal.signal(signal.SIGINT, self._before)
 

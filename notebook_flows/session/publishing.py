@@ -130,7 +130,7 @@ class _Flusher:
             with self._condition:
                 while not self._dirty:
                     self._condition.wait()
-            time.sleep(INTERVAL_S)
+            time.sleep(INTERVAL_S)  # what others print meanwhile goes out with it
             with self._condition:
                 dirty, self._dirty = self._dirty, []
             for owner in dirty:

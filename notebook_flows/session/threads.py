@@ -38,15 +38,15 @@ def threads_routed() -> Iterator[None]:
         setattr(self, _MARK, True)  # its threads may now be a task's; whoever comes next says whose his call is
         return submit(self, _call, route, current_watch(), fn, *args, **more)
 
-    threading.Thread.start = start_routed  # type: ignore[method-assign]
-    ThreadPoolExecutor.submit = submit_routed  # type: ignore[method-assign,assignment]
+    threading.Thread.start = start_routed  # type: ignore[method-assign] # until the end of the block
+    ThreadPoolExecutor.submit = submit_routed  # type: ignore[method-assign,assignment] # as above
     try:
         yield
     finally:
         if threading.Thread.start is start_routed:
-            threading.Thread.start = start  # type: ignore[method-assign]
+            threading.Thread.start = start  # type: ignore[method-assign] # as it was
         if ThreadPoolExecutor.submit is submit_routed:
-            ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+            ThreadPoolExecutor.submit = submit  # type: ignore[method-assign] # as it was
 
 
 def _carry(thread: threading.Thread, route: Route) -> None:
@@ -60,7 +60,7 @@ def _carry(thread: threading.Thread, route: Route) -> None:
         follow_watch(watch)
         run()
 
-    thread.run = run_routed  # type: ignore[method-assign]
+    thread.run = run_routed  # type: ignore[method-assign] # of this thread alone
 
 
 def _call(route: Route | None, watch: Watch | None, function: Callable[..., Any], /, *args: Any, **more: Any) -> Any:
