@@ -8,13 +8,12 @@ from typing import Any
 
 import click
 
-from notebook_flows.analysis.taskcell import without_comment
+from notebook_flows.analysis.taskcell import EXECUTORS, without_comment
 from notebook_flows.errors import FlowError, did_you_mean
 from notebook_flows.magics.errors import FlowLineError, FlowRunFailed
 from notebook_flows.magics.here import Here
 
 HERE = click.make_pass_decorator(Here)
-EXECUTORS = ("threads", "processes", "main")
 _WHOLE = 10_000
 
 
