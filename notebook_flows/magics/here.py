@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.core.flow import Flow
 from notebook_flows.errors import did_you_mean
 from notebook_flows.magics.errors import FlowLineError
-from notebook_flows.session.notebookflow import IsRunning
 from notebook_flows.session.routes import current_route
 
 if TYPE_CHECKING:
@@ -89,15 +88,12 @@ class Here:
             FlowLineError: the line stands in a task cell that a run executes now.
             IsRunning: another run goes on.
         """
-        going, route = self.flow.going, current_route()
-        if going is None:
-            return
-        if route is not None:
+        if self.flow.going is not None and current_route() is not None:
             raise FlowLineError(
                 "This line stands in a task cell that a run of this notebook executes now, and there is one at a time: "
                 "put the line into a cell that is no task."
             )
-        raise IsRunning(is_background=self.flow.background is not None and self.flow.background.run is going)
+        self.flow.check_free()
 
     def show(self, value: Any) -> None:
         """Display a picture where it can be seen; its text elsewhere."""

@@ -132,6 +132,16 @@ class NotebookFlow:
         run = self._latest
         return run if run is not None and not run.has_ended else None
 
+    def check_free(self) -> None:
+        """Whether a run may begin.
+
+        Raises:
+            IsRunning: another one goes on in the background, or in a cell of another subshell.
+        """
+        going = self.going
+        if going is not None:
+            raise IsRunning(is_background=self.background is not None and self.background.run is going)
+
     # -- what happens by hand ------------------------------------------------------------------------------------------
 
     def ran_by_hand(self, record: CellRecord, *, has_succeeded: bool) -> None:
@@ -157,8 +167,7 @@ class NotebookFlow:
         Raises:
             IsRunning: a run goes on in the background, or in a cell of another subshell.
         """
-        if self.going is not None:
-            raise IsRunning(is_background=self.background is not None and self.background.run is self.going)
+        self.check_free()
         routing.install(self._session.shell)
         cell = self._session.book.parameters_cell
         order = Order(
