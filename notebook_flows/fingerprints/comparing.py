@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dis
 from functools import lru_cache
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.fingerprints.libraries import library_of
-from notebook_flows.fingerprints.names import names_of, with_nested
-from notebook_flows.fingerprints.reached import reached
+from notebook_flows.fingerprints.names import with_nested
+from notebook_flows.fingerprints.reached import codes_reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from types import CodeType
+    from types import CodeType, FunctionType
 
 _WORDS = frozenset({"id", "is_", "is_not"})
 """Python's own, and those of `operator`."""
@@ -32,19 +30,7 @@ def asks_which(
         names: what it sees.
         globals_of: where the global names of a notebook's function are looked up.
     """
-    seen: set[int] = set()
-    waiting: list[tuple[CodeType, Mapping[str, Any]]] = [(code, names) for code in codes]
-    while waiting:
-        code, known = waiting.pop()
-        if id(code) in seen:
-            continue
-        seen.add(id(code))
-        if _asks(code):
-            return True
-        called = reached([known[path[0]] for path in names_of(code).globals if path[0] in known])
-        functions = [one for one in called if isinstance(one, FunctionType) and library_of(one.__module__) is None]
-        waiting += [(one.__code__, globals_of(one)) for one in functions]
-    return False
+    return any(_asks(met.code) for met in codes_reached(codes, names, globals_of))
 
 
 @lru_cache(maxsize=4096)

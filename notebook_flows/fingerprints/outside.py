@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.fingerprints.libraries import library_of
 from notebook_flows.fingerprints.names import names_of
-from notebook_flows.fingerprints.reached import reached
+from notebook_flows.fingerprints.reached import codes_reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -79,30 +79,21 @@ def outside_of(
         imports: name -> the module, or the name in one, that the cell itself binds to it.
         globals_of: where the global names of a notebook's function are looked up.
     """
-    seen: set[int] = set()
-    waiting: list[tuple[CodeType, Mapping[str, Any], Mapping[str, str]]] = [(code, names, imports) for code in codes]
-    while waiting:
-        code, known, bound = waiting.pop()
-        if id(code) in seen:
-            continue
-        seen.add(id(code))
-        found = names_of(code)
+    for met in codes_reached(codes, names, globals_of):
+        found, bound = names_of(met.code), imports if met.is_own else {}
         for _, module in found.imports:
             if _is_network(module):
                 return f"the network ({module})"
         for path in found.globals:
-            if path[0] in _CHANCY_BUILTINS and path[0] not in known:
+            if path[0] in _CHANCY_BUILTINS and path[0] not in met.known:
                 return _CHANCY_BUILTINS[path[0]]
-            dotted = ".".join((bound.get(path[0]) or _dotted(known.get(path[0])), *path[1:]))
+            dotted = ".".join((bound.get(path[0]) or _dotted(met.known.get(path[0])), *path[1:]))
             said = _used(dotted) or _called(path, dotted, found)
             if said:
                 return said
-        for value in reached([known[path[0]] for path in found.globals if path[0] in known]):
-            if type(value) is not FunctionType:
-                if said := _used(_dotted(value)):
-                    return said
-            elif library_of(value.__module__) is None:
-                waiting.append((value.__code__, globals_of(value), {}))
+        for value in met.values:
+            if type(value) is not FunctionType and (said := _used(_dotted(value))):
+                return said
     return ""
 
 
