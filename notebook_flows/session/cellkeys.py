@@ -28,16 +28,28 @@ if TYPE_CHECKING:
     from notebook_flows.session.record import CellRecord
 
 
-def content_key(record: CellRecord, links: Links, sight: Sight, secret_key: bytes) -> str:
+def content_key(
+    record: CellRecord, links: Links, sight: Sight, secret_key: bytes, files: Sequence[str] | None = None
+) -> str:
     """The key of what a cell is about to make.
+
+    Args:
+        record: the cell.
+        links: what it takes and gives.
+        sight: what it sees.
+        secret_key: with which secrets are hashed.
+        files: as `files_in_key` gives them, where somebody has looked already.
 
     Raises:
         Unhashable: a value that it reads has no fingerprint; says which and why.
     """
-    return key_of_cell(text_print(record.source), _parts(record, links, sight, secret_key))
+    counted = files_in_key(record, links, sight) if files is None else files
+    return key_of_cell(text_print(record.source), _parts(record, links, sight, secret_key, counted))
 
 
-def _parts(record: CellRecord, links: Links, sight: Sight, secret_key: bytes) -> Iterator[Sequence[str]]:
+def _parts(
+    record: CellRecord, links: Links, sight: Sight, secret_key: bytes, files: Sequence[str]
+) -> Iterator[Sequence[str]]:
     wanted = names_in_key(record, links)
     for name in sorted(wanted):
         if name not in sight.names:
@@ -51,7 +63,7 @@ def _parts(record: CellRecord, links: Links, sight: Sight, secret_key: bytes) ->
         yield "shared", shared
     for module in imports_of(record.source):
         yield "import", module, import_print(module)
-    for path in files_in_key(record, links, sight):
+    for path in files:
         yield "file", path, file_print(path, Path.cwd())
 
 

@@ -31,12 +31,14 @@ class Expected(NamedTuple):
     """What is known of a cell that is about to run, to be compared with what is seen of it.
 
     Attributes:
+        wanted: names that are in its key.
         counted: files that are in its key.
         hides_files: its text reads files that it does not tell, and no value tells them.
         evaluates: it evaluates texts, and what these read is seen while it runs.
     """
 
     sight: Sight
+    wanted: frozenset[str] = frozenset()
     counted: tuple[str, ...] = ()
     hides_files: bool = False
     evaluates: bool = False
@@ -81,10 +83,10 @@ def why_not_kept(expected: Expected, seen: Seen, changed: str, names: frozenset[
     return ""
 
 
-def names_read(record: CellRecord, expected: Expected, seen: Seen, wanted: frozenset[str]) -> frozenset[str]:
+def names_read(record: CellRecord, expected: Expected, seen: Seen) -> frozenset[str]:
     """The names of the notebook that evaluated texts read, and that are not in the key of the cell."""
     own = frozenset() if expected.evaluates else record.facts.binds
-    return (seen.names & expected.sight.names.keys()) - wanted - own
+    return (seen.names & expected.sight.names.keys()) - expected.wanted - own
 
 
 def warning_of(expected: Expected, seen: Seen) -> str:

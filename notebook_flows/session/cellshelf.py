@@ -72,7 +72,6 @@ class Shelf:
         self._known = known
         self._secret_key = secret_key
         self._expected: dict[str, Expected] = {}
-        self._wanted: dict[str, frozenset[str]] = {}
         self._key_of: dict[str, str] = {}
         self._to_say: dict[str, list[tuple[int, str]]] = {}
 
@@ -87,8 +86,7 @@ class Shelf:
         is_evaluating = bool(record.options.cache) and not asked.is_off and evaluates_texts(links)
         if is_evaluating:
             sight = sight_of_all(sight)
-        self._wanted[key] = names_in_key(record, links)
-        self._expected[key] = _expected(record, links, sight, evaluates=is_evaluating)
+        expected = self._expected[key] = _expected(record, links, sight, evaluates=is_evaluating)
         look_before(sight, self._secret_key)
         if asked.before is not None and (hit := self._hit(record, asked.before, sight)) is not None:
             return hit
@@ -101,7 +99,7 @@ class Shelf:
             )
             return None
         try:
-            own_key = self._key_of[key] = content_key(record, links, sight, self._secret_key)
+            own_key = self._key_of[key] = content_key(record, links, sight, self._secret_key, expected.counted)
         except Exception as error:  # Unhashable; and what a value of the user's own raises when it is looked at
             self._say_not_cached(record, str(error) if isinstance(error, Unhashable) else short(error))
             return None
@@ -161,7 +159,7 @@ class Shelf:
         if expected is None or not (keeps or key):
             return None
         seen = values.seen or Seen()
-        names = names_read(record, expected, seen, self._wanted.pop(record.key))
+        names = names_read(record, expected, seen)
         more, changed = added(expected, seen, names, is_cached=bool(key))
         if key and (why := why_not_kept(expected, seen, changed, names)):
             key = None
@@ -183,4 +181,10 @@ class Shelf:
 
 def _expected(record: CellRecord, links: Links, sight: Sight, *, evaluates: bool) -> Expected:
     counted = files_in_key(record, links, sight)
-    return Expected(sight=sight, counted=counted, hides_files=hides_files(links) and not counted, evaluates=evaluates)
+    return Expected(
+        sight=sight,
+        wanted=names_in_key(record, links),
+        counted=counted,
+        hides_files=hides_files(links) and not counted,
+        evaluates=evaluates,
+    )
