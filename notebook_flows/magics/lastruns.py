@@ -134,10 +134,16 @@ def newest_runs(here: Here, most: int = 10) -> list[RunRow]:
     return [row for row in rows if not is_by_hand(row)][:most]
 
 
-def told_run(row: RunRow) -> str:
-    """Which run it is, in a line."""
+def told_run(row: RunRow, how: str = "") -> str:
+    """Which run it is, in a line.
+
+    Args:
+        row: of the run.
+        how: it stands; empty: as the row tells.
+    """
     begun = datetime.fromtimestamp(row.created_us / 1e6, UTC).astimezone()
-    how = "goes on" if row.ended_us is None and row.state is not S.PAUSED else facts_of(row.state).word
+    if not how:
+        how = "goes on" if row.ended_us is None and row.state is not S.PAUSED else facts_of(row.state).word
     return f"Run {row.run_id[:8]} of {printable(row.flow)!r}, of {begun:%Y-%m-%d %H:%M:%S}: {how}."
 
 

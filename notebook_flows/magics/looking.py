@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from inspect import ismodule
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from notebook_flows.errors import did_you_mean
 from notebook_flows.magics.attached import tell_attached
 from notebook_flows.magics.errors import FlowLineError
 from notebook_flows.magics.here import only_asks
+from notebook_flows.magics.lastruns import told_run
 from notebook_flows.session.cellpicture import picture_flow, standings_of_cells
 from notebook_flows.session.order import FIRST_EXECUTION
 from notebook_flows.session.saved import NO_NAME
@@ -196,9 +196,7 @@ def _run_to_show(here: Here, outlook: Outlook) -> StoredRun | None:
 
 def _picture_of_run(here: Here, stored: StoredRun) -> Any:
     row = stored.row
-    where = f"goes on in process {row.owner.pid}" if not stored.is_over else f"{facts_of(row.state).word}"
-    begun = datetime.fromtimestamp(row.created_us / 1e6, UTC).astimezone()
-    click.echo(f"Run {row.run_id[:8]} of {printable(row.flow)!r}, of {begun:%Y-%m-%d %H:%M:%S}: {where}.")
+    click.echo(told_run(row, facts_of(row.state).word if stored.is_over else f"goes on in process {row.owner.pid}"))
     picture = stored.picture()
     picture.shown_by = lambda: _show_run_live(here, picture, stored)
     return picture
