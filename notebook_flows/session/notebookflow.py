@@ -222,7 +222,8 @@ class NotebookFlow:
         place = {key: number for number, key in enumerate(drawn)}
         numbers = {number: place[key] for number, key in enumerate(run.keys)}
         stands = standings_of_cells(drawn, outlook.stale, self.last)
-        before = {at: one for at, one in stands.items() if at[0] not in set(numbers.values())}
+        running = set(numbers.values())
+        before = {at: one for at, one in stands.items() if at[0] not in running}
         source = NotebookSource(self._session, drawn, order.connections, flow, sink, run=run, stale=outlook.stale)
         around = Around(flow=flow, numbers=numbers, before=before) if before else None
         return LivePicture(run.flow, sink, source=source, run_id=run.run_id, around=around)
