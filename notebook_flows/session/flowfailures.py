@@ -40,7 +40,7 @@ def failures_told(state: State) -> str:
 def _line(ledger: Ledger, number: int) -> str:
     run = ledger.run
     facts = facts_of(S(run.state[number]))
-    node, index = (number, UNMAPPED) if number < len(run.plan.graph) else run.place_of(number)
+    node, index = run.place_of(number)
     name = run.plan.names[node] + ("" if index == UNMAPPED else f"[{index}]")
     error = ledger.value(number)
     said = (named(error) if isinstance(error, BaseException) else ledger.messages.get(number, "")).strip()
