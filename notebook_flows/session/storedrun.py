@@ -23,12 +23,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from notebook_flows.core.events import Event
-    from notebook_flows.store.eventlog import StoredEventLog
-    from notebook_flows.store.memory import MemoryEventLog
+    from notebook_flows.session.rundetail import AnyLog
     from notebook_flows.store.rows import RunRow
     from notebook_flows.views.standing import Standings
-
-    AnyLog = StoredEventLog | MemoryEventLog
 
 LOOKED_AT = 200
 """So many of the newest runs are looked through: cells by hand are runs, too."""

@@ -42,7 +42,7 @@ class StoredSource:
         self.keys: Sequence[str | None] = keys_of(stored.names, session.book.records())
 
     def surroundings(self) -> Surroundings:
-        """Headings, how long tasks took in earlier runs, and which of them are stale in this kernel."""
+        """Headings, and how long tasks took in earlier runs."""
         from notebook_flows.workspace.durations import median_durations
 
         headings = self._session.saved.headings()
