@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 
 
+@lru_cache(maxsize=1024)
 def binds_constants(source: str) -> bool:
     """Whether a cell does nothing but import, and bind names to numbers, texts, and tuples of them.
 
