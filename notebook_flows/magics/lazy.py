@@ -79,9 +79,7 @@ class Settler:
             return ()
         outlook = self._session.flow.outlook()
         pending = (outlook.stale.keys() | outlook.remembered.keys()) & outlook.tasks.keys()
-        if (
-            not outlook.remembered
-        ):  # else an earlier kernel has run the notebook; a new one runs only what was asked for
+        if not outlook.remembered:  # else an earlier kernel has run it; a new one runs only what was asked for
             pending = {key for key in pending if outlook.records[key].times or self._session.flow.freshness.knows(key)}
         if not pending or record.key not in outlook.connections.cells:
             return ()

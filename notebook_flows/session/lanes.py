@@ -270,9 +270,7 @@ class LanesExecutor:
             except BaseException as error:
                 was_hit = self._main.has_interrupted(key)
                 self._main.forget_interrupted(key)
-                is_its_own = (
-                    isinstance(error, CancelledError) and not was_cancelled()
-                )  # it has awaited a cancelled task
+                is_its_own = isinstance(error, CancelledError) and not was_cancelled()  # it awaits a cancelled task
                 if was_hit and late.is_set() and not self._main.is_asked_to_stop:
                     outcome = failed_outcome(call, TaskTimeout(), began_us)
                 elif is_its_own and not was_hit:
