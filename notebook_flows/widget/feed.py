@@ -113,8 +113,11 @@ class Feed:
             "batch": self.batch,
             "run": self.facts,
             "now_us": now_us,
-            **self.board.as_json(),
+            **self._standing(now_us),
         }
+
+    def _standing(self, now_us: int) -> dict[str, Any]:  # some have to know when it is
+        return self.board.as_json()
 
 
 def _is_end(event: Event) -> bool:

@@ -101,13 +101,7 @@ class GroupFeed(Feed):
         self._wants_all = False
         self._told_s = now_s
         self.batch += 1
-        return {
-            "type": "snapshot",
-            "batch": self.batch,
-            "run": self.facts,
-            "now_us": now_us,
-            **self._standing(now_us),
-        }
+        return self._snapshot(now_us)
 
     def _standing(self, now_us: int) -> dict[str, Any]:
         run = self.run

@@ -97,9 +97,7 @@ class Teller:
 
     def stand(self, board: Board, facts: Mapping[str, Any]) -> None:
         """No run goes on: tell where the tasks stand."""
-        with self._lock:
-            self._feed = Feed(board, facts, batch=self._batch)
-            self.flush()
+        self.watch(Feed(board, facts))
 
     def watch(self, feed: Feed) -> None:
         """Tell what this feed has to tell, each time when `flush` is called."""
