@@ -27,8 +27,11 @@ BASE = "/user/one/"
 
 @dataclass(frozen=True)
 class Answer:
+    """What the server has answered; a browser sends the cookie again."""
+
     status: int
     body: Any
+    cookie: str
 
     @property
     def message(self) -> str:
@@ -58,7 +61,8 @@ class Address:
         try:
             connection.request(method, f"{BASE}notebook-flows/api{path}", body=body, headers=given)
             answer = connection.getresponse()
-            return Answer(answer.status, json.loads(answer.read()))
+            cookies = [one.partition(";")[0] for one in answer.headers.get_all("Set-Cookie", [])]
+            return Answer(answer.status, json.loads(answer.read()), "; ".join(cookies))
         finally:
             connection.close()
 

@@ -93,9 +93,15 @@ def test_nobody_is_answered_without_the_token(
 
 
 def test_a_page_that_has_only_the_cookie_needs_the_xsrf_token_too(server: Address) -> None:
-    answer = server.post(f"/runs/{RUN}/requests", CANCEL, token=None, headers={"Cookie": "_xsrf=one"})
+    page = {"Cookie": f"{server.ask('').cookie}; _xsrf=one"}
 
-    assert answer.status == 403
+    refused = server.post(f"/runs/{RUN}/requests", CANCEL, token=None, headers=page)
+    heard = server.post(f"/runs/{RUN}/requests", CANCEL, token=None, headers={**page, "X-XSRFToken": "one"})
+
+    assert refused.status == 403
+    assert "_xsrf" in refused.message
+    assert heard.status == 404
+    assert "does not see run" in heard.message
 
 
 def test_whoever_may_ask_is_told_what_can_be_asked(server: Address) -> None:
@@ -174,7 +180,7 @@ def test_a_cancel_ends_the_run_with_its_reason(server: Address, history: SqliteE
 
 
 def test_a_retry_has_what_failed_run_again_in_the_run_that_goes_on(server: Address, tmp_path: Path) -> None:
-    marker, asked = tmp_path / "tried", threading.Event()
+    marker, has_failed, asked = tmp_path / "tried", threading.Event(), threading.Event()
 
     @task
     def fails_once() -> str:
@@ -185,15 +191,14 @@ def test_a_retry_has_what_failed_run_again_in_the_run_that_goes_on(server: Addre
 
     @task
     def asks() -> int:
-        until_s = time.monotonic() + PATIENCE_S
-        while not marker.exists():
-            assert time.monotonic() < until_s
-        time.sleep(0.1)
+        assert has_failed.wait(PATIENCE_S)
         status = server.post(f"/runs/{RUN}/requests", {"kind": "retry"}).status
         assert asked.wait(PATIENCE_S)
         return status
 
     def hear(run: Run, events: Sequence[Event]) -> None:
+        if any(event.kind is Kind.TASK and event.state is S.FAILED for event in events):
+            has_failed.set()
         if any(event.kind is Kind.REOPENED for event in events):
             asked.set()
 
