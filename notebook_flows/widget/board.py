@@ -41,6 +41,11 @@ class Tried(NamedTuple):
     message: str
 
 
+def is_end(state: S) -> bool:
+    """Whether nothing more happens by itself in a run that is in this state."""
+    return state is S.PAUSED or IS_FINAL[state]
+
+
 class Board:
     """A run, folded from its events like `core.run.Run`, with times and messages, and without what only the engine needs.
 
@@ -100,7 +105,7 @@ class Board:
     @property
     def is_over(self) -> bool:
         """Whether nothing more happens in it by itself."""
-        return self.run_state is S.PAUSED or IS_FINAL[self.run_state]
+        return is_end(self.run_state)
 
     def number_of(self, node: int, index: int) -> int | None:
         """The number of a task run; None: there is none."""

@@ -6,8 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import Kind
-from notebook_flows.core.lifecycle import IS_FINAL, S
-from notebook_flows.widget.board import LONGEST_MESSAGE
+from notebook_flows.widget.board import LONGEST_MESSAGE, is_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,7 +96,7 @@ class Feed:
             return None
         untold, self._untold = self._untold, []
         self._is_flooded = len(untold) > FLOOD
-        is_turn = any(event.kind is Kind.RUN and (event.seq == 1 or _is_end(event)) for event in untold)
+        is_turn = any(event.kind is Kind.RUN and (event.seq == 1 or is_end(event.state)) for event in untold)
         is_due = now_s - self._told_all_s >= ANEW_EVERY_S
         self._told_s = now_s
         self.batch += 1
@@ -118,10 +117,6 @@ class Feed:
 
     def _standing(self, now_us: int) -> dict[str, Any]:  # some have to know when it is
         return self.board.as_json()
-
-
-def _is_end(event: Event) -> bool:
-    return event.state is S.PAUSED or IS_FINAL[event.state]
 
 
 def events_message(events: Sequence[Event], *, batch: int, now_us: int) -> dict[str, Any]:

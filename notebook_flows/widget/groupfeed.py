@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FINAL, S
-from notebook_flows.widget.board import FIRST_CHARACTER, Board
+from notebook_flows.widget.board import FIRST_CHARACTER, Board, is_end
 from notebook_flows.widget.feed import Feed
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class GroupFeed(Feed):
     def _standing(self, now_us: int) -> dict[str, Any]:
         run = self.run
         state = S.PENDING if run is None else run.run_state
-        is_over = state is S.PAUSED or IS_FINAL[state]
+        is_over = is_end(state)
         if state is not S.PENDING and self._began_us is None:
             self._began_us = now_us
         if is_over and self._over_us is None:
