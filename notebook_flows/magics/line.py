@@ -152,7 +152,7 @@ def show(here: Here, name: str | None, text: bool, output: str | None, cells: bo
     A run of this notebook that goes on in another process is followed; before a task has run in this kernel the last run
     of the history is drawn. So is one whose id, or the beginning of it, is given.
     """
-    from notebook_flows.magics.looking import show_flow
+    from notebook_flows.magics.showing import show_flow
 
     show_flow(here, name, as_text=text, output=output, all_cells=cells)
 
