@@ -135,10 +135,6 @@ class CellBook:
         """Cells whose text in the file is newer, and another one, than what was executed."""
         return tuple(one for one in self.records() if one.times and one.saved_source is not None)
 
-    def never_executed(self) -> tuple[CellRecord, ...]:
-        """Cells of the document that this kernel has not seen."""
-        return tuple(one for one in self.records() if not one.times)
-
     @property
     def parameters_cell(self) -> CellRecord | None:
         """The cell tagged ``parameters``; without one, the first that begins with the comment ``# parameters``."""

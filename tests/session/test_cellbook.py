@@ -242,7 +242,7 @@ def test_an_edit_that_was_saved_and_not_executed_is_told(notebook: Notebook) -> 
     notebook.save(("1", "a = 2"), ("2", "b = 1"), ("3", "c = 1"))
 
     assert [(one.source, one.saved_source) for one in notebook.book.edited_not_executed()] == [("a = 1", "a = 2")]
-    assert [one.key for one in notebook.book.never_executed()] == ["3"]
+    assert [one.key for one in notebook.book.records() if not one.times] == ["3"]
 
 
 def test_a_file_that_is_older_than_an_execution_tells_of_no_edit(notebook: Notebook) -> None:
