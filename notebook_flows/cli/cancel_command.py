@@ -9,7 +9,7 @@ import click
 
 from notebook_flows.cli.exits import Exit
 from notebook_flows.cli.guard import command
-from notebook_flows.cli.history import LATEST, MOST_CHILDREN, SHORT_ID, complete_run, run_named
+from notebook_flows.cli.history import LATEST, MOST_CHILDREN, SHORT_ID, complete_run, may_be_latest, run_named
 from notebook_flows.cli.times import Seconds
 from notebook_flows.core.lifecycle import S, facts_of
 
@@ -38,8 +38,9 @@ PATIENCE_S = 60.0
 def command_line(ctx: click.Context, run: str, wait: bool, timeout: float, reason: str | None) -> None:
     """Stop a run that another process is running.
 
-    RUN is a run's id, the beginning of one, or `latest`: the latest of those that go on. The process that runs it is asked, and ends it within about a
-    second. The exit code is 0 if the run was asked, or does not run any more; with --wait 4 if it has not ended in time.
+    RUN is a run's id, the beginning of one, or `latest`: the latest of those that go on. The process that runs it is asked,
+    and ends it within about a second. The exit code is 0 if the run was asked, or does not run any more; with --wait 4 if
+    it has not ended in time.
     """
     from notebook_flows.workspace import event_log
 
@@ -67,7 +68,7 @@ def _newest_that_goes_on(log: AnyLog) -> RunRow | None:
     going = (
         row
         for row in log.runs(limit=MOST_CHILDREN)
-        if row.ended_us is None and row.parent_run_id is None and row.state is not S.PAUSED
+        if row.ended_us is None and row.state is not S.PAUSED and may_be_latest(row)
     )
     return next(going, None)
 

@@ -53,6 +53,11 @@ def is_by_hand(row: RunRow) -> bool:
     return row.executor == BY_HAND
 
 
+def may_be_latest(row: RunRow) -> bool:
+    """Whether ``latest`` can mean a run: it is no part of another, and no cell by hand."""
+    return row.parent_run_id is None and not is_by_hand(row)
+
+
 def run_named(log: AnyLog, text: str) -> RunRow:
     """The run that is meant.
 
@@ -63,7 +68,7 @@ def run_named(log: AnyLog, text: str) -> RunRow:
         rows = log.runs(limit=MOST_CHILDREN)
         if not rows:
             raise NoSuchRun("There are no runs yet.")
-        newest = next((row for row in rows if row.parent_run_id is None and not is_by_hand(row)), rows[0])
+        newest = next(filter(may_be_latest, rows), rows[0])
         return log.run(newest.run_id)
     return log.run(text)
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import nbformat
 import psutil
@@ -20,6 +21,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from notebook_flows import workspace
 from notebook_flows.core.lifecycle import S
+from notebook_flows.engine.ports import RunInfo
+from notebook_flows.session.handrun import BY_HAND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,12 +195,11 @@ def test_another_process_can_have_tried_again_what_failed_in_a_run_that_goes_on(
     (tmp_path / "good").touch()
 
     asked = nf("retry", "latest")
-    deadline_s = time.monotonic() + 30
-    while not any(
-        row.slug.startswith("after") and row.attempt for row in workspace.event_log().task_runs(only_run().run_id)
-    ):
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
+    wait_for(
+        lambda: any(
+            row.slug.startswith("after") and row.attempt for row in workspace.event_log().task_runs(only_run().run_id)
+        )
+    )
     (tmp_path / "go").write_text("!")
     code, said = run.end()
 
@@ -226,9 +228,13 @@ def test_the_latest_run_to_be_cancelled_is_one_that_goes_on(
     run = start("run", write("sleeper.py", SLEEPS))
     run.wait_until_begun()
     nf("run", short)
+    by_hand = workspace.event_log().begin(
+        RunInfo(run_id=uuid4().hex, flow_name="cells", run_name="cell", slugs=["cell-1"], executor=BY_HAND)
+    )
 
     cancelled = nf("cancel", "latest", "--wait")
     code, _ = run.end()
+    by_hand.close()
     later = nf("cancel", "latest")
 
     assert "of 'sleeper' is asked to stop" in cancelled.stderr
