@@ -100,9 +100,7 @@ class Screen:
     def end(self) -> int:
         """The exit code, once the command has ended and all of it is on the screen."""
         code = self.process.wait(PATIENCE_S)
-        os_end_s = time.monotonic() + PATIENCE_S
-        while self._reader.is_alive() and time.monotonic() < os_end_s:
-            self._reader.join(0.1)
+        self._reader.join(PATIENCE_S)
         return code
 
     def close(self) -> None:
