@@ -21,6 +21,7 @@ from notebook_flows.analysis.evaluated import names_in
 from notebook_flows.fingerprints.cells import file_print, listing_print
 from notebook_flows.fingerprints.libraries import is_library_file
 from notebook_flows.fingerprints.names import names_of
+from notebook_flows.fingerprints.whose import is_aside, is_imported_by_name, module_of, opens_for_itself
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,19 +35,6 @@ _COMMANDS = frozenset(
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 _CHANGES = frozenset({"os.mkdir", "os.rename", "os.remove"})
 _HEARD = frozenset({"open", "exec", "compile", "sqlite3.connect", *_COMMANDS, *_LISTS, *_CHANGES})
-_BETWEEN = frozenset({"pathlib", "os", "shutil", "glob", "tempfile", "io", "tokenize"})
-_DATA_OF_PACKAGES = "importlib.resources"
-"""Modules that open files for others."""
-_ASIDE = frozenset({"linecache", "importlib", "zipimport", "traceback", "inspect", "runpy", "notebook_flows"})
-"""Modules that read sources, or ours."""
-_SYSTEM = ("proc", "sys", "dev", "usr", "etc", "lib", "lib64", "bin", "sbin", "System", "Library")
-_OF_SYSTEM = tuple(f"/{one}/" for one in _SYSTEM)
-_HOME = os.path.expanduser("~")  # noqa: PTH111 - Path.home raises where nobody knows it
-_OF_HOME = tuple(os.path.join(_HOME, one, "") for one in (".cache", ".config", ".ipython", ".jupyter"))  # noqa: PTH118 - the same
-_FROZEN = "<frozen importlib"
-_BY_NAME = frozenset({"import_module", "reload"})
-_OF_LOADERS = frozenset({"exec_module", "load_module"})
-_OF_IMPORTS = re.compile(r"/__pycache__(?:/|$)|\.pyc$")
 _ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 _ROOT = Path(os.sep)
 _LOCAL = re.compile(r"\b__pd_eval_local_(\w+)")
@@ -101,7 +89,7 @@ class Watch:
             self._evaluated(args[0], frame)
         elif event == "compile":
             self._compiled(args[0], frame)
-        elif _opens_for_itself(frame):
+        elif opens_for_itself(frame):
             return
         elif event in _COMMANDS:
             self._command = self._command or (_told(args[0]) if args else event)
@@ -109,7 +97,7 @@ class Watch:
             self._opened(args[0], args[2])
         elif event == "sqlite3.connect":
             self._connected(args[0])
-        elif (name := _path_of("." if args[0] is None else args[0])) is not None and not _is_aside(name):
+        elif (name := _path_of("." if args[0] is None else args[0])) is not None and not is_aside(name):
             if event in _LISTS:
                 self._listed(name)
             elif event != "os.mkdir" or stamp_of(name) is None:  # who makes it where it is there makes nothing
@@ -119,23 +107,23 @@ class Watch:
                 self._wrote(name)
 
     def _evaluated(self, code: CodeType, frame: FrameType) -> None:
-        module = _module_of(frame)
+        module = module_of(frame)
         is_file = not code.co_filename.startswith("<") and not is_library_file(code.co_filename)
-        if module == "__main__" or (is_file and not _opens_for_itself(frame)):
+        if module == "__main__" or (is_file and not opens_for_itself(frame)):
             self._codes.append(code)
-        if is_file and _is_imported_by_name(frame) and (name := _path_of(code.co_filename)) is not None:
+        if is_file and is_imported_by_name(frame) and (name := _path_of(code.co_filename)) is not None:
             self._read(name)
 
     def _compiled(self, source: Any, frame: FrameType) -> None:
         """Only pandas reads names of a text that it does not execute."""
         back = frame.f_back
-        is_pandas = back is not None and _module_of(back).startswith("pandas.core.computation")
-        if is_pandas and _module_of(frame) == "ast" and isinstance(source, (str, bytes)):
+        is_pandas = back is not None and module_of(back).startswith("pandas.core.computation")
+        if is_pandas and module_of(frame) == "ast" and isinstance(source, (str, bytes)):
             self._texts.append(source if isinstance(source, str) else source.decode())
 
     def _opened(self, path: Any, flags: int) -> None:
         name = _path_of(path)
-        if name is None or _is_aside(name) or os.path.isdir(name):  # noqa: PTH112 - many files; who opens one opens it by another name
+        if name is None or is_aside(name) or os.path.isdir(name):  # noqa: PTH112 - many files; who opens one opens it by another name
             return
         access = flags & _ACCESS
         is_new = bool(flags & (os.O_TRUNC | os.O_EXCL))
@@ -146,7 +134,7 @@ class Watch:
 
     def _connected(self, database: Any) -> None:
         name = _path_of(database)
-        if name is None or name.endswith(f"{os.sep}:memory:") or _is_aside(name):
+        if name is None or name.endswith(f"{os.sep}:memory:") or is_aside(name):
             return
         for one in (name, f"{name}-wal"):
             self._read(one)
@@ -270,43 +258,6 @@ def _path_of(path: Any) -> str | None:
     if name.startswith("file:"):  # an address of SQLite
         name = name.removeprefix("file:").partition("?")[0]
     return os.path.abspath(name) if name else None  # noqa: PTH100 - as above; and links are left as they are
-
-
-def _is_aside(path: str) -> bool:
-    """Whether a file is the system's, a library's, or what imports make; or one that libraries keep for themselves."""
-    return path.startswith((*_OF_SYSTEM, *_OF_HOME)) or is_library_file(path) or bool(_OF_IMPORTS.search(path))
-
-
-def _opens_for_itself(frame: FrameType) -> bool:
-    """Whether it is our own work, or Python's, and not the cell's."""
-    back: FrameType | None = frame
-    while back is not None and ((module := _module_of(back)) in _BETWEEN or module.startswith(_DATA_OF_PACKAGES)):
-        back = back.f_back
-    if back is None:
-        return False
-    return _module_of(back).partition(".")[0] in _ASIDE or _is_frozen(back)
-
-
-def _is_imported_by_name(frame: FrameType) -> bool:
-    """Whether a module is loaded in a way that no ``import`` statement tells, such as ``importlib.import_module(name)``."""
-    back: FrameType | None = frame
-    while back is not None and _module_of(back) != "__main__":
-        above = back.f_back
-        if back.f_code.co_name in _BY_NAME and _module_of(back) == "importlib":
-            return True
-        if back.f_code.co_name in _OF_LOADERS and _is_frozen(back) and above is not None and not _is_frozen(above):
-            return True
-        back = above
-    return False
-
-
-def _is_frozen(frame: FrameType) -> bool:
-    """Whether it is one of the frames of an import."""
-    return frame.f_code.co_filename.startswith(_FROZEN)
-
-
-def _module_of(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", ""))
 
 
 def _told(command: Any) -> str:
