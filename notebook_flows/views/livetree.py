@@ -151,7 +151,7 @@ class LiveTree:
         if most >= RESERVED + 1 + len(foot):
             head.append(bar(done - failed, failed, total, columns))
         tree = self._lines.lines(columns, most - len(head) - len(foot), now_us)
-        return [self._lines.carried(line) for line in (*head, *tree, *foot)][:most]
+        return [*map(self._lines.carried, head), *tree, *map(self._lines.carried, foot)][:most]
 
     def _facts(self, done: int, total: int, now_us: int) -> list[str]:
         elapsed = stop_watch(max(0, now_us - (self.view.began_us or now_us)) / 1e6)

@@ -122,7 +122,7 @@ class TreeLines:
         left = {state: count for state, count in counts.items() if count > 0}
         is_mapped = self._view.run is not None and bool(self._view.run.children)
         more = counted(sum(left.values()), f"more {self._unit}" + " run" * is_mapped)
-        return fitting([(f"… and {more}: {told_counts(left)}", "dim")], columns) if left else []
+        return self.carried(fitting([(f"… and {more}: {told_counts(left)}", "dim")], columns)) if left else []
 
     # -- how they hang together ----------------------------------------------------------------------------------------
 

@@ -67,9 +67,7 @@ def test_the_end_of_any_run_tells_the_state_of_each_task(path: Path) -> None:
 def view_of(flow: Flow, **options: object) -> RunView:
     hidden = {number for number, one in enumerate(flow._into) if isinstance(one, Parameter)}
     view = RunView(hidden)
-    flow.run(
-        executor=InlineExecutor(), observers=[lambda run, events: view.tell(run, events)], history=False, **options
-    )
+    flow.run(executor=InlineExecutor(), observers=[view.tell], history=False, **options)
     view.catch_up()
     return view
 
@@ -141,10 +139,11 @@ def test_where_glyphs_cannot_go_letters_stand_for_them() -> None:
     with Flow("f") as flow:
         fine.map([1, 3])
 
-    lines = TreeLines(view_of(flow), {}, "ascii").lines(80, 20, 0)
+    tree = TreeLines(view_of(flow), {}, "ascii")
+    lines, counted = tree.lines(80, 20, 0), tree.lines(80, 1, 0)
 
     assert "x fine" in plain(lines[-1])
-    assert all(plain(line).isascii() for line in lines)
+    assert all(plain(line).isascii() for line in [*lines, *counted])
 
 
 def test_what_goes_on_inside_has_a_bar_until_it_ends() -> None:
