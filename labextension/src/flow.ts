@@ -42,6 +42,8 @@ export class Flow {
   /** The name of the picture that stands below for those who cannot see this one. */
   readonly still: string | null;
   readonly #told: FlowMessage;
+  /** How deep tasks lie, once that was asked for. */
+  #levels: Map<number, number> | null = null;
 
   constructor(told: FlowMessage) {
     this.#told = told;
@@ -74,6 +76,12 @@ export class Flow {
   nameOf(task: number, index = -1): string {
     const name = this.tasks.get(task)?.name ?? `task ${task}`;
     return index < 0 ? name : `${name} [${index}]`;
+  }
+
+  /** How deep a task lies: 1 for those that wait for nothing. */
+  levelOf(task: number): number {
+    this.#levels ??= depths(this);
+    return this.#levels.get(task) ?? 1;
   }
 
   /** By what these tasks can be grouped: whatever makes at least two groups, one of them of several tasks. */
@@ -131,6 +139,23 @@ function factsOf(node: FlowNode): TaskFacts {
     group: node.group ?? null,
     tags: node.tags ?? [],
   };
+}
+
+function depths(flow: Flow): Map<number, number> {
+  const found = new Map<number, number>();
+  const waiting = new Map([...flow.tasks.keys()].map((task) => [task, flow.upstream.get(task)?.length ?? 0]));
+  const ready = [...waiting].filter(([, count]) => !count).map(([task]) => task);
+  for (const task of ready) found.set(task, 1);
+  for (let at = 0; at < ready.length; at++) {
+    const task = ready[at] as number;
+    for (const after of flow.downstream.get(task) ?? []) {
+      found.set(after, Math.max(found.get(after) ?? 1, (found.get(task) ?? 1) + 1));
+      const left = (waiting.get(after) ?? 1) - 1;
+      waiting.set(after, left);
+      if (!left) ready.push(after);
+    }
+  }
+  return found;
 }
 
 /** `load-12` and `load_3` are calls of `load`. */

@@ -86,7 +86,7 @@ export class GraphPane implements Pane {
   #makeItem(node: DrawnNode, flow: Flow | null): void {
     setAttribute(node.element, "role", "treeitem");
     setAttribute(node.element, "tabindex", "-1");
-    setAttribute(node.element, "aria-level", String(flow ? levelOf(flow, node.tasks[0] ?? 0) : 1));
+    setAttribute(node.element, "aria-level", String(flow?.levelOf(node.tasks[0] ?? 0) ?? 1));
     if (node.isGroup) setAttribute(node.element, "aria-expanded", "false");
   }
 
@@ -384,33 +384,4 @@ function* subjectsOf(flow: Flow): Generator<Subject> {
     const index = node.index ?? UNMAPPED;
     yield { id, name: flow.nameOf(node.task, index), tasks: [node.task], index, isGroup: false };
   }
-}
-
-const levels = new WeakMap<Flow, Map<number, number>>();
-
-/** How deep a task lies: 1 for those that wait for nothing. */
-function levelOf(flow: Flow, task: number): number {
-  let known = levels.get(flow);
-  if (!known) {
-    known = depths(flow);
-    levels.set(flow, known);
-  }
-  return known.get(task) ?? 1;
-}
-
-function depths(flow: Flow): Map<number, number> {
-  const found = new Map<number, number>();
-  const waiting = new Map([...flow.tasks.keys()].map((task) => [task, flow.upstream.get(task)?.length ?? 0]));
-  const ready = [...waiting].filter(([, count]) => !count).map(([task]) => task);
-  for (const task of ready) found.set(task, 1);
-  for (let at = 0; at < ready.length; at++) {
-    const task = ready[at] as number;
-    for (const after of flow.downstream.get(task) ?? []) {
-      found.set(after, Math.max(found.get(after) ?? 1, (found.get(task) ?? 1) + 1));
-      const left = (waiting.get(after) ?? 1) - 1;
-      waiting.set(after, left);
-      if (!left) ready.push(after);
-    }
-  }
-  return found;
 }
