@@ -76,6 +76,6 @@ function count(counts: Counts, state: number): number {
   return counts[state] ?? 0;
 }
 
-export function* range(end: number): Generator<number> {
+function* range(end: number): Generator<number> {
   for (let number = 0; number < end; number++) yield number;
 }

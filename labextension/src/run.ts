@@ -3,7 +3,7 @@
 import { GRAVITY, KINDS, S, STATES } from "./theme/states.generated";
 import type { EventsMessage, RunFacts, SnapshotMessage, StandColumns } from "./wire";
 
-export const RUN_ITSELF = -1;
+const RUN_ITSELF = -1;
 export const UNMAPPED = -1;
 const ROOM = Math.max(...Object.keys(STATES).map(Number)) + 1;
 const ZERO_CHARACTER = 48;

@@ -21,20 +21,17 @@ export interface Timeline {
   /** One bar for each task run that has begun, in the order in which they began; seconds after the first began. */
   readonly bars: readonly Bar[];
   readonly lengthS: number;
-  /** Children of these tasks are drawn as one bar, from the first that began to the last that ended. */
-  readonly folded: ReadonlySet<number>;
 }
 
-/** A mapped task with more children than this has one bar. */
-export const MOST_CHILDREN = 16;
+/** A mapped task with more children than this has one bar, from the first child that began to the last that ended. */
+const MOST_CHILDREN = 16;
 
-export function timelineOf(run: Run, nowUs: number, shown?: (task: number) => boolean): Timeline {
+export function timelineOf(run: Run, nowUs: number): Timeline {
   const folded = new Set<number>();
   for (const [task, children] of run.children) if (children.width > MOST_CHILDREN) folded.add(task);
   const spans: { number: number; begin: number; end: number }[] = [];
   for (let number = 0; number < run.state.length; number++) {
     const [task, index] = run.placeOf(number);
-    if (shown && !shown(task)) continue;
     const isParent = index === UNMAPPED && run.children.has(task);
     if (index !== UNMAPPED && folded.has(task)) continue;
     if (isParent && !folded.has(task)) continue; // its children have the bars
@@ -49,7 +46,7 @@ export function timelineOf(run: Run, nowUs: number, shown?: (task: number) => bo
     return { number, task, index, beginS: (begin - origin) / 1e6, endS: (end - origin) / 1e6 };
   });
   const lengthS = bars.reduce((most, bar) => Math.max(most, bar.endS), 0);
-  return { bars, lengthS, folded };
+  return { bars, lengthS };
 }
 
 function ownSpan(run: Run, number: number, nowUs: number): [number, number] | null {
@@ -59,7 +56,7 @@ function ownSpan(run: Run, number: number, nowUs: number): [number, number] | nu
 }
 
 /** From when to when a task ran: a mapped one from the first child's beginning to the last one's end. */
-export function spanOf(run: Run, task: number, nowUs: number): [number, number] | null {
+function spanOf(run: Run, task: number, nowUs: number): [number, number] | null {
   const children = run.children.get(task);
   if (!children?.width) return ownSpan(run, task, nowUs);
   let span: [number, number] | null = null;

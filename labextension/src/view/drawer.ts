@@ -131,7 +131,7 @@ export class Drawer {
     if (usual) rows.push(`usually ${duration(usual)}`);
     if (this.#shown && flow?.stale.has(this.#shown.task)) {
       const why = flow.stale.get(this.#shown.task);
-      rows.push(h("span", { class: "nbflow-stale-word" }, why ? `⟲ stale: ${why}` : "⟲ stale"));
+      rows.push(why ? `⟲ stale: ${why}` : "⟲ stale");
     }
     this.#facts.replaceChildren(...rows.map((row) => h("span", {}, row)));
   }

@@ -178,7 +178,7 @@ function ofTaskRun(run: Run, number: number, nowUs: number): Standing {
 }
 
 /** What stands below the name. */
-export function lineOf(standing: Standing): string {
+function lineOf(standing: Standing): string {
   if (standing.counts) return shortCounts(standing.counts);
   if (standing.state === null) return "";
   const word = stateText(standing.state);

@@ -12,7 +12,7 @@ const NARROWEST = 84;
 const WIDEST = 240;
 const HEIGHT = 34;
 /** With more nodes than this groups stay closed: a picture of all would be of no use, and slow. */
-export const MOST_NODES = 600;
+const MOST_NODES = 600;
 
 /** Which groups of one grouping are open. */
 export type Opened = ReadonlySet<string>;

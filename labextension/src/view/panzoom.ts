@@ -4,7 +4,7 @@ import type { Position } from "./context";
 import type { Bounds } from "./shape";
 
 /** Points of a picture as pixels of a page: names are then as large as the text around. */
-export const LARGEST_FIT = 4 / 3;
+const LARGEST_FIT = 4 / 3;
 /** Names of a large picture that is smaller than this are left out: nobody could read them, and painting them costs most. */
 const READABLE = 0.4;
 const LEAST = 0.05;

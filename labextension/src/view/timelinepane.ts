@@ -33,7 +33,7 @@ export class TimelinePane implements Pane {
   readonly element: HTMLElement;
   readonly #note = h("p", { class: "nbflow-note" });
   readonly #axis = h("div", { class: "nbflow-axis", "aria-hidden": "true" });
-  readonly #list = h("div", { class: "nbflow-bars", role: "list" });
+  readonly #list = h("div", { role: "list" });
   readonly #frame: HTMLElement;
   readonly #rows: Windowed<BarRow, HTMLElement>;
   #lengthS = 1;
