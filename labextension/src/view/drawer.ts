@@ -147,12 +147,9 @@ export class Drawer {
   }
 
   async #press(action: Action): Promise<void> {
-    const one = this.#actions.get(action);
+    const { live } = this.context;
     if (!this.#shown) return;
-    if (one?.getAttribute("aria-disabled") === "true") {
-      this.#answer.tell(this.context.live.whyNot);
-      return;
-    }
+    if (live.can[action] !== true) return this.#answer.tell(live.whyNot);
     await this.#answer.say(action, this.act(action, this.#shown.task));
   }
 
