@@ -43,16 +43,14 @@ class Arguments:
         flow: whose constants these are.
         tasks: the n tasks, in the graph's order.
         ledger: the values.
-        is_remote: values go to other processes: those that came from there stay in their bytes.
     """
 
-    def __init__(self, run: Run, flow: Flow, tasks: list[Task], ledger: Ledger, *, is_remote: bool) -> None:
+    def __init__(self, run: Run, flow: Flow, tasks: list[Task], ledger: Ledger) -> None:
         self._run = run
         self._flow = flow
         self._tasks = tasks
         self._ledger = ledger
         self._constants = flow.constants
-        self._is_remote = is_remote
         self._flat: dict[int, list[Any]] = {}
 
     def of_task(self, node: int, without: str | None = None) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -161,7 +159,7 @@ class Arguments:
                     raise
                 raise UnmappableError(
                     f"At least one upstream state has an unmappable result. That of {name!r} has no elements to be "
-                    f"taken by number ({_said(error)}).",
+                    f"taken by number ({bounded(said(error), LONGEST_MESSAGE)}).",
                     S.FAILED,
                 ) from error
         if min(widths) > self._flow.max_map_width:
@@ -198,7 +196,3 @@ class Arguments:
             is_known = named.setdefault(task.name, task) is task
             states[task.name if is_known else self._flow.slugs[task]] = state
         return states
-
-
-def _said(error: BaseException) -> str:
-    return bounded(said(error), LONGEST_MESSAGE)

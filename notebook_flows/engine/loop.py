@@ -133,7 +133,7 @@ class Engine:
         self._inbox = WaitingInbox()
         self._interrupts = Interrupts(self._inbox.wake)
         self._handed_out = HandedOut()
-        self._arguments = Arguments(run, flow, tasks, ledger, is_remote=executor.is_remote)
+        self._arguments = Arguments(run, flow, tasks, ledger)
         self._preparation = Preparation(
             run,
             flow,
