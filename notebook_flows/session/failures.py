@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.engine.timeouts import TaskTimeout
 from notebook_flows.engine.wording import NoText, as_python, said, text_of
+from notebook_flows.session.hearing import StepInterrupted, StepIsLate
 from notebook_flows.session.routes import current_route
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ def show_failure(error: BaseException, code: CellCode, sink: Sink, shell: Any = 
     Its traceback then begins in the cell. The names of the lines stay, the local variables do not.
     """
     error.__traceback__ = own_part(error.__traceback__)
-    shown = error
-    if isinstance(error, TaskTimeout):  # our own word for it, which nobody need know
-        shown = TimeoutError("its time was up").with_traceback(without_alarm(error.__traceback__))
+    shown = _as_people_know_it(error)
     lines = _rendered(shown, code, shell)
     if (route := current_route()) is not None:
         route.catch_up()  # what children have printed comes first
@@ -48,11 +47,22 @@ def own_part(trace: TracebackType | None) -> TracebackType | None:
     return first
 
 
-def without_alarm(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback up to where the user's code was when our alarm rang."""
+def _as_people_know_it(error: BaseException) -> BaseException:
+    """The same error; in place of one by a word of our own, which nobody need know, the one that it stands for."""
+    if not isinstance(error, TaskTimeout | StepInterrupted | KeyboardInterrupt):
+        return error
+    alarm = TaskTimeout if isinstance(error, TaskTimeout) else StepInterrupted
+    trace = _up_to(alarm.__module__, error.__traceback__)
+    if isinstance(error, TaskTimeout | StepIsLate):
+        return TimeoutError("its time was up").with_traceback(trace)
+    return KeyboardInterrupt().with_traceback(trace) if isinstance(error, StepInterrupted) else error
+
+
+def _up_to(module: str, trace: TracebackType | None) -> TracebackType | None:
+    """The traceback, cut off where a module of ours has interrupted the user's code."""
     last = trace
     while last is not None and last.tb_next is not None:
-        if last.tb_next.tb_frame.f_globals.get("__name__") == TaskTimeout.__module__:
+        if last.tb_next.tb_frame.f_globals.get("__name__") == module:
             last.tb_next = None
         last = last.tb_next
     return trace

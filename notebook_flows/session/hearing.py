@@ -11,13 +11,19 @@ from contextvars import ContextVar
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.session.interrupted import StepInterrupted, StepIsLate
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ON_ITS_WAY_S = 1.0
 """How long a signal that was sent may take to arrive; it takes microseconds."""
+
+
+class StepInterrupted(asyncio.CancelledError):
+    """Raised in the midst of a step on the loop, which KeyboardInterrupt would end."""
+
+
+class StepIsLate(StepInterrupted):
+    """The same, where the time of the cell is up."""
 
 
 class _Target:

@@ -13,7 +13,6 @@ from notebook_flows.session.childtasks import children_heard
 from notebook_flows.session.failures import show_failure
 from notebook_flows.session.figures import own_figures
 from notebook_flows.session.hearing import hears_interrupts
-from notebook_flows.session.interrupted import as_shown
 from notebook_flows.session.routes import current_route, routed
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def around_cell(code: CellCode, sink: Sink, shell: Any = None) -> Iterator[Watch
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError) and was_cancelled():
                 raise
-            show_failure(as_shown(error), code, sink, shell)
+            show_failure(error, code, sink, shell)
             raise
 
 
