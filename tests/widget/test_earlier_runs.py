@@ -61,9 +61,13 @@ def opened(notebook: Path, tmp_path: Path) -> Iterator[Callable[[], OpenPage]]:
         page.close()
 
 
-def run_all(page: OpenPage) -> None:
+def executed(opened: Callable[[], OpenPage], folder: Path) -> OpenPage:
+    """A kernel in which each cell was executed by hand; no task waits any more."""
+    (folder / "go").touch()
+    page = opened()
     for name, source in CELLS.items():
         page.run(name, source)
+    return page
 
 
 def told(page: OpenPage) -> dict[str, S]:
@@ -81,9 +85,7 @@ def told(page: OpenPage) -> dict[str, S]:
 def test_a_new_kernel_shows_the_last_run_of_the_notebook_with_its_times_and_logs(
     opened: Callable[[], OpenPage], tmp_path: Path
 ) -> None:
-    (tmp_path / "go").touch()
-    first = opened()
-    run_all(first)
+    first = executed(opened, tmp_path)
     first.run("go", "%flow run --all")
     run_id = first.of("snapshot")[-1]["run"]["id"]
     first.close()
@@ -118,9 +120,7 @@ def kill_while_the_second_task_runs(page: OpenPage, folder: Path) -> None:
 
 def run_and_kill(opened: Callable[[], OpenPage], folder: Path) -> None:
     """Run the notebook in a kernel that is killed while the second task runs."""
-    (folder / "go").touch()
-    first = opened()
-    run_all(first)
+    first = executed(opened, folder)
     (folder / "go").unlink()
     first.begin("go", "%flow run --all")
     kill_while_the_second_task_runs(first, folder)
@@ -163,9 +163,7 @@ def test_what_a_killed_kernel_has_left_is_run_by_a_click_in_the_new_one(
 def test_after_a_task_has_run_in_the_new_kernel_the_notebook_is_shown_as_it_stands(
     opened: Callable[[], OpenPage], tmp_path: Path
 ) -> None:
-    (tmp_path / "go").touch()
-    first = opened()
-    run_all(first)
+    first = executed(opened, tmp_path)
     first.run("go", "%flow run --all")
     first.close()
     second = opened()
@@ -243,16 +241,18 @@ def test_what_failed_in_a_terminal_is_tried_again_by_a_click(
 ) -> None:
     page = opened()
     page.run("load-it", CELLS["load-it"])
+    good, go = str(tmp_path / "good"), str(tmp_path / "go")
     read = nbformat.read(notebook, as_version=4)
-    read.cells[
-        2
-    ].source = (
-        f"%%task load\nimport pathlib\nrows = [1] if pathlib.Path({str(tmp_path / 'good')!r}).exists() else 1 / 0"
-    )
-    read.cells[3].source = (
-        CELLS["wait"].replace("kept = rows[1:]", "kept = []").replace("'go'", repr(str(tmp_path / "go")))
-    )
-    read.cells[4].source = "%%task report\ntotal = rows"
+    for cell, source in zip(
+        read.cells[2:],
+        (
+            f"%%task load\nimport pathlib\nrows = [1] if pathlib.Path({good!r}).exists() else 1 / 0",
+            CELLS["wait"].replace("kept = rows[1:]", "kept = []").replace("'go'", repr(go)),
+            "%%task report\ntotal = rows",
+        ),
+        strict=True,
+    ):
+        cell.source = source
     nbformat.write(read, notebook)
     with run_in_a_terminal(notebook) as run:
         shown_while_it_runs(page, run)

@@ -45,22 +45,11 @@ with Flow("looked at") as flow:
 """
 
 
-def running(page: OpenPage, node: int) -> bool:
-    """Whether a page was told that a task runs."""
-    return any(
-        (place, state) == (node, S.RUNNING)
-        for one in page.of("snapshot") + page.of("events")
-        for place, state in zip(one["columns"]["node"], one["columns"]["state"], strict=True)
-    )
-
-
 def begun(page: OpenPage, source: str) -> tuple[str, str]:
     """The request, and the subshell by which a page is heard meanwhile."""
     subshell = page.new_subshell()
-    if not subshell:
-        pytest.skip("this ipykernel has no subshells: it hears no page while a cell runs")
     request = page.begin("go", source)
-    page.wait(lambda: bool(page.told) and running(page, 1))
+    page.wait(lambda: page.has_told(1, S.RUNNING))
     return request, subshell
 
 
@@ -168,8 +157,6 @@ def test_each_run_of_a_schedule_is_told_by_its_own_id(page: OpenPage) -> None:
 def test_a_run_in_a_subshell_is_shown_below_its_cell(page: OpenPage) -> None:
     page.run("define", SIMPLE)
     subshell = page.new_subshell()
-    if not subshell:
-        pytest.skip("this ipykernel has no subshells")
 
     page.run("go", "state = flow.run()", subshell=subshell)
 
