@@ -79,10 +79,6 @@ def outputs(path: Any, cell: str) -> list[Any]:
     return ["".join(one.get("text") or one["data"]["text/plain"]) for one in found["outputs"]]
 
 
-def broken(folder: Path) -> Path:
-    return folder / "counted.broken"
-
-
 def run_all(notebook: OpenNotebook, cells: dict[str, str]) -> None:
     for key, source in cells.items():
         notebook.run(key, source)
@@ -91,9 +87,10 @@ def run_all(notebook: OpenNotebook, cells: dict[str, str]) -> None:
 @contextmanager
 def broken_meanwhile(folder: Path) -> Iterator[None]:
     """Meanwhile the task 'report' fails; what ran till the end of it is not counted."""
-    broken(folder).touch()
+    broken = folder / "counted.broken"
+    broken.touch()
     yield
-    broken(folder).unlink()
+    broken.unlink()
     counted()
 
 

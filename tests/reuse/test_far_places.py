@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cached_cells import CELLS, broken_meanwhile, ran_by_hand, states, with_flows, write
+from cached_cells import CELLS, OWN_MODULE, broken_meanwhile, ran_by_hand, states, with_flows, write
 from click.testing import CliRunner
 from counted import count, counted
 
@@ -49,8 +49,7 @@ def far(request: pytest.FixtureRequest, aws: str, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    from cached_cells import OWN_MODULE
-
+    """As the others have it, without a history on the disk."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "counting.py").write_text(OWN_MODULE)
     return tmp_path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from cached_cells import UNCACHED, WRITES, broken, outputs, states, write
+from cached_cells import UNCACHED, WRITES, broken_meanwhile, outputs, states, write
 from counted import counted
 
 from notebook_flows.core.lifecycle import S
@@ -18,11 +18,9 @@ if TYPE_CHECKING:
 
 def test_after_a_failure_only_what_is_left_runs_and_what_that_needs(folder: Path) -> None:
     path = write(folder, UNCACHED)
-    broken(folder).touch()
-    first = run_notebook(path)
+    with broken_meanwhile(folder):
+        first = run_notebook(path)
     assert first.state is S.FAILED
-    counted()
-    broken(folder).unlink()
 
     second = run_notebook(path, resume="latest")
 
@@ -37,11 +35,9 @@ def test_after_a_failure_only_what_is_left_runs_and_what_that_needs(folder: Path
 
 def test_a_run_that_was_gone_on_with_can_be_gone_on_with(folder: Path) -> None:
     path = write(folder, UNCACHED)
-    broken(folder).touch()
-    run_notebook(path)
-    run_notebook(path, resume="latest")
-    counted()
-    broken(folder).unlink()
+    with broken_meanwhile(folder):
+        run_notebook(path)
+        run_notebook(path, resume="latest")
 
     last = run_notebook(path, resume="latest")
 
@@ -92,10 +88,8 @@ def test_a_cell_that_was_edited_runs_with_what_takes_its_values(
 @pytest.mark.parametrize("is_gone", [True, False])
 def test_a_task_runs_again_if_a_file_that_it_wrote_is_gone(folder: Path, is_gone: bool) -> None:
     path = write(folder, WRITES)
-    broken(folder).touch()
-    run_notebook(path)
-    broken(folder).unlink()
-    counted()
+    with broken_meanwhile(folder):
+        run_notebook(path)
     if is_gone:
         (folder / "out.txt").unlink()
 
@@ -118,10 +112,8 @@ def test_a_task_runs_again_if_a_file_that_it_read_is_another_now(folder: Path, i
             "report": "%%task report\ncount('report')\nassert not is_broken() and rows",
         },
     )
-    broken(folder).touch()
-    run_notebook(path)
-    broken(folder).unlink()
-    counted()
+    with broken_meanwhile(folder):
+        run_notebook(path)
     if is_changed:
         (folder / "in.txt").write_text("2")
 
@@ -157,10 +149,8 @@ def test_a_result_that_cannot_be_kept_is_made_again_only_if_it_is_needed(folder:
         "last": "%%task last\ncount('last')\nassert not is_broken()\ny = x",
     }
     path = write(folder, cells)
-    broken(folder).touch()
-    run_notebook(path)
-    counted()
-    broken(folder).unlink()
+    with broken_meanwhile(folder):
+        run_notebook(path)
 
     run_notebook(path, resume="latest")
     not_needed = counted()
@@ -182,10 +172,8 @@ def test_what_cannot_be_gone_on_with_is_told(folder: Path) -> None:
 
 def test_without_results_all_runs_again_that_is_needed(folder: Path) -> None:
     path = write(folder, UNCACHED)
-    broken(folder).touch()
-    run_notebook(path, keep_results=False)
-    counted()
-    broken(folder).unlink()
+    with broken_meanwhile(folder):
+        run_notebook(path, keep_results=False)
 
     done = run_notebook(path, resume="latest")
 

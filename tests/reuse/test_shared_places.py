@@ -79,9 +79,9 @@ def grow_old(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
         os.utime(path, (1, 1))
 
 
-def contents(place: str) -> int:
+def contents() -> int:
+    """How many the history of the settings has in its part of the place."""
     store = result_store()
-    del place
     return len(list(store.blobs.part(store.part).all()))
 
 
@@ -90,7 +90,7 @@ def test_cleaning_one_history_leaves_what_another_names(
 ) -> None:
     use("one")
     run(1)
-    assert contents(place) == 2
+    assert contents() == 2
     use("other")
     kept = run(1)  # the very same contents
     grow_old(place, monkeypatch)
@@ -99,10 +99,10 @@ def test_cleaning_one_history_leaves_what_another_names(
     done = CliRunner().invoke(app, ["cache", "gc", "--older-than", "0d"])
 
     assert "1 results are forgotten, 2 contents removed" in done.stderr
-    assert contents(place) == 0
+    assert contents() == 0
     other = use("other")
     assert other.check() == []
-    assert contents(place) == 2
+    assert contents() == 2
     assert content_of(other, other.artifacts(kept)[0]) == b"z" * 2 * MOST_INLINE
     counted()
     run(1)
@@ -117,7 +117,7 @@ def test_what_is_younger_than_a_day_stays(use: Callable[[str], Any], place: str)
 
     CliRunner().invoke(app, ["cache", "gc", "--older-than", "0d"])
 
-    assert contents(place) == 2
+    assert contents() == 2
 
 
 def test_what_lies_in_no_part_of_a_shared_place_is_left_alone(
@@ -158,5 +158,5 @@ def test_all_processes_that_write_to_a_history_write_to_its_part(use: Callable[[
 
     flow.run(executor="processes:2")
 
-    assert contents(place) == 4
+    assert contents() == 4
     assert list(result_store().blobs.all()) == []
