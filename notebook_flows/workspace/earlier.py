@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from notebook_flows.store.rows import ArtifactRow, TaskRunRow
 
-_FROM = re.compile(r"From run ([0-9a-f]{8,32})")
-"""How the end of a task says from which run it was taken; see `resuming.said_of`."""
+_FROM = re.compile(r"From run ([\w.-]+?)(?:, saved |\.(?:\s|$))")
+"""How the end of a task says from which run it was taken, whose id may hold full stops; see `resuming.said_of`."""
 MOST_RUNS = 100
 """A run that went on with one that went on with one: further back nobody looks."""
 

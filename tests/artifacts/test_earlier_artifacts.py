@@ -126,3 +126,13 @@ def test_a_run_of_its_own_has_no_such_column(disk: Any, words: list[str]) -> Non
     run(flow)
 
     assert "From run" not in CliRunner().invoke(app, ["artifacts", "latest", *words]).stdout
+
+
+def test_whatever_the_earlier_run_is_called(history: Any) -> None:
+    with Flow("earlier") as flow:
+        look(1)
+    first = run(flow, flow_run_id="nightly.1")
+
+    second = run(flow)
+
+    assert attached(history, second) == [("look-1", -1, "rows", first), ("look-1", -1, "text", first)]
