@@ -81,6 +81,18 @@ test("where no run goes on nothing is told of one: neither a state nor the time 
   assert.doesNotMatch(page.querySelector(".nbflow-status")?.textContent ?? "", /reference/);
 });
 
+test("a picture that was hidden tells the time of now when it is shown again, also where nothing has happened", (context) => {
+  context.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  tell(chain(NAMES), snapshot([[0, -1, S.RUNNING, 0], ...PENDING.slice(1)]));
+  tab("Table");
+  frame();
+
+  context.mock.timers.tick(5_000);
+  tab("Graph");
+
+  assert.equal(node(0).querySelector("text.state")?.textContent, "▶ running 1 min 5 s");
+});
+
 test("the still picture below is hidden by its name while the live one is there", () => {
   const still = document.createElement("div");
   still.className = "nbflow-still";

@@ -147,15 +147,12 @@ export class FlowView {
     }
     for (const other of Object.keys(this.#panes) as Tab[])
       if (other !== tab && other !== "graph") this.#outdated.add(other);
-    if (tab !== "graph") this.#graphIsLate = true;
     this.#drawer.update(this.#changed);
     this.#changed = new Set();
   }
 
   /** What had the focus before somebody went into the drawer. */
   #opener: HTMLElement | null = null;
-  /** The picture is hidden, and has not been coloured meanwhile. */
-  #graphIsLate = false;
 
   #begin(): void {
     const { flow } = this.live;
@@ -182,11 +179,10 @@ export class FlowView {
     if (this.#outdated.has(tab)) {
       this.#outdated.delete(tab);
       this.#panes[tab].rebuild();
-    } else if (tab === "graph" && this.#graphIsLate) {
-      this.#graph.update(null);
+    } else if (tab === "graph") {
+      this.#graph.update(null); // while it was hidden it was not coloured
       this.#graph.mark();
     }
-    if (tab === "graph") this.#graphIsLate = false;
     this.#showPanels();
     this.#toolbar.showCount(this.#pane.search());
   }
