@@ -10,8 +10,9 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.errors import NoSuchRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from notebook_flows.engine.ports import KnownResult, KnownResults
     from notebook_flows.store.rows import ArtifactRow, TaskRunRow
 
 _FROM = re.compile(r"From run ([\w.-]+?)(?:, saved |\.(?:\s|$))")
@@ -54,7 +55,7 @@ class _Earlier:
         self._known: dict[str, list[ArtifactRow]] = {}
         self._ids: dict[str, str | None] = {}
         self._rows: dict[str, list[TaskRunRow]] = {}
-        self._results: Any = None
+        self._results: KnownResults | None = None
 
     def of(self, run_id: str) -> list[ArtifactRow]:
         """Those of the tasks that a run has taken."""
@@ -69,7 +70,7 @@ class _Earlier:
         found: list[ArtifactRow] = []
         for row in _last(self._task_runs(run_id)):
             told = _FROM.match(row.message) if row.state is S.CACHED else None
-            source = None if told is None else self._id_of(told[1])
+            source = None if told is None else self._id_of(told[1]) or self._keeper_of(row, told[1])
             if source is None or source == run_id or not (attached := self._all(source, left)):
                 continue
             place = self._place_in(source, row)
@@ -91,17 +92,27 @@ class _Earlier:
     def _place_in(self, source: str, row: TaskRunRow) -> _Place:
         """Which task run of the earlier run it was."""
         result = row.result or {}
-        if "cached" in result:  # a key; whoever has kept something under it since has another run
-            if self._results is None:
-                self._results = self._log.known_results()
-            known = self._results.find(result["cached"])
-            if known is not None and known.run_id == source:
-                return _Place(known.task, known.index)
+        known = self._known_result(result)  # whoever has kept something under its key since has another run
+        if known is not None and known.run_id == source:
+            return _Place(known.task, known.index)
         same = [one for one in self._task_runs(source) if one.result and _content(one.result) == _content(result)]
         if _content(result) is not None and not any((one.slug, one.index) == (row.slug, row.index) for one in same):
             for one in same:  # a cell that stood at another place then
                 return _Place(one.slug, one.index)
         return _Place(row.slug, row.index)
+
+    def _keeper_of(self, row: TaskRunRow, beginning: str) -> str | None:
+        """The whole id of the run that has kept its result, of several whose ids have this beginning."""
+        known = self._known_result(row.result or {})
+        return self._id_of(known.run_id) if known is not None and known.run_id.startswith(beginning) else None
+
+    def _known_result(self, result: Mapping[str, Any]) -> KnownResult | None:
+        """What is kept under the key of a result that was taken from the cache."""
+        if "cached" not in result:
+            return None
+        if self._results is None:
+            self._results = self._log.known_results()
+        return self._results.find(result["cached"])
 
     def _task_runs(self, run_id: str) -> list[TaskRunRow]:
         if run_id not in self._rows:
@@ -109,7 +120,7 @@ class _Earlier:
         return self._rows[run_id]
 
     def _id_of(self, beginning: str) -> str | None:
-        """The whole id of a run; None: the history has forgotten it."""
+        """The whole id of a run; None: the history has forgotten it, or has several that begin so."""
         if beginning not in self._ids:
             try:
                 self._ids[beginning] = self._log.run(beginning).run_id

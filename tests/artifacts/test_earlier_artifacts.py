@@ -133,6 +133,6 @@ def test_whatever_the_earlier_run_is_called(history: Any) -> None:
         look(1)
     first = run(flow, flow_run_id="nightly.1")
 
-    second = run(flow)
+    second = run(flow, flow_run_id="nightly.2")
 
     assert attached(history, second) == [("look-1", -1, "rows", first), ("look-1", -1, "text", first)]
