@@ -297,7 +297,7 @@ def add_three() -> tuple[Flow, Task]:
 @pytest.mark.parametrize(
     "executor",
     [None, "local", "threads", "threads:3", LocalExecutor(), ThreadExecutor(2)],
-    ids=str,
+    ids=lambda executor: executor if isinstance(executor, str) else type(executor).__name__,
 )
 def test_a_flow_gives_the_same_with_every_executor(executor: Any) -> None:
     f, made = add_three()
