@@ -35,7 +35,10 @@ RUN = "state = flow.run(executor={executor!r})\nprint('next line:', type(state).
 
 @pytest.fixture(scope="module")
 def deaf_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose pages say nothing to a kernel that is busy: as with ipykernel before 7, which has no subshells."""
+    """A server whose pages say nothing to a kernel that is busy: as with ipykernel before 7, which has no subshells.
+
+    JupyterLab reads the setting at some time after it was opened, and would undo what the page was told instead.
+    """
     root: Path = tmp_path_factory.mktemp("deaf")
     folder = root / ".jupyter" / "settings" / "@jupyterlab" / "apputils-extension"
     folder.mkdir(parents=True)
@@ -52,12 +55,18 @@ def front(request: pytest.FixtureRequest, page: Page, deaf_server: Server) -> La
     return made
 
 
+def open_deaf(front: Lab, name: str) -> None:
+    """Open a notebook in a page that says nothing to a busy kernel: Notebook 7 does not look at the setting."""
+    front.open(name)
+    front.page.evaluate("() => { window.jupyterapp.serviceManager.kernels.commsOverSubshells = 'disabled'; }")
+
+
 def run_that_blocks(front: Lab, name: str, executor: str = "local") -> None:
     """Run a cell whose second task takes for ever, and wait until that has begun."""
     made = front.server.write(
         "%load_ext notebook_flows", FLOW, RUN.format(executor=executor), name=f"{type(front).__name__}-{name}.ipynb"
     )
-    front.open(made)
+    open_deaf(front, made)
     front.run_cell(0)
     front.run_cell(1)
     front.run_cell(2, wait=False)
@@ -109,7 +118,7 @@ def last(x): return x
 with Flow('again') as flow: last(shaky(), upstream_tasks=[slow()])
 """
     made = front.server.write(flow, RUN.format(executor="threads"), name=f"{type(front).__name__}-again.ipynb")
-    front.open(made)
+    open_deaf(front, made)
     front.run_cell(0)
     front.run_cell(1, wait=False)
     front.cell(1).locator("g.state-failed:has-text('shaky')").wait_for()
@@ -128,7 +137,7 @@ def test_a_run_that_the_server_does_not_see_leaves_interrupt(front: Lab) -> None
     made = front.server.write(
         "%load_ext notebook_flows", FLOW, "state = flow.run(history=False)", name=f"{type(front).__name__}-unseen.ipynb"
     )
-    front.open(made)
+    open_deaf(front, made)
     front.run_cell(0)
     front.run_cell(1)
 
