@@ -65,12 +65,7 @@ def command_line(ctx: click.Context, run: str, wait: bool, timeout: float, reaso
 
 
 def _newest_that_goes_on(log: AnyLog) -> RunRow | None:
-    going = (
-        row
-        for row in log.runs(limit=MOST_CHILDREN)
-        if row.ended_us is None and row.state is not S.PAUSED and may_be_latest(row)
-    )
-    return next(going, None)
+    return next((row for row in log.runs(limit=MOST_CHILDREN) if row.goes_on and may_be_latest(row)), None)
 
 
 def _told(row: RunRow) -> str:

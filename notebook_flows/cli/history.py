@@ -46,16 +46,9 @@ def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     return [item for item in [*found, CompletionItem(LATEST)] if str(item.value).startswith(incomplete)]
 
 
-def is_by_hand(row: RunRow) -> bool:
-    """Whether a run is no more than a cell that was executed by hand."""
-    from notebook_flows.session.handrun import BY_HAND
-
-    return row.executor == BY_HAND
-
-
 def may_be_latest(row: RunRow) -> bool:
     """Whether ``latest`` can mean a run: it is no part of another, and no cell by hand."""
-    return row.parent_run_id is None and not is_by_hand(row)
+    return row.parent_run_id is None and not row.is_by_hand
 
 
 def run_named(log: AnyLog, text: str) -> RunRow:

@@ -14,7 +14,6 @@ from notebook_flows.cli.history import (
     complete_state,
     counts_of,
     echo_json,
-    is_by_hand,
     seconds_of,
     state_option,
 )
@@ -98,7 +97,7 @@ def _without_cells(log: AnyLog, asked: Mapping[str, Any], limit: int) -> tuple[l
     looked_at = limit
     while True:
         rows = log.runs(**asked, limit=looked_at or None)
-        found = [number for number, row in enumerate(rows) if not is_by_hand(row)]
+        found = [number for number, row in enumerate(rows) if not row.is_by_hand]
         if limit and len(found) >= limit:
             found = found[:limit]
             return [rows[number] for number in found], found[-1] + 1 - limit

@@ -98,7 +98,7 @@ def _follow(ctx: click.Context, what: str) -> None:
     log = event_log()
     log.sweep()
     row = run_named(log, what)
-    if row.ended_us is None and row.state is not S.PAUSED:
+    if row.goes_on:
         from notebook_flows.cli.following import follow
 
         ctx.exit(follow(log, row))

@@ -72,10 +72,8 @@ def tell_by_hand_since(here: Here, options: Sequence[str]) -> None:
     record = next((one for one in here.session.book.tasks() if words and one.name == words[0]), None)
     if record is None or record.has_succeeded is None or "--json" in options:
         return
-    from notebook_flows.cli.history import is_by_hand
-
     row = last_run(here, record.name).row
-    if record.executed_us > (row.ended_us or record.executed_us) and not is_by_hand(row):
+    if record.executed_us > (row.ended_us or record.executed_us) and not row.is_by_hand:
         how = "went well" if record.has_succeeded else "failed"
         click.echo(
             f"{printable(record.name)!r} was executed by hand since then, and {how}: what that put out stands below "
@@ -126,12 +124,11 @@ def newest_runs(here: Here, most: int = 10) -> list[RunRow]:
     Raises:
         FlowError: the history cannot be read.
     """
-    from notebook_flows.cli.history import is_by_hand
     from notebook_flows.workspace import event_log
 
     name = here.session.saved.name
     rows = event_log().runs(flow=None if name == NO_NAME else name, limit=LOOKED_AT)
-    return [row for row in rows if not is_by_hand(row)][:most]
+    return [row for row in rows if not row.is_by_hand][:most]
 
 
 def told_run(row: RunRow, how: str = "") -> str:
@@ -143,7 +140,7 @@ def told_run(row: RunRow, how: str = "") -> str:
     """
     begun = datetime.fromtimestamp(row.created_us / 1e6, UTC).astimezone()
     if not how:
-        how = "goes on" if row.ended_us is None and row.state is not S.PAUSED else facts_of(row.state).word
+        how = "goes on" if row.goes_on else facts_of(row.state).word
     return f"Run {row.run_id[:8]} of {printable(row.flow)!r}, of {begun:%Y-%m-%d %H:%M:%S}: {how}."
 
 
@@ -160,13 +157,11 @@ def _of_this_kernel(here: Here, log: AnyLog, records: Iterable[CellRecord], task
 
 
 def _of_the_history(here: Here, log: AnyLog, records: Iterable[CellRecord], task: str | None) -> Found | None:
-    from notebook_flows.cli.history import is_by_hand
-
     name = here.session.saved.name
     if name == NO_NAME:
         return None  # other notebooks have no name, too
     rows = log.runs(flow=name, limit=LOOKED_AT)
-    for row in sorted(rows, key=is_by_hand):  # newest first; a cell by hand where there is nothing else
+    for row in sorted(rows, key=lambda row: row.is_by_hand):  # newest first; a cell by hand where there is nothing else
         if task is None:
             return Found(row, None)
         slugs = {slug for one in records for slug in (f"{one.name}-1", f"cell-{(one.place or 0) + 1}")}

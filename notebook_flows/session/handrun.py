@@ -22,6 +22,7 @@ from notebook_flows.engine.clock import SystemClock
 from notebook_flows.engine.ports import KeptContent, RunInfo
 from notebook_flows.engine.wording import named
 from notebook_flows.settings import settings_from
+from notebook_flows.store.rows import BY_HAND
 from notebook_flows.workspace import environment
 from notebook_flows.workspace.attachments import attachments_for
 from notebook_flows.workspace.histories import forget_old_runs, log_for
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from notebook_flows.engine.ports import RunLog
     from notebook_flows.session.record import CellRecord
 
-BY_HAND = "by hand"
-"""What the history names as the executor."""
 PATIENCE_S = 2.0
 """How long the end of the kernel waits for what is still to be written."""
 

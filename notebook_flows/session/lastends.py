@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import S
-from notebook_flows.workspace.celldone import BY_HAND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +48,7 @@ class LastEnds:
             self._runs = [
                 row
                 for row in self._history.runs(flow=self._notebook, limit=MOST_RUNS)
-                if row.executor != BY_HAND and dict(row.parameters) == self._parameters
+                if not row.is_by_hand and dict(row.parameters) == self._parameters
             ]
         return self._runs
 

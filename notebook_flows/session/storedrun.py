@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from notebook_flows.core.lifecycle import S
 from notebook_flows.core.plan import plan_from_first_event
 from notebook_flows.core.run import Run
 from notebook_flows.errors import FlowError
@@ -120,7 +119,7 @@ class StoredRun:
 
 def goes_on_elsewhere(row: RunRow) -> bool:
     """Whether another process runs it."""
-    return row.ended_us is None and row.state is not S.PAUSED and row.owner != this_process()
+    return row.goes_on and row.owner != this_process()
 
 
 def newest_of(notebook: str, *, only_elsewhere: bool) -> StoredRun | None:

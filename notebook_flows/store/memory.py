@@ -196,7 +196,7 @@ class MemoryEventLog:
         with self._guard:
             for run_id, kept in self._runs.items():
                 row = _run_row(kept)
-                if not kept.is_owned and row.ended_us is None and row.state != S.PAUSED:
+                if not kept.is_owned and row.goes_on:
                     kept.owner_epoch += 1
                     kept.add(
                         list(

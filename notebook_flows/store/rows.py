@@ -10,6 +10,9 @@ from notebook_flows.core.lifecycle import S
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+BY_HAND = "by hand"
+"""The executor of runs that are one cell, executed by hand."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Owner:
@@ -64,6 +67,11 @@ class RunRow:
     def goes_on(self) -> bool:
         """Whether some process is running it, as far as the history knows."""
         return self.ended_us is None and self.state is not S.PAUSED
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether it is no more than a cell that was executed by hand."""
+        return self.executor == BY_HAND
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from notebook_flows.store.rows import RunRow, TaskRunRow
 
-BY_HAND = "by hand"
-"""The executor of runs that are one cell, executed by hand."""
-
 
 class Done(NamedTuple):
     """What a run has done.
@@ -94,7 +91,7 @@ def done_in(history: Any, notebook: str, wanted: str) -> Done:
 def _newest(history: Any, notebook: str) -> str:
     """The newest run of a notebook that is more than one cell executed by hand."""
     for row in history.runs(flow=notebook, limit=200):
-        if row.executor != BY_HAND:
+        if not row.is_by_hand:
             return str(row.run_id)
     raise ResumeError(f"Notebook {notebook!r} has no run to go on with.")
 

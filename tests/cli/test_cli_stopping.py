@@ -22,7 +22,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from notebook_flows import workspace
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.ports import RunInfo
-from notebook_flows.session.handrun import BY_HAND
+from notebook_flows.store.rows import BY_HAND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
