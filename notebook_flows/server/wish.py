@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import FlowError, did_you_mean
+from notebook_flows.widget.flowmessage import CANCELLED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KINDS = ("cancel", "retry")
 LONGEST_REASON = 500
-CLICKED = {"cancel": "Cancelled by a click on its picture.", "retry": "Asked for by a click on its picture."}
+CLICKED = {"cancel": CANCELLED, "retry": "Asked for by a click on its picture."}
 
 
 class WishError(FlowError, ValueError):

@@ -8,11 +8,11 @@ from notebook_flows.core.lifecycle import IS_SUCCESSFUL
 from notebook_flows.engine.stopping import retry_run
 from notebook_flows.session.edits import told_edits
 from notebook_flows.session.outputs import RecordingSink
-from notebook_flows.session.picturesource import CANCELLED, TRIED_AGAIN, USE_INTERRUPT, medians_of, tags_of
+from notebook_flows.session.picturesource import TRIED_AGAIN, USE_INTERRUPT, medians_of, tags_of
 from notebook_flows.session.rundetail import recorded_artifacts
 from notebook_flows.session.selection import Wish
 from notebook_flows.widget.detail import LONGEST_TEXT, displays, told_names
-from notebook_flows.widget.flowmessage import ACTIONS, Surroundings
+from notebook_flows.widget.flowmessage import ACTIONS, CANCELLED, Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ from notebook_flows.engine.results import TaskStates
 from notebook_flows.engine.stopping import cancel_run, retry_run
 from notebook_flows.session.rundetail import recorded_detail
 from notebook_flows.widget.detail import LONGEST_TEXT, named_reprs
-from notebook_flows.widget.flowmessage import Surroundings
+from notebook_flows.widget.flowmessage import CANCELLED, Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from notebook_flows.core.task import Task
     from notebook_flows.engine.results import Ledger
 
-CANCELLED = "Cancelled by a click on its picture."
 TRIED_AGAIN = "What has failed is tried again, as soon as there is room."
 USE_INTERRUPT = "The kernel is busy with the cell: use Interrupt (■) to stop the run."
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_SUCCESSFUL
 from notebook_flows.errors import FlowError
-from notebook_flows.session.picturesource import CANCELLED, TRIED_AGAIN
+from notebook_flows.session.picturesource import TRIED_AGAIN
 from notebook_flows.session.rundetail import recorded_detail
 from notebook_flows.session.selection import Wish
 from notebook_flows.widget.detail import LONGEST_TEXT
-from notebook_flows.widget.flowmessage import ACTIONS, Surroundings
+from notebook_flows.widget.flowmessage import ACTIONS, CANCELLED, Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ACTIONS = ("cancel", "retry_failed", "run_from", "run_with_needs", "run_only")
 """What can be asked for on the picture."""
+CANCELLED = "Cancelled by a click on its picture."
 
 
 @dataclass(frozen=True, kw_only=True)
