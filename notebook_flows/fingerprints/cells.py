@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import os
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows.analysis.source import parsed
 from notebook_flows.fingerprints.errors import Unhashable
 from notebook_flows.fingerprints.libraries import PYTHON
-from notebook_flows.fingerprints.modules import write_import
+from notebook_flows.fingerprints.modules import imports_in, write_import
 from notebook_flows.fingerprints.sources import written
 from notebook_flows.fingerprints.walk import SIZE, Walk, named
 
@@ -38,43 +37,38 @@ def text_print(source: str) -> str:
     return _digest("cell", written([[*body], str(is_quiet)]))
 
 
-def imports_of(source: str) -> tuple[str, ...]:
+class Imported(NamedTuple):
+    """A module that a cell imports.
+
+    Attributes:
+        module: dotted.
+        names: that it takes from there: some of them may be modules.
+    """
+
+    module: str
+    names: frozenset[str]
+
+
+def imports_of(source: str) -> tuple[Imported, ...]:
     """The modules that a cell imports anywhere in it; relative imports aside, which a cell cannot make."""
     found = parsed(source)
     if found is None:
         return ()
-    names: set[str] = set()
-    for node in ast.walk(found.tree):
-        if isinstance(node, ast.Import):
-            names.update(one.name for one in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-        elif isinstance(node, ast.Call) and (name := _imported_by_name(node)):
-            names.add(name)
-    return tuple(sorted(names))
+    return tuple(Imported(name, names) for (level, name), names in imports_in(found.tree).items() if not level)
 
 
-def _imported_by_name(node: ast.Call) -> str:
-    """The module that ``importlib.import_module("module")`` imports, where the text tells it."""
-    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    first = node.args[0] if node.args else None
-    if called != "import_module" or not isinstance(first, ast.Constant) or not isinstance(first.value, str):
-        return ""
-    return "" if first.value.startswith(".") else first.value
-
-
-def import_print(module: str, folder: Path | None = None) -> str:
-    """The fingerprint of what ``import module`` gives: a library's version, or the text of your own file.
+def import_print(imported: Imported, folder: Path | None = None) -> str:
+    """The fingerprint of what an import gives: a library's version, or the text of your own files.
 
     Args:
-        module: dotted.
+        imported: what is imported.
         folder: in which modules are looked for first, where this is not the process that imports.
 
     Raises:
         Unhashable: a file of it cannot be read, or was changed since it was loaded.
     """
     walk = Walk()
-    write_import(walk, 0, module, None, folder)
+    write_import(walk, 0, imported.module, None, folder, names=imported.names)
     return walk.digest()
 
 

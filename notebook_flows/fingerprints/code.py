@@ -42,8 +42,9 @@ def write_function(walk: Walk, function: FunctionType) -> None:
         _write_path(walk, path, function, name)
     for level, module in text.names.imports:
         walk.text("import", str(level), module)
+        names = {one[2] for one in text.names.taken if one[:2] == (level, module)}
         try:
-            write_import(walk, level, module, function.__globals__.get("__package__"))
+            write_import(walk, level, module, function.__globals__.get("__package__"), names=names)
         except Unhashable as error:
             raise error.inside(f"the import of {module!r} in {name!r}") from None
 

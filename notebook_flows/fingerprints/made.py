@@ -128,8 +128,8 @@ class Making:
 
     def _parts_of_itself(self, key: str) -> Iterable[tuple[str, ...]]:
         yield ("notebook", self._notebook)
-        for module in imports_of(self._sources[key]):
-            yield ("import", module, import_print(module, None if self._is_here else self._folder))
+        for one in imports_of(self._sources[key]):
+            yield ("import", one.module, import_print(one, None if self._is_here else self._folder))
         for path in self._files.get(key, ()):
             yield ("file", path, file_print(path, self._folder))
         if key == self._parameters_cell:

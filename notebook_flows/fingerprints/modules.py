@@ -5,20 +5,20 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
-import linecache
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
-from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.fingerprints.errors import Unhashable
 from notebook_flows.fingerprints.libraries import PYTHON, is_library_file, library_of, library_of_module, version_of
-from notebook_flows.fingerprints.names import with_nested
+from notebook_flows.fingerprints.loaded import is_text_of
+from notebook_flows.fingerprints.names import IMPORTS_BY_NAME
 from notebook_flows.fingerprints.sources import written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
+    from types import ModuleType
 
     from notebook_flows.fingerprints.walk import Walk
 
@@ -32,7 +32,9 @@ def write_module(walk: Walk, module: ModuleType) -> None:
     write_import(walk, 0, module.__name__, None)
 
 
-def write_import(walk: Walk, level: int, name: str, package: str | None, folder: Path | None = None) -> None:
+def write_import(
+    walk: Walk, level: int, name: str, package: str | None, folder: Path | None = None, *, names: Iterable[str] = ()
+) -> None:
     """Write what an import statement would load, without loading it.
 
     Args:
@@ -41,6 +43,7 @@ def write_import(walk: Walk, level: int, name: str, package: str | None, folder:
         name: of the module.
         package: of the module that imports.
         folder: in which another process, which imports, looks first; what this one has loaded does not count then.
+        names: that are taken from it, by ``from name import names``: those that are modules are loaded, too.
     """
     if level:
         try:
@@ -62,8 +65,15 @@ def write_import(walk: Walk, level: int, name: str, package: str | None, folder:
         walk.put("missing")
     elif is_library_file(str(file)):
         walk.text("library", version_of(root))
+        return
     else:
         _write_file(walk, name, file, folder)
+    parts = name.split(".")
+    around = [".".join(parts[:count]) for count in range(1, len(parts))]  # an import runs the packages around it
+    for one in (*around, *(f"{name}.{each}" for each in sorted(set(names)))):
+        file = (_file_of(one, folder) if folder is not None else None) or _file_of(one)
+        if file is not None and not is_library_file(str(file)):
+            _write_file(walk, one, file, folder)
 
 
 def _file_of(name: str, folder: Path | None = None) -> Path | None:
@@ -95,33 +105,36 @@ def _write_file(walk: Walk, name: str, file: Path, folder: Path | None = None) -
     except (OSError, SyntaxError, ValueError) as error:
         raise Unhashable(f"the module {name!r} cannot be read: {error}") from None
     loaded = sys.modules.get(name) if folder is None else None
-    if loaded is not None and not _is_text_of(source, file, loaded):
+    if loaded is not None and not is_text_of(source, tree, file, loaded):
         raise Unhashable(f"the file of module {name!r} was changed since it was loaded; load it anew")
     walk.put("module text", written([tree]))
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-    for level, imported in sorted(_imports(tree)):
+    for (level, imported), names in imports_in(tree).items():
         walk.text("import", str(level), imported)
-        write_import(walk, level, imported, package, folder)
+        write_import(walk, level, imported, package, folder, names=names)
 
 
-def _is_text_of(source: str, file: Path, module: ModuleType) -> bool:
-    """Whether the functions of a loaded module are those of the text."""
-    linecache.checkcache(str(file))
-    codes = set(with_nested(compile(source, str(file), "exec", dont_inherit=True)))
-    own = [
-        one
-        for one in vars(module).values()
-        if isinstance(one, FunctionType) and one.__code__.co_filename == module.__file__
-    ]
-    return all(one.__code__ in codes for one in own)
-
-
-def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def imports_in(tree: ast.Module) -> dict[tuple[int, str], frozenset[str]]:
+    """{(level, module): the names that are taken from it}, of all imports anywhere in a text; sorted."""
+    found: dict[tuple[int, str], set[str]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from ((0, one.name) for one in node.names)
+            for one in node.names:
+                found.setdefault((0, one.name), set())
         elif isinstance(node, ast.ImportFrom):
-            yield node.level, node.module or ""
+            found.setdefault((node.level, node.module or ""), set()).update(one.name for one in node.names)
+        elif isinstance(node, ast.Call) and (name := _imported_by_name(node)):
+            found.setdefault((0, name), set())
+    return {module: frozenset(found[module]) for module in sorted(found)}
+
+
+def _imported_by_name(node: ast.Call) -> str:
+    """The module that ``importlib.import_module("module")`` imports, where the text tells it."""
+    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    first = node.args[0] if node.args else None
+    if called not in IMPORTS_BY_NAME or not isinstance(first, ast.Constant) or not isinstance(first.value, str):
+        return ""
+    return "" if first.value.startswith(".") else first.value
 
 
 class _Marker:

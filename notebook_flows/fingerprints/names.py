@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _GLOBAL = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 _PREPARING = frozenset({"CACHE", "EXTENDED_ARG", "PRECALL", "PUSH_NULL"})
 _ATTRIBUTE = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
+IMPORTS_BY_NAME = frozenset({"import_module", "__import__"})
+"""Functions that import the module whose name they are given."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,13 +25,16 @@ class Names:
 
     Attributes:
         globals: dotted paths as read, such as ``("np", "linalg", "norm")``; sorted, each once.
-        imports: (level, module) of its import statements; sorted, each once.
+        imports: (level, module) of its import statements, and of texts that may name modules where it imports by name;
+            sorted, each once.
+        taken: what import statements take from there: (level, module, name).
         bare: those of ``globals`` that are called with nothing, or with None: ``default_rng()``.
         told: those that are called with a text first: (path, the text).
     """
 
     globals: tuple[tuple[str, ...], ...]
     imports: tuple[tuple[int, str], ...]
+    taken: frozenset[tuple[int, str, str]] = frozenset()
     bare: frozenset[tuple[str, ...]] = frozenset()
     told: frozenset[tuple[tuple[str, ...], str]] = frozenset()
 
@@ -38,13 +43,15 @@ def names_of(code: CodeType) -> Names:
     """The names that this code takes from outside."""
     paths: set[tuple[str, ...]] = set()
     imports: set[tuple[int, str]] = set()
+    taken: set[tuple[int, str, str]] = set()
     bare: set[tuple[str, ...]] = set()
     told: set[tuple[tuple[str, ...], str]] = set()
     for one in with_nested(code):
         own = _own_names(one)
         paths.update((name,) for name in _names_in_texts(one))
+        imports.update((0, name) for name in _imported_by_name(one))
         path: tuple[str, ...] = ()
-        level = 0
+        level, module = 0, ""
         instructions = [each for each in dis.get_instructions(one) if each.opname not in _PREPARING]
         for place, instruction in enumerate(instructions):
             name, argument = instruction.opname, instruction.argval
@@ -66,11 +73,18 @@ def names_of(code: CodeType) -> Names:
             elif name == "LOAD_SMALL_INT":
                 level = int(argument)
             elif name == "IMPORT_NAME":
-                imports.add((level, str(argument)))
+                module = str(argument)
+                imports.add((level, module))
+            elif name == "IMPORT_FROM":
+                taken.add((level, module, str(argument)))
         if path:
             paths.add(path)
     return Names(
-        globals=tuple(sorted(paths)), imports=tuple(sorted(imports)), bare=frozenset(bare), told=frozenset(told)
+        globals=tuple(sorted(paths)),
+        imports=tuple(sorted(imports)),
+        taken=frozenset(taken),
+        bare=frozenset(bare),
+        told=frozenset(told),
     )
 
 
@@ -92,6 +106,14 @@ def _names_in_texts(code: CodeType) -> Iterator[str]:
         for constant in code.co_consts:
             if isinstance(constant, str):
                 yield from names_at(constant).difference(code.co_varnames, code.co_freevars, code.co_cellvars)
+
+
+def _imported_by_name(code: CodeType) -> Iterator[str]:
+    """The modules that ``importlib.import_module("module")`` may import: all texts that could be names of some."""
+    if not IMPORTS_BY_NAME.isdisjoint(code.co_names):
+        for constant in code.co_consts:
+            if isinstance(constant, str) and all(part.isidentifier() for part in constant.split(".")):
+                yield constant
 
 
 def _own_names(code: CodeType) -> frozenset[str]:

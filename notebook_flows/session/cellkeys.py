@@ -61,8 +61,8 @@ def _parts(
         yield "name", name, told
     if shared := _shared(record, links, sight, wanted):
         yield "shared", shared
-    for module in imports_of(record.source):
-        yield "import", module, import_print(module)
+    for one in imports_of(record.source):
+        yield "import", one.module, import_print(one)
     for path in files:
         yield "file", path, file_print(path, Path.cwd())
 
