@@ -14,7 +14,7 @@ from notebook_flows.session.livepicture import LivePicture
 from notebook_flows.session.outputs import CellSink
 from notebook_flows.session.page import answer, beside_page, has_page, page_at
 from notebook_flows.session.picturesource import FlowSource, surroundings_of
-from notebook_flows.session.shownpicture import standing_board
+from notebook_flows.session.standingboard import standing_board
 from notebook_flows.session.storedrun import StoredRun, run_called
 from notebook_flows.session.tail import Tail
 from notebook_flows.session.textpicture import TextPicture, shows_text_only
@@ -128,6 +128,7 @@ class LargePicture:
                 self._go_on_by_history(page)
             else:
                 page.teller.flush()
+                page.teller.beat()
         self._end.wait()
         self._show_end()
 

@@ -7,6 +7,7 @@ import html
 import logging
 import threading
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,12 @@ from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.session.page import Page, answer, beside_page, page_at, tell_stale
 from notebook_flows.session.renumbering import Renumbering
-from notebook_flows.session.shownpicture import standing_board
+from notebook_flows.session.standingboard import standing_board
 from notebook_flows.views.diagram import diagram_of
 from notebook_flows.views.layout import PictureError
 from notebook_flows.views.picture import MOST_NODES, Picture
 from notebook_flows.views.standing import Standing, standings_of, standings_of_run
-from notebook_flows.widget.flowmessage import Surroundings, flow_message
+from notebook_flows.widget.flowmessage import BEING_LAID_OUT, LATE_S, Surroundings, flow_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,16 +110,17 @@ class LivePicture:
         self._draws = self._page is None
         self._goes_on = False
         self._laid_out = threading.Event()
+        self._is_introduced = False
 
     def begin(self) -> None:
-        """Show the flow before anything has run."""
+        """Show the flow before anything has run. It is laid out meanwhile: no run waits for Graphviz."""
+        threading.Thread(target=self._lay_out, name="notebook-flows-layout", daemon=True).start()
+        if len(self._picture.diagram.nodes) <= QUICK_NODES:
+            self._laid_out.wait(LAYOUT_S)
         if self._page is None:
             self._sink.display(self._bundle(), {}, {"display_id": self._display_id})
             return
         facts = {"id": self._run_id, "flow": self._picture.diagram.name}
-        threading.Thread(target=self._introduce, name="notebook-flows-layout", daemon=True).start()
-        if len(self._picture.diagram.nodes) <= QUICK_NODES:
-            self._laid_out.wait(LAYOUT_S)
         size, around = len(self._picture.diagram.names), self._around
         if around is None:
             self._page.teller.begin(size, facts)
@@ -128,27 +130,44 @@ class LivePicture:
         self._goes_on = True
         self._allow()
         self._page.display()
-        self._sink.display(self._still_bundle(), {}, {"display_id": self._display_id})
+        self._sink.display(self._bundle(), {}, {"display_id": self._display_id})
         self._see_whether_it_is_heard(UNHEARD_S)
 
+    def _lay_out(self) -> None:
+        """Have the flow laid out, and tell the page of it; in a thread of its own, for Graphviz may take a while."""
+        try:
+            if self._had_page:
+                self._introduce()
+            else:
+                with suppress(PictureError):  # told in place of the picture
+                    _ = self._picture.layout
+        finally:
+            with self._drawing:
+                self._laid_out.set()
+                if self._last is not None:  # the run did not wait for it
+                    self._draw(self._last)
+
     def _introduce(self) -> None:
-        """Tell the page of the flow; in a thread of its own, for Graphviz may take a while."""
         from notebook_flows.session.picturesource import surroundings_of
 
         flow, self._drawn = self._drawn, None
         known = surroundings_of(self._source, flow) if flow is not None else Surroundings()
-        if QUICK_NODES < len(self._picture.diagram.nodes) <= MOST_NODES:
-            self._tell_flow(None, known, "The picture is being laid out…")
+        is_quick = not QUICK_NODES < len(self._picture.diagram.nodes) <= MOST_NODES
+        early = threading.Timer(LATE_S if is_quick else 0.0, self._tell_flow, (None, known, BEING_LAID_OUT))
+        early.daemon = True
+        early.start()
         try:
-            svg = self._picture.layout
+            svg, reason = self._picture.layout, None
         except PictureError as error:
-            self._tell_flow(None, known, str(error))
-        else:
-            self._tell_flow(svg, known, None)
-        self._laid_out.set()
+            svg, reason = None, str(error)
+        early.cancel()
+        self._tell_flow(svg, known, reason)
 
     def _tell_flow(self, svg: str | None, known: Surroundings, reason: str | None) -> None:
-        if self._page is not None:
+        with self._drawing:
+            if self._is_introduced or self._page is None:
+                return
+            self._is_introduced = reason is not BEING_LAID_OUT
             told = flow_message(self._picture.diagram, svg, known, picture_message=reason)
             self._page.teller.show({**told, "still": self._display_id})
 
@@ -189,6 +208,8 @@ class LivePicture:
             self._page.teller.finish()
             tell_stale(self._page, self._source)
             self._allow()
+        if not self._had_page:
+            self._laid_out.wait()  # whoever saves the notebook now is to have the picture; Graphviz has a time limit
         with self._drawing:
             run, self._run = self._run, None
             if self._timer is not None:
@@ -231,15 +252,13 @@ class LivePicture:
             logging.getLogger(__name__).warning("The picture of the run could not be drawn.", exc_info=True)
 
     def _bundle(self) -> dict[str, Any]:
-        bundle = dict(self._picture._repr_mimebundle_())
-        return {**bundle, "text/html": beside_page(bundle["text/html"], self._display_id)} if self._had_page else bundle
-
-    def _still_bundle(self) -> dict[str, Any]:
-        """What stands below the page: as it is, if that is known by now."""
+        """The picture as it is now; in words as long as it has not been laid out."""
         if self._laid_out.is_set():
-            return self._bundle()
-        text = self._picture.text()
-        return {"text/html": beside_page(f"<pre>{html.escape(text)}</pre>", self._display_id), "text/plain": text}
+            bundle = dict(self._picture._repr_mimebundle_())
+        else:
+            text = self._picture.text()
+            bundle = {"text/html": f"<pre>{html.escape(text)}</pre>", "text/plain": text}
+        return {**bundle, "text/html": beside_page(bundle["text/html"], self._display_id)} if self._had_page else bundle
 
     # -- its page ------------------------------------------------------------------------------------------------------
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import html
+import threading
 import uuid
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.core.events import UNMAPPED
-from notebook_flows.core.lifecycle import S
 from notebook_flows.session.page import Page, answer, beside_page, page_at, tell_stale
 from notebook_flows.session.picturesource import FlowSource
 from notebook_flows.session.renumbering import Renumbering
+from notebook_flows.session.standingboard import standing_board, standings_on
 from notebook_flows.session.tail import Tail
 from notebook_flows.views.layout import PictureError
-from notebook_flows.widget.board import Board
-from notebook_flows.widget.flowmessage import flow_message
+from notebook_flows.widget.flowmessage import BEING_LAID_OUT, LATE_S, flow_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from notebook_flows.session.picturesource import PictureSource
     from notebook_flows.session.storedrun import StoredRun
     from notebook_flows.views.picture import Picture
-    from notebook_flows.views.standing import Standings
+    from notebook_flows.widget.board import Board
+    from notebook_flows.widget.flowmessage import Surroundings
 
 
 class ShownPicture:
@@ -51,6 +52,9 @@ class ShownPicture:
         self._name = ""
         self._tail: Tail | None = None
         self.is_open = True
+        self._drawing = threading.RLock()
+        self._laid_out = threading.Event()
+        self._known: Surroundings | None = None
         self._page: Page | None = page_at(sink, self._hear, self._retired)
 
     def show(self, stored: StoredRun | None = None, stands: Callable[[Board], Board] = lambda board: board) -> bool:
@@ -64,14 +68,14 @@ class ShownPicture:
         if page is None:
             return False
         self._name = name = uuid.uuid4().hex
-        page.display()
-        self._sink.display(self._bundle(), {}, {"display_id": name})
-        try:
-            svg, reason = self._picture.layout, None
-        except PictureError as error:
-            svg, reason = None, str(error)
-        told = flow_message(self._picture.diagram, svg, self._source.surroundings(), picture_message=reason)
-        page.teller.show({**told, "still": name})
+        threading.Thread(target=self._lay_out, name="notebook-flows-layout", daemon=True).start()
+        known = self._source.surroundings()
+        self._laid_out.wait(LATE_S)
+        with self._drawing:
+            page.display()
+            self._sink.display(self._bundle(), {}, {"display_id": name})
+            self._known = known
+            self._tell_flow()
         if stored is not None:
             self._show_run(page, stored)
         elif self._picture.standings is not None:
@@ -80,10 +84,40 @@ class ShownPicture:
         self._allow()
         return True
 
+    def _lay_out(self) -> None:
+        with suppress(PictureError):  # told in place of the picture
+            _ = self._picture.layout
+        with self._drawing:
+            self._laid_out.set()
+            if self._known is not None:  # the cell did not wait for it
+                self._tell_flow()
+                self._sink.update(self._bundle(), {}, {"display_id": self._name})
+
+    def _tell_flow(self) -> None:
+        if self._page is None or self._known is None:
+            return
+        svg: str | None = None
+        reason: str | None = BEING_LAID_OUT
+        if self._laid_out.is_set():
+            try:
+                svg, reason = self._picture.layout, None
+            except PictureError as error:
+                reason = str(error)
+        told = flow_message(self._picture.diagram, svg, self._known, picture_message=reason)
+        self._page.teller.show({**told, "still": self._name})
+
     def _bundle(self) -> dict[str, Any]:
-        bundle = dict(self._picture._repr_mimebundle_())
-        shown = bundle.get("text/html", html.escape(self._picture.text()))
-        return {**bundle, "text/html": beside_page(shown, self._name)}
+        """What stands below the page; in words as long as it has not been laid out."""
+        bundle = dict(self._picture._repr_mimebundle_()) if self._laid_out.is_set() else {}
+        text = bundle.get("text/plain") or self._picture.text()
+        shown = bundle.get("text/html", f"<pre>{html.escape(text)}</pre>")
+        return {**bundle, "text/html": beside_page(shown, self._name), "text/plain": text}
+
+    def _redraw(self, board: Board) -> None:
+        """What stands below the page is what a notebook keeps: it is to stand as the page does."""
+        with self._drawing:
+            self._picture = self._picture.with_standings(standings_on(board))
+            self._sink.update(self._bundle(), {}, {"display_id": self._name})
 
     def _show_run(self, page: Page, stored: StoredRun) -> None:
         if stored.is_over:
@@ -91,13 +125,7 @@ class ShownPicture:
             return
         page.teller.begin(len(self.keys), stored.facts, events=stored.first)
         self._goes_on = True
-        self._tail = Tail(stored, lambda events: self._tell(stored.run, events), lambda: self._end_of(stored))
-
-    def _end_of(self, stored: StoredRun) -> None:
-        """The run that was followed has ended: the picture below is that of its end."""
-        self._end()
-        self._picture = self._picture.with_standings(stored.standings())
-        self._sink.update(self._bundle(), {}, {"display_id": self._name})
+        self._tail = Tail(stored, lambda events: self._tell(stored.run, events), self._end)
 
     def follow(self, keys: Sequence[Any], run_id: str) -> Following | None:
         """A run of these tasks begins: what shows it here; None: it has none of ours, or this is not open any more."""
@@ -121,11 +149,16 @@ class ShownPicture:
             self._page.teller(run, events)
 
     def _end(self) -> None:
+        """The run that was seen on it has ended: the picture below is that of its end; no run waits for that."""
         self._goes_on = False
-        if self._page is not None:
-            self._page.teller.finish()
-            tell_stale(self._page, self._source)
-            self._allow()
+        if self._page is None:
+            return
+        self._page.teller.finish()
+        tell_stale(self._page, self._source)
+        self._allow()
+        board = self._page.teller.board
+        if board is not None:
+            threading.Thread(target=self._redraw, args=(board,), name="notebook-flows-picture", daemon=True).start()
 
     def _allow(self) -> None:
         if self._page is not None:
@@ -178,25 +211,6 @@ class Following:
         """The run has ended like this."""
         self._shown._source.ended(state)
         self._shown._end()
-
-
-def standing_board(size: int, standings: Standings) -> Board:
-    """Where tasks stand of which no events are known."""
-    board = Board(size)
-    for (task, index), one in standings.items():
-        if index == UNMAPPED and task < size:
-            if one.children:
-                board.expand(task, sum(one.children.values()))
-                states = [state for state, count in one.children.items() for _ in range(count)]
-                board.state[-len(states) :] = states
-            board.state[task] = one.state if one.state is not None else S.PENDING
-            if one.message:
-                board.messages[task] = one.message
-    for (task, index), one in standings.items():
-        number = board.number_of(task, index)
-        if index != UNMAPPED and number is not None and one.state is not None:
-            board.state[number] = one.state
-    return board
 
 
 # -- pictures of flows -------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import base64
 import html
 import os
 import tempfile
+import threading
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
@@ -60,8 +61,7 @@ class Picture:
         self.standings = standings
         self.format = format
         self.shown_by: Callable[[], bool] | None = None
-        self._layout: str | None = None
-        self._failure: str | None = None
+        self._layout = _Layout()
 
     # -- what it is made of --------------------------------------------------------------------------------------------
 
@@ -95,17 +95,11 @@ class Picture:
         Raises:
             PictureError: Graphviz cannot draw it.
         """
-        if self._layout is None:
-            if self._failure is not None:
-                raise PictureError(self._failure)
-            try:
-                self._check_size()
-                raw = laid_out(digraph(self.diagram, with_room=self.standings is not None).source)
-            except PictureError as error:
-                self._failure = str(error)
-                raise
-            self._layout = svg_of.tidied(raw, self.diagram)
-        return self._layout
+        return self._layout.once(self._laid_out)
+
+    def _laid_out(self) -> str:
+        self._check_size()
+        return svg_of.tidied(laid_out(digraph(self.diagram, with_room=self.standings is not None).source), self.diagram)
 
     @property
     def svg(self) -> str:
@@ -132,7 +126,7 @@ class Picture:
         """The same picture with its tasks in other states. It is not laid out again if it has room for states."""
         other = Picture(self.diagram, standings, format=self.format)
         if self.standings is not None:
-            other._layout, other._failure = self._layout, self._failure
+            other._layout = self._layout
         return other
 
     # -- in words ------------------------------------------------------------------------------------------------------
@@ -284,6 +278,28 @@ class Picture:
         path = self.save(Path(tempfile.mkdtemp(prefix="notebook_flows-")) / "flow", "svg")
         webbrowser.open(path.as_uri())
         return path
+
+
+class _Layout:
+    """A picture without states, made once for all pictures that differ in states only, whichever thread asks first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._svg: str | None = None
+        self._failure: str | None = None
+
+    def once(self, make: Callable[[], str]) -> str:
+        """What was made, or the failure of that, anew."""
+        with self._lock:
+            if self._failure is not None:
+                raise PictureError(self._failure)
+            if self._svg is None:
+                try:
+                    self._svg = make()
+                except PictureError as error:
+                    self._failure = str(error)
+                    raise
+            return self._svg
 
 
 def picture_of(

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 ACTIONS = ("cancel", "retry_failed", "run_from", "run_with_needs", "run_only")
 """What can be asked for on the picture."""
+LATE_S = 2.0
+"""After so long a page is told of a small flow without its picture, which moves everything when it comes."""
+BEING_LAID_OUT = "The picture is being laid out…"
+"""Why it is without."""
 CANCELLED = "Cancelled by a click on its picture."
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from notebook_flows import Flow, task
 from notebook_flows.session.livepicture import LivePicture
 from notebook_flows.session.outputs import RecordingSink
+from notebook_flows.views import picture as picture_module
+from notebook_flows.views.layout import laid_out
+
+if TYPE_CHECKING:
+    import pytest
 
 PATIENCE_S = 20
 
@@ -18,6 +23,7 @@ class Screen(RecordingSink):
     def __init__(self) -> None:
         super().__init__()
         self.texts: list[str] = []
+        self.pictures: list[str] = []
         self._changed = threading.Condition()
 
     def display(self, data: Any, metadata: Any, transient: Any) -> None:
@@ -26,6 +32,7 @@ class Screen(RecordingSink):
     def update(self, data: Any, metadata: Any, transient: Any) -> None:
         with self._changed:
             self.texts.append(data["text/plain"])
+            self.pictures.append(data["text/html"])
             self._changed.notify_all()
 
     def waits_for(self, *words: str) -> bool:
@@ -79,3 +86,35 @@ def test_nothing_is_drawn_after_the_end() -> None:
 
     assert len(screen.texts) == drawn
     assert "1 success" in screen.texts[-1]
+
+
+def test_no_run_waits_for_graphviz_and_the_picture_of_its_end_comes_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen, opened, asked = Screen(), threading.Event(), []
+
+    def late(source: str) -> str:
+        asked.append(source)
+        assert opened.wait(PATIENCE_S)
+        return laid_out(source)
+
+    monkeypatch.setattr(picture_module, "laid_out", late)
+
+    @task
+    def one() -> int:
+        assert screen.waits_for("1 running")
+        opened.set()
+        return 1
+
+    with Flow("one") as flow:
+        one()
+    picture = LivePicture(flow, screen)
+    picture.begin()
+
+    state = flow.run(observers=[picture], history=False)
+    picture.finish(state)
+
+    assert state.is_successful()
+    assert "1 success" in screen.texts[-1]
+    assert "<img" in screen.pictures[-1]
+    assert len(asked) == 1
