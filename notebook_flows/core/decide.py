@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, IS_SUCCESSFUL, S
 from notebook_flows.core.plan import LONGEST_SEGMENT, NO_FOLLOWER
-from notebook_flows.core.run import INDEX_BITS, finished_states
+from notebook_flows.core.run import INDEX_BITS, INDEX_MASK, finished_states
 from notebook_flows.core.triggers import Verdict
 
 if TYPE_CHECKING:
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from notebook_flows.core.run import Run
 
 
+NOBODY = -1
 NO_LIMIT = -1
 NOTHING: tuple[int, ...] = ()
 _new = tuple.__new__
-_PENDING = S.PENDING
+_PENDING, _RUNNING = S.PENDING, S.RUNNING
 _NOT_NOW = frozenset({S.QUEUED, S.RUNNING, S.PAUSED})
 _CAN_CLEAN_UP = frozenset({S.PENDING, S.RETRYING, S.LOOPED})
 
@@ -69,8 +70,6 @@ def decide(
     now_us: int,
     in_segments: bool = False,
     one_by_one: bool = False,
-    asked: Container[int] = NOTHING,
-    ahead: int = 1,
 ) -> list[Command]:
     """What is to be done now; each command is told once.
 
@@ -81,10 +80,6 @@ def decide(
         in_segments: chains go to one worker as a whole.
         one_by_one: what is told to start runs one after the other, and nothing is decided until it has: only so much is
             told to start as would run in this order anyway.
-        asked: where they go one by one, the tasks of which is asked, once they are told to start, whether they need run
-            at all. If all go on so, all is well; else those behind the first that has to run are to be taken back, with
-            `Run.take_back`.
-        ahead: how many of those are told to start at once.
     Returns:
         Commands in the order of the tasks' definition; empty: wait until something ends, or is due.
     """
@@ -101,8 +96,7 @@ def decide(
         if not (run.has_failed and run.plan.fail_fast):
             if one_by_one:
                 room = min(room, 1) if run.limit_used else room
-                ahead = min(ahead, room)
-            _from_frontier(run, room, in_segments, one_by_one, commands, asked, ahead)
+            _from_frontier(run, room, in_segments, one_by_one, commands)
         elif run.plan.cleanups and not run.in_flight:
             steps = _clean_up(run, room)
             if steps is not None:
@@ -114,14 +108,43 @@ def decide(
     return commands
 
 
+def next_asked(run: Run, asked: Container[int]) -> int:
+    """The task run that `decide` would tell to start before all others, if it is asked about; else -1.
+
+    It is not in the frontier any more: if it has to run after all, `Run.put_back` puts it there again. So a chain of
+    results that are known is walked through, each link once the one before it has ended, without deciding about all that
+    there is. Where something may come before it, or is in its way, it is left to `decide`.
+
+    Args:
+        run: where it stands.
+        asked: the tasks of which is asked whether they need run.
+    """
+    frontier, plan = run.frontier, run.plan
+    if not frontier or run.due or run.stopping or run.limit_used or run.was_reopened or run.run_state is not _RUNNING:
+        return NOBODY
+    key = frontier[0]
+    node = key >> INDEX_BITS
+    number = node if not key & INDEX_MASK else run.number_at(key)
+    if (
+        node not in asked
+        or run.state[number] is not _PENDING
+        or run.failed[number]
+        or run.skipped[number]
+        or node in plan.judges
+        or (number == node and node in plan.mapped)
+        or (run.has_failed and plan.fail_fast)
+    ):
+        return NOBODY
+    heappop(frontier)
+    return number
+
+
 def _from_frontier(
     run: Run,
     room: int,
     in_segments: bool,
     one_by_one: bool,
     commands: list[Command],
-    asked: Container[int],
-    ahead: int,
 ) -> None:
     plan = run.plan
     frontier = run.frontier
@@ -131,7 +154,6 @@ def _from_frontier(
     last_key = -1
     soonest = size  # the first task that what is told to start may make ready; it would come before those after it
     has_started = False
-    are_asked = False
     was_reopened = run.was_reopened
     while frontier:
         key = frontier[0]
@@ -175,15 +197,12 @@ def _from_frontier(
             if not has_started and commands:
                 return  # what they lead to, such as a verdict, may come before this one
             if has_started:
-                if node > soonest:
-                    return
-                if not (node in asked and now is _PENDING and not plan.plain[node] if are_asked else plan.plain[node]):
+                if node > soonest or not plan.plain[node]:
                     return
             else:
                 has_started = True
                 if not plan.plain[node]:
-                    are_asked = node in asked
-                    room = ahead if are_asked else 1
+                    room = 1
             after = (
                 downstream[node] if node not in plan.mapped else (node,)
             )  # a mapped task is marked after its children

@@ -18,7 +18,7 @@ _TASK = Kind.TASK
 _QUEUED, _RUNNING, _SUCCESS = S.QUEUED, S.RUNNING, S.SUCCESS
 
 INDEX_BITS = 32
-_INDEX_MASK = (1 << INDEX_BITS) - 1
+INDEX_MASK = (1 << INDEX_BITS) - 1
 
 
 class Children(NamedTuple):
@@ -123,7 +123,7 @@ class Run:
 
     def number_at(self, key: int) -> int:
         """The number behind a key of the frontier."""
-        index = key & _INDEX_MASK
+        index = key & INDEX_MASK
         node = key >> INDEX_BITS
         return node if not index else self.children[node].first + index - 1
 
@@ -459,14 +459,8 @@ class Run:
         if self.limit_used:
             self._take_limits(number)
 
-    def take_back(self, number: int) -> None:
-        """It was told to start, has not begun, and has to wait for its turn again."""
-        self.counts[_QUEUED] -= 1
-        self.counts[S.PENDING] += 1
-        self.state[number] = S.PENDING
-        self.in_flight -= 1
-        if self.limit_used:
-            self._free_limits(number)
+    def put_back(self, number: int) -> None:
+        """What `decide.next_asked` has told has to run: it has its turn as any other."""
         heappush(self.frontier, self.key_of(number))
 
     def _free_limits(self, number: int) -> None:

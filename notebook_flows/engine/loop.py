@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import signals, state as api
 from notebook_flows.core.context import context
-from notebook_flows.core.decide import Command, End, Expand, Judge, Mark, Start, decide
+from notebook_flows.core.decide import NOBODY, Command, End, Expand, Judge, Mark, Start, decide, next_asked
 from notebook_flows.core.events import UNMAPPED, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.core.run import tally
@@ -112,7 +112,8 @@ class Engine:
         self.raise_errors = raise_errors
         self._reuse = reuse
         self._looks_at = frozenset[int]() if reuse is None else reuse.looks_at
-        self._ahead = 1
+        self._has_to_run = NOBODY
+        """Which task run was asked about just now: it is the next to start, and not asked about twice."""
         self._refused: set[int] = set()
         """Whose handlers have not let it end with what an earlier run has left: it runs."""
         self.error_to_raise: BaseException | None = None
@@ -203,13 +204,16 @@ class Engine:
 
     def _loop(self) -> None:
         interrupts, run, clock, log = self._interrupts, self.run, self.clock, self.log
-        inbox, arrived, here, in_lane = self._inbox, self._inbox.arrived, self._here, self._handed_out.in_lane
+        inbox, here, in_lane = self._inbox, self._here, self._handed_out.in_lane
         while True:
             if interrupts.asked or inbox.interrupted:
                 raise KeyboardInterrupt(interrupts.said or INTERRUPTED)
             if interrupts.cancel_reason and not run.stopping:
                 self._stop(S.CANCELLED, interrupts.cancel_reason)
             may_start = log.may_start()
+            if may_start and not here and run.in_flight - len(in_lane) < self._most_in_flight and self._take_known():
+                self._take_arrived()
+                continue  # there may be more of them
             commands: Sequence[Command] = ()
             while not here:
                 commands = decide(
@@ -218,19 +222,15 @@ class Engine:
                     now_us=clock.now_us() if run.due else 0,
                     in_segments=self._in_segments,
                     one_by_one=self._is_one_by_one,
-                    asked=self._looks_at,
-                    ahead=self._ahead,
                 )
                 were_taken = bool(commands)
-                for place, command in enumerate(commands):
+                for command in commands:
                     if type(command) is not Start:
                         self._obey(command)
                         were_taken = False
                     elif not self._start(command):
                         were_taken = False
-                        if self._is_one_by_one and self._is_asked(command.number):
-                            self._take_back(commands[place + 1 :])
-                            break
+                self._has_to_run = NOBODY
                 if run.is_over:
                     return
                 if not were_taken:
@@ -242,11 +242,36 @@ class Engine:
                 self._work_here()
             elif not commands:  # else what they have led to, such as the children of a mapped task, comes first
                 self._wait_for_outcomes()
-            for _ in range(BATCH):
-                if not arrived:
-                    break
-                self._take(arrived.popleft())
-            self._look_around()
+            self._take_arrived()
+
+    def _take_arrived(self) -> None:
+        arrived = self._inbox.arrived
+        for _ in range(BATCH):
+            if not arrived:
+                break
+            self._take(arrived.popleft())
+        self._look_around()
+
+    def _take_known(self) -> bool:
+        """Take from earlier runs what is next, one after the other, until one has to run.
+
+        Returns:
+            Whether there may be more: one has to look around first.
+        """
+        run, asked = self.run, self._looks_at
+        if not asked:
+            return False
+        for _ in range(BACKLOG_HERE):
+            number = next_asked(run, asked)
+            if number == NOBODY:
+                return False
+            node, index = (number, UNMAPPED) if number < self._size else run.place_of(number)
+            if not self._need_not_run(number, node, index):
+                self._has_to_run = number
+                run.put_back(number)
+                return False
+        self._record.hand_over()
+        return True
 
     def _work_here(self) -> None:
         """Let the executor make attempts in this thread, one after the other, for a moment."""
@@ -354,7 +379,7 @@ class Engine:
         number = command.number
         node, index = (number, UNMAPPED) if number < self._size else self.run.place_of(number)
         task = self.tasks[node]
-        if node in self._looks_at and self._need_not_run(number, node, index):
+        if node in self._looks_at and number != self._has_to_run and self._need_not_run(number, node, index):
             return number not in self._refused
         try:
             call = self._preparation.make(number, task)
@@ -383,17 +408,6 @@ class Engine:
                 self._show(number, self.clock.now_us())
         return False
 
-    def _take_back(self, commands: Sequence[Command]) -> None:
-        """One that was asked about has to run: those behind it, which were to be asked about as well, wait until it has."""
-        self._ahead = 1
-        for one in commands:
-            assert type(one) is Start
-            self.run.take_back(one.number)
-
-    def _is_asked(self, number: int) -> bool:
-        node = number if number < self._size else self.run.place_of(number)[0]
-        return node in self._looks_at and not self._plain[node]
-
     def _submit_async(self, call: Call) -> None:
         """Async tasks run side by side, and begin at once; they take no worker."""
         self._handed_out.in_lane.add(call.ref)
@@ -416,8 +430,6 @@ class Engine:
         self._verdicts.take(number, taken)
         if not IS_FINAL[self.run.state[number]]:
             self._refused.add(number)
-        if self._ahead < BACKLOG_HERE:
-            self._ahead += 1
         return True
 
     def _from_cache(self, number: int, task: Task, call: Call) -> bool:

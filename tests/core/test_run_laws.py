@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from random_runs import Flow, Node, Unfolding, are_final, ends_of, expected_ends, flows, rebuilt
 
 from notebook_flows.core import triggers
-from notebook_flows.core.decide import Start, decide
+from notebook_flows.core.decide import NOBODY, Start, decide, next_asked
 from notebook_flows.core.events import RUN_ITSELF, UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, IS_SUCCESSFUL, S
 from notebook_flows.core.run import Run
@@ -215,21 +215,26 @@ def test_many_told_to_run_one_by_one_run_in_the_order_of_being_told_alone(flow: 
 
 @laws(200)
 @given(flows(chains=True, most=14), st.integers(2, 64), st.data())
-def test_many_that_are_asked_about_at_once_run_in_the_order_of_being_asked_alone(
+def test_what_need_not_run_is_walked_through_in_the_order_of_being_told_alone(
     flow: Flow, room: int, data: st.DataObject
 ) -> None:
     fates = data.draw(st.lists(st.sampled_from("hhhmp"), min_size=len(flow.nodes), max_size=len(flow.nodes)))
     asked = frozenset(node for node, fate in enumerate(fates) if fate != "p")
     hits = frozenset(node for node, fate in enumerate(fates) if fate == "h")
-    together, alone = in_turn(flow, room, asked, hits), in_turn(flow, 1, asked, hits)
+    walked, alone = in_turn(flow, room, asked, hits, walks=True), in_turn(flow, 1, asked, hits)
 
-    assert _starts(together) == _starts(alone)
-    assert ends_of(together.run) == ends_of(alone.run)
-    assert together.run.counts == alone.run.counts
+    assert _starts(walked) == _starts(alone)
+    assert ends_of(walked.run) == ends_of(alone.run)
+    assert walked.run.counts == alone.run.counts
 
 
 def in_turn(
-    flow: Flow, room: int, asked: frozenset[int] = frozenset(), hits: frozenset[int] = frozenset()
+    flow: Flow,
+    room: int,
+    asked: frozenset[int] = frozenset(),
+    hits: frozenset[int] = frozenset(),
+    *,
+    walks: bool = False,
 ) -> Unfolding:
     """The run with one worker, which takes what it is told in turn, and of which nothing is decided meanwhile.
 
@@ -238,6 +243,7 @@ def in_turn(
         room: how many it may be told to run at once.
         asked: the tasks of which is asked whether they need run.
         hits: those of them that need not.
+        walks: they are asked about with `next_asked` where that knows one, and once they are told to start elsewhere.
     """
     plain = [
         place not in asked and all(tries == loops == 0 for tries, loops, _ in node.lucks)
@@ -245,19 +251,25 @@ def in_turn(
     ]
     world = Unfolding(flow, Run(replace(flow.plan(), plain=plain)))
     run = world.run
+
+    def need_not_run(number: int) -> bool:
+        is_hit = run.place_of(number)[0] in hits and not run.attempt[number] and number not in run.loops
+        if is_hit:
+            world.record(Kind.TASK, number, S.CACHED)
+        return is_hit
+
     world.record(Kind.RUN, RUN_ITSELF, S.RUNNING)
     while not run.is_over:
-        commands = decide(run, room=room, now_us=world.now_us, one_by_one=True, asked=asked, ahead=room)
-        for place, command in enumerate(commands):
-            if isinstance(command, Start) and (node := run.place_of(command.number)[0]) in asked:
-                if node in hits and not run.attempt[command.number] and command.number not in run.loops:
-                    world.record(Kind.TASK, command.number, S.CACHED)
-                    continue
+        number = next_asked(run, asked) if walks else NOBODY
+        if number != NOBODY:
+            if need_not_run(number):
+                continue
+            run.put_back(number)
+        commands = decide(run, room=room, now_us=world.now_us, one_by_one=True)
+        assert number == NOBODY or commands[0] == Start(number)
+        for command in commands:
+            if not isinstance(command, Start) or not need_not_run(command.number):
                 world.obey(command)
-                for behind in commands[place + 1 :]:
-                    run.take_back(behind.number)
-                break
-            world.obey(command)
         if not commands:
             world.now_us = max(world.now_us, world.run.due[0][0])
         while world.at_work:
@@ -285,20 +297,39 @@ def test_many_plain_tasks_are_told_to_run_at_once() -> None:
     assert second == [Start(number) for number in range(1, 10)]
 
 
-def test_many_tasks_are_asked_about_at_once() -> None:
-    """Tests the law above, as the one before."""
-    flow = Flow((*[Node()] * 5, Node(((4, False, False),)), Node()))
-    run = Run(replace(flow.plan(), plain=[False] * 6 + [True]))
+def test_a_chain_that_is_known_is_walked_through_without_deciding() -> None:
+    """Tests the law above: it would hold too if nothing were ever walked through."""
+    flow = Flow((Node(), Node(((0, False, False),)), Node(), Node(((1, False, False),)), Node(((3, False, False),))))
+    run = Run(replace(flow.plan(), plain=[False] * 4 + [True]))
+    asked = frozenset(range(4))
     run.apply(Event(1, 0, Kind.RUN, RUN_ITSELF, UNMAPPED, 0, 1, S.RUNNING, None))
 
-    first = decide(run, room=64, now_us=0, one_by_one=True, asked=frozenset(range(6)), ahead=3)
-    run.take_back(2)
-    run.take_back(1)
-    run.apply(Event(2, 0, Kind.TASK, 0, UNMAPPED, 0, 1, S.CACHED, None))
-    second = decide(run, room=64, now_us=0, one_by_one=True, asked=frozenset(range(6)), ahead=64)
+    walked = []
+    for seq in range(2, 6):
+        walked.append(next_asked(run, asked))
+        run.apply(Event(seq, 0, Kind.TASK, walked[-1], UNMAPPED, 0, 1, S.CACHED, None))
+    after = next_asked(run, asked)
 
-    assert first == [Start(0), Start(1), Start(2)]
-    assert second == [Start(1), Start(2), Start(3), Start(4)]
+    assert walked == [0, 1, 2, 3]
+    assert after == NOBODY
+    assert decide(run, room=1, now_us=0) == [Start(4)]
+
+
+def test_what_has_a_trigger_limit_or_failure_before_it_is_left_to_decide() -> None:
+    chain = (Node(), Node(((0, False, False),)))
+
+    def after(flow: Flow, first: S) -> int:
+        run = Run(flow.plan())
+        run.apply(Event(1, 0, Kind.RUN, RUN_ITSELF, UNMAPPED, 0, 1, S.RUNNING, None))
+        assert decide(run, room=1, now_us=0) == [Start(0)]
+        run.apply(Event(2, 0, Kind.TASK, 0, UNMAPPED, 0, 1, first, None))
+        return next_asked(run, frozenset({0, 1}))
+
+    assert after(Flow(chain), S.CACHED) == 1
+    assert after(Flow(chain), S.FAILED) == NOBODY
+    assert after(Flow(chain), S.SKIPPED) == NOBODY
+    assert after(Flow((chain[0], replace(chain[1], trigger=triggers.any_failed))), S.CACHED) == NOBODY
+    assert after(Flow((chain[0], replace(chain[1], limits=(0,))), limit_sizes=(1,)), S.CACHED) == NOBODY
 
 
 def test_the_world_of_these_tests_has_all_kinds_of_events() -> None:
