@@ -97,13 +97,13 @@ class _Wiring:
         """The next cell."""
         seen = self._looked_at(cell)
         self._find_inputs(seen)
-        again = [*self._object_edges(seen), *(key for name in self._mutated(seen) for key in seen.inputs.get(name, ()))]
+        self._object_edges(seen)
         self._name_edges(seen)
         self._barrier_edges(seen)
         self._file_edges(seen)
         self._declared_edges(seen)
         self._land(seen)
-        self.links[cell.key] = self._links(seen, again)
+        self.links[cell.key] = self._links(seen)
         if cell.is_task:
             self.tasks[cell.key] = cell
 
@@ -247,9 +247,8 @@ class _Wiring:
         if upstream in self.tasks or seen.cell.is_task:  # ordinary cells keep their order by themselves
             self.order[edge] = None
 
-    def _object_edges(self, seen: _Seen) -> list[str]:
-        """Edges that keep the order of changes to an object; the cells whose changes this one goes on from."""
-        again: dict[str, None] = {}
+    def _object_edges(self, seen: _Seen) -> None:
+        """Edges that keep the order of changes to an object."""
         here = repr(seen.cell.name)
         for number in (*seen.touched, *(seen.written - seen.touched.keys())):
             if self.heap.things[number].kind == BUILTIN:
@@ -257,8 +256,6 @@ class _Wiring:
             name = seen.touched.get(number, "")
             writes = number in seen.written
             writer = self._writer.get(number)
-            if writer is not None and writes:
-                again[writer.cell.key] = None
             # Of what the other made and nobody has changed since, the data edges tell already.
             if writer is not None and self.heap.things[number].maker != writer.cell.key:
                 there = repr(writer.cell.name)
@@ -274,7 +271,6 @@ class _Wiring:
                 self._writer[number] = seen
             else:
                 self._readers.setdefault(number, []).append(seen)
-        return list(again)
 
     def _name_edges(self, seen: _Seen) -> None:
         here, via = repr(seen.cell.name), seen.walk.via
@@ -402,7 +398,7 @@ class _Wiring:
             if seen.written and not seen.written.isdisjoint(self.heap.closure(value))
         ]
 
-    def _links(self, seen: _Seen, again: Sequence[str]) -> Links:
+    def _links(self, seen: _Seen) -> Links:
         walk, heap = seen.walk, self.heap
         reach = {name: self._shareable(value) for name, value in walk.taken.items()}
         shares: dict[str, frozenset[str]] = {}
@@ -422,7 +418,6 @@ class _Wiring:
             mutates=mutates,
             late=seen.cell.facts.late,
             alone=tuple(why for why, _ in seen.alone),
-            again=tuple(sorted(set(again) - {seen.cell.key}, key=self._place.__getitem__)),
             hidden_state=frozenset(walk.hidden),
             effects=tuple(walk.effects),
             files=frozenset(walk.files),

@@ -92,7 +92,6 @@ class Links:
         mutates: names by which it reaches the objects that it possibly changes.
         late: names that functions defined here read when they are called.
         alone: why it has to run alone, in the real namespace; empty if it need not.
-        again: the cells that have to run again before this one may, since it changes in place what they made.
         hidden_state, effects, files, uses_pyplot: as in the cell's facts, the functions that it calls included.
         shares: bound name -> names of its inputs whose objects it may share or hold; lost where a task gets copies.
     """
@@ -105,7 +104,6 @@ class Links:
     mutates: frozenset[str] = frozenset()
     late: frozenset[str] = frozenset()
     alone: tuple[str, ...] = ()
-    again: tuple[str, ...] = ()
     hidden_state: frozenset[str] = frozenset()
     effects: tuple[str, ...] = ()
     files: frozenset[FileUse] = frozenset()
@@ -168,24 +166,6 @@ class Connections:
         waiting = self.tasks if pending is None else frozenset(pending)
         found = _reach([key], _steps((edge.downstream_key, edge.upstream_key) for edge in self.order)) - {key}
         return tuple(other for other in self.cells if other in found and other in waiting)
-
-    def stale_after(self, changed: Iterable[str]) -> frozenset[str]:
-        """The cells whose values are no longer true once these have changed; the changed ones included."""
-        edges = (*self.dataflow, *self.late)
-        return frozenset(_reach(changed, _steps((edge.upstream_key, edge.downstream_key) for edge in edges)))
-
-    def to_run_again(self, changed: Iterable[str]) -> tuple[str, ...]:
-        """The cells to run so that all values are true again, in document order.
-
-        They are the stale ones, and those that make anew what a stale one changes in place: to run
-        ``rows.append(1)`` twice on the same list would append twice.
-        """
-        found: frozenset[str] = frozenset()
-        wanted = self.stale_after(changed)
-        while wanted != found:
-            found = wanted
-            wanted = self.stale_after(found.union(*(self.cells[key].again for key in found if key in self.cells)))
-        return tuple(key for key in self.cells if key in found)
 
 
 def _steps(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from notebooks import connected
 
 from notebook_flows.analysis import Reason, analyse
-from notebook_flows.analysis.feeding import feeders
+from notebook_flows.analysis.feeding import fed_by, feeders
 from notebook_flows.analysis.fileorder import FileOrder
 from notebook_flows.analysis.files import DATABASE, FileUse, keeps_order, use_of
 from notebook_flows.analysis.taskcell import task_cell
@@ -152,7 +152,7 @@ def test_what_reads_a_file_is_stale_once_its_writer_has_changed() -> None:
     connections = connected(W, R)
     above, below = connections.cells
 
-    assert connections.stale_after([above]) == {above, below}
+    assert fed_by(feeders(connections), [above]) == {above, below}
 
 
 PATHS = [
