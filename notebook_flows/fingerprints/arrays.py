@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from notebook_flows.fingerprints.builtin import one_piece
 from notebook_flows.fingerprints.errors import Unhashable
+from notebook_flows.fingerprints.libraries import library_of
 from notebook_flows.fingerprints.walk import named
 
 if TYPE_CHECKING:
@@ -93,7 +95,20 @@ def _write_dtype(walk: Walk, dtype: Any) -> None:
 
 
 def _write_ufunc(walk: Walk, ufunc: Any) -> None:
-    walk.text("ufunc", ufunc.__name__, np.__version__)
+    """By the name that it has in a library; those that are made of a function, by ``np.frompyfunc``, do not tell of which."""
+    name = str(ufunc.__name__)
+    if vars(np).get(name) is ufunc:
+        walk.text("ufunc", name, np.__version__)
+        return
+    for module_name, module in sorted(sys.modules.items()):
+        library = library_of(module_name)
+        if library is not None and getattr(module, "__dict__", {}).get(name) is ufunc:
+            walk.text("ufunc", name, library)
+            return
+    raise Unhashable(
+        f"{ufunc!r} is made of a function that cannot be seen in it, as by np.frompyfunc: use np.vectorize, or call "
+        "np.frompyfunc inside of the function that needs it"
+    )
 
 
 def _write_generator(walk: Walk, generator: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import sys
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ _NOT_TOLD = frozenset(
 def write_class(walk: Walk, cls: type) -> None:
     """Write a class."""
     library = library_of(cls.__module__)
-    if library is not None:
+    if library is not None and not _is_made_by_call(cls):
         walk.text("class", library, f"{cls.__module__}.{cls.__qualname__}")
         return
     if not walk.first_time(cls):
@@ -70,6 +71,13 @@ def write_class(walk: Walk, cls: type) -> None:
             walk.inside(f"{cls.__qualname__}.{name}", value)
 
 
+def _is_made_by_call(cls: type) -> bool:
+    """Whether the module that a class names is the one of who has put it together, as `dataclasses.make_dataclass` does."""
+    if cls.__module__ not in {"types", "builtins"} or getattr(sys.modules[cls.__module__], cls.__name__, None) is cls:
+        return False
+    return any(isinstance(one, FunctionType) for one in vars(cls).values())
+
+
 def _write_enum(walk: Walk, cls: type[enum.Enum]) -> None:
     for name, member in cls.__members__.items():
         walk.text("member", name)
@@ -86,6 +94,10 @@ def _write_fields(walk: Walk, cls: type) -> None:
     walk.text("dataclass", repr(params))
     for field in dataclasses.fields(cls):
         walk.text("field", field.name, _type_text(field.type), repr((field.init, field.compare, field.kw_only)))
+        if field.hash is not None or not field.repr:
+            walk.text("field's others", repr((field.hash, field.repr)))
+        if field.metadata:
+            walk.inside(f"the metadata of {cls.__qualname__}.{field.name}", dict(field.metadata))
         for which, default in (("default", field.default), ("factory", field.default_factory)):
             if default is not dataclasses.MISSING:
                 walk.text(which)

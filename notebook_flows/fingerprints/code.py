@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from notebook_flows.fingerprints.errors import Unhashable
 from notebook_flows.fingerprints.libraries import is_library_file, library_of, library_of_module
@@ -23,9 +24,9 @@ def write_function(walk: Walk, function: FunctionType) -> None:
     if is_library_file(code.co_filename) or code.co_filename.startswith("<frozen"):
         _write_library_function(walk, function)
         return
-    if library_of(function.__module__) is not None and "__wrapped__" not in vars(function):
-        library = library_of(function.__module__)
-        walk.text("function", str(library), f"{function.__module__}.{function.__qualname__}")
+    library = library_of(function.__module__)
+    if library is not None and "__wrapped__" not in vars(function) and _is_found_there(function):
+        walk.text("function", library, f"{function.__module__}.{function.__qualname__}")
         return
     if not walk.first_time(function):
         return
@@ -47,6 +48,16 @@ def write_function(walk: Walk, function: FunctionType) -> None:
             write_import(walk, level, module, function.__globals__.get("__package__"), names=names)
         except Unhashable as error:
             raise error.inside(f"the import of {module!r} in {name!r}") from None
+
+
+def _is_found_there(function: FunctionType) -> bool:
+    """Whether a function is the one that its module has by its name; one that `exec` has made may only say so."""
+    if "<locals>" in function.__qualname__:
+        return True  # nobody can look there
+    found: Any = sys.modules.get(function.__module__)
+    for name in function.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is function
 
 
 def _write_library_function(walk: Walk, function: FunctionType) -> None:

@@ -73,7 +73,7 @@ def _write_column(walk: Walk, column: Any) -> None:
         walk.put_large("lengths", column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
         _write_column(walk, column.flatten())
     elif pa.types.is_boolean(kind):
-        walk.put_large("content", column.fill_null(value=False).to_numpy(zero_copy_only=False))
+        walk.put_large("content", column.fill_null(False).to_numpy(zero_copy_only=False))
     elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
         walk.put_large("content", column.fill_null(0).to_numpy(zero_copy_only=False))
     elif pa.types.is_temporal(kind) and not pa.types.is_interval(kind):

@@ -86,10 +86,10 @@ def _has_its_constants(tree: ast.Module, module: ModuleType) -> bool:
     """
     given: dict[str, list[ast.expr]] = {}
     for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if _is_annotated(node) else []
-        for target in targets:
-            if isinstance(target, ast.Name):
-                given.setdefault(target.id, []).append(node.value)  # type: ignore[attr-defined, arg-type] # both have it
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name):
+                    given.setdefault(target.id, []).append(node.value)
     names = vars(module)
     bound = _bound_otherwise(tree)
     for name, values in given.items():
@@ -104,10 +104,6 @@ def _has_its_constants(tree: ast.Module, module: ModuleType) -> bool:
         ):
             return False
     return True
-
-
-def _is_annotated(node: ast.stmt) -> bool:
-    return isinstance(node, ast.AnnAssign) and node.value is not None
 
 
 def _bound_otherwise(tree: ast.Module) -> frozenset[str]:

@@ -40,6 +40,10 @@ _REFUSED: tuple[tuple[type | tuple[type, ...], str], ...] = (
 )
 
 
+_TOLD_BY_ERRORS = ("filename", "filename2", "name", "path")
+"""What errors of files and imports know beside their arguments."""
+
+
 def writer_for(kind: type) -> Any:
     """What writes values of this type."""
     for refused, reason in _REFUSED:
@@ -141,6 +145,9 @@ def _class(walk: Walk, value: type) -> None:
 
 def _alias(walk: Walk, value: Any) -> None:
     walk.text("type", str(value))
+    for one in value.__args__:
+        if isinstance(one, type) and library_of(one.__module__) is None:  # the text tells no more than its name
+            write_class(walk, one)
 
 
 def _module(walk: Walk, value: types.ModuleType) -> None:
@@ -165,6 +172,8 @@ def _named_tuple(walk: Walk, value: tuple[Any, ...]) -> None:
     if type(value) is not tuple and hasattr(type(value), "_fields"):
         write_class(walk, type(value))
         walk.inside(f"a {type(value).__name__}", tuple(value))
+        if getattr(value, "__dict__", None):
+            walk.inside(f"the attributes of a {type(value).__name__}", dict(sorted(vars(value).items())))
         return
     _instance(walk, value)
 
@@ -174,6 +183,10 @@ def _exception(walk: Walk, value: BaseException) -> None:
     write_class(walk, type(value))
     walk.inside(f"the arguments of {type(value).__name__}", value.args)
     walk.inside(f"the attributes of {type(value).__name__}", dict(sorted(vars(value).items())))
+    for name in _TOLD_BY_ERRORS:
+        if getattr(value, name, None) is not None:
+            walk.text("attribute", name)
+            walk.inside(f"{type(value).__name__}.{name}", getattr(value, name))
 
 
 def _getter(walk: Walk, value: Any) -> None:
@@ -204,6 +217,19 @@ def _instance(walk: Walk, value: Any) -> None:
     write_class(walk, kind)
     what = f"a {kind.__qualname__}"
     walk.inside(what, arguments[1:])
+    _state(walk, what, state)
+    if getattr(kind, "__getstate__", None) is not object.__getstate__:  # it may leave out what counts
+        walk.put("all of it")
+        _state(walk, what, object.__getstate__(value))
+    if elements is not None:
+        walk.inside(what, list(elements))
+    if items is not None:
+        walk.inside(what, [list(pair) for pair in items])
+    walk.leave(value)
+
+
+def _state(walk: Walk, what: str, state: Any) -> None:
+    """The attributes of an object, those of slots, too, or what else it says of itself."""
     for one in state if isinstance(state, tuple) and len(state) == 2 else (state,):
         if isinstance(one, dict):
             for name, part in sorted(one.items(), key=lambda item: str(item[0])):
@@ -211,11 +237,6 @@ def _instance(walk: Walk, value: Any) -> None:
                 walk.inside(f"{what}.{name}", part)
         else:
             walk.inside(f"the state of {what}", one)
-    if elements is not None:
-        walk.inside(what, list(elements))
-    if items is not None:
-        walk.inside(what, [list(pair) for pair in items])
-    walk.leave(value)
 
 
 _WRITERS: tuple[tuple[Any, Any], ...] = (

@@ -9,7 +9,7 @@ import io
 import logging
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field, make_dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -61,6 +61,41 @@ class Own:
 
     def __reduce__(self) -> Any:
         raise TypeError
+
+
+class Leaving:
+    """Its pickles leave something out that its methods use."""
+
+    def __init__(self, told: int, untold: int) -> None:
+        self.told, self.untold = told, untold
+
+    def __getstate__(self) -> dict[str, int]:
+        return {"told": self.told}
+
+
+class More(Pair):
+    pass
+
+
+def made(name: str, source: str, module: str) -> Any:
+    """What a library has made of a text, as templates of functions are."""
+    names: dict[str, Any] = {"__name__": module}
+    exec(source, names)
+    return names[name]
+
+
+def more(value: int) -> More:
+    found = More(1, 2)
+    found.more = value  # type: ignore[attr-defined] # as said
+    return found
+
+
+def local_class(rate: float) -> type:
+    class Local:
+        def __init__(self) -> None:
+            self.rate = rate
+
+    return Local
 
 
 def frame(**changes: Any) -> pd.DataFrame:
@@ -160,6 +195,48 @@ DIFFERENT: dict[str, list[Callable[[], Any]]] = {
         lambda: pa.array([{"a": 1}, {"a": None}]),
         lambda: pa.array([{"a": 1}, None]),
     ],
+    "arrow truth": [
+        lambda: pa.array([True, False]),
+        lambda: pa.array([False, True]),
+        lambda: pa.array([True, None]),
+        lambda: pa.array([None, True]),
+    ],
+    "truth in frames": [
+        lambda: pl.DataFrame({"a": [True, False]}),
+        lambda: pl.DataFrame({"a": [True, None]}),
+        lambda: pl.DataFrame({"a": [[True], [None]]}),
+        lambda: pa.table({"a": [True, None]}),
+        lambda: pd.DataFrame({"a": pd.array([True, None], dtype="bool[pyarrow]")}),
+        lambda: pd.DataFrame({"a": pd.array([True, None], dtype="boolean")}),
+    ],
+    "what pickles leave out": [lambda: Leaving(1, 2), lambda: Leaving(1, 3)],
+    "attributes beside fields": [lambda: more(1), lambda: more(2)],
+    "functions that say that they are a library's": [
+        lambda: made("f", "def f(x): return x + 1", "numpy"),
+        lambda: made("f", "def f(x): return x + 2", "numpy"),
+        lambda: made("f", "def f(x): return x + 4", "builtins"),
+        lambda: made("f", "def f(x): return x + 3", "builtins"),
+    ],
+    "classes that are made by a call": [
+        lambda: make_dataclass("Made", [("a", int, 1)]),
+        lambda: make_dataclass("Made", [("a", int, 2)]),
+        lambda: make_dataclass("Made", [("a", int, field(default=1, repr=False))]),
+        lambda: make_dataclass("Made", [("a", int, field(default=1, hash=False))]),
+        lambda: make_dataclass("Made", [("a", int, field(default=1, metadata={"unit": "m"}))]),
+        lambda: make_dataclass("Made", [("a", int, field(default=1, metadata={"unit": "s"}))]),
+    ],
+    "types of own classes": [
+        lambda: list[local_class(1)],  # type: ignore[misc]
+        lambda: list[local_class(2)],  # type: ignore[misc]
+        lambda: local_class(1) | None,
+        lambda: local_class(2) | None,
+    ],
+    "errors": [
+        lambda: OSError(2, "x", "a"),
+        lambda: OSError(2, "x", "b"),
+        lambda: ImportError("x", name="a"),
+        lambda: ImportError("x", name="b"),
+    ],
     "objects": [lambda: Point(1), lambda: Point(2), lambda: Plain(x=1, y=0), lambda: Slotted(1), lambda: Slotted(2)],
     "functions": [lambda: len, lambda: sum, lambda: functools.partial(max, 1), lambda: functools.partial(max, 2)],
     "lambdas of one line": [
@@ -196,6 +273,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a way of its own": (lambda: Own.__new__(type("Odd", (), {"__reduce__": lambda _: ""})), "__fingerprint__"),
     "a subclass of a frame": (lambda: type("MyFrame", (pd.DataFrame,), {})({"a": [1]}), "__fingerprint__"),
+    "a ufunc of a function": (lambda: np.frompyfunc(lambda x: x + 1, 1, 1), "use np.vectorize"),
     "a lazy query": (lambda: pl.LazyFrame({"a": [1]}), "collect()"),
     "the context": (lambda: context, "another one in each run"),
 }
