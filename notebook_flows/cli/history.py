@@ -10,7 +10,7 @@ import click
 
 from notebook_flows.cli.times import iso
 from notebook_flows.core.lifecycle import IS_FINAL, S, facts_of
-from notebook_flows.errors import NoSuchRun, StoreError, did_you_mean
+from notebook_flows.errors import NoSuchRun, StoreCorrupt, StoreError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,15 +81,29 @@ def graph_of(log: AnyLog, run_id: str) -> Mapping[str, Any]:
 
 
 def folded(log: AnyLog, run_id: str) -> Run:
-    """Where a recorded run stands by its events."""
+    """Where a recorded run stands by its events.
+
+    Raises:
+        StoreCorrupt: they do not follow from one another.
+    """
     from notebook_flows.core.plan import plan_from_first_event
-    from notebook_flows.core.run import Run
+    from notebook_flows.core.run import OutOfOrderError, Run
 
     events = log.read(run_id)
     run = Run(plan_from_first_event((events[0].data or {}) if events else {}))
-    for event in events:
-        run.apply(event)
+    try:
+        for event in events:
+            run.apply(event)
+    except OutOfOrderError as error:
+        raise damaged(run_id, error) from error
     return run
+
+
+def damaged(run_id: str, error: Exception) -> StoreCorrupt:
+    """What to tell of a run whose events cannot have been recorded like this."""
+    return StoreCorrupt(
+        f"Run {run_id[:SHORT_ID]} is damaged: {error}. `notebook-flows store check` tells all that is wrong with the history."
+    )
 
 
 def durations_of(attempts: list[TaskRunRow]) -> dict[int, float]:

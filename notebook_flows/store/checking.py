@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.store import attached
-from notebook_flows.store.encoding import decode, encode
+from notebook_flows.store.encoding import RowDamaged, decode, encode
 from notebook_flows.store.writing import write_projections
 
 if TYPE_CHECKING:
@@ -61,8 +61,16 @@ def problems_of(connection: sqlite3.Connection) -> Iterator[str]:
         ).fetchone()
         if not count == last == last_seq:
             yield f"Run {run_id} says that it has {last_seq} events, and has {count}, the last numbered {last}."
-        elif _differs(connection, run_no):
+        else:
+            yield from _problems_of_run(connection, run_no, run_id)
+
+
+def _problems_of_run(connection: sqlite3.Connection, run_no: int, run_id: str) -> Iterator[str]:
+    try:
+        if _differs(connection, run_no):
             yield f"Run {run_id}: its rows do not say what its events say; rebuild_projections({run_id!r}) puts it right."
+    except RowDamaged as damage:
+        yield f"Run {run_id} is damaged: {damage.what} cannot be read."
 
 
 def _differs(connection: sqlite3.Connection, run_no: int) -> bool:

@@ -30,6 +30,7 @@ BUSY_TIMEOUT_S = 30.0
 _INDEX_BYTES = 32_768
 """Of the smallest piece of the index beside a history."""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_NO_TEXT = "Could not decode to UTF-8"
 
 
 def wal_of(path: Path) -> Path:
@@ -333,6 +334,11 @@ def as_store_error(error: BaseException, path: Path, *, doing: str) -> StoreErro
     if code in _DAMAGED:
         return StoreCorrupt(
             f"{path} is damaged or no history ({error}): move it and its -wal file aside, a new history is begun then; "
+            f"`sqlite3 {path.name} .recover` saves what can be saved."
+        )
+    if str(error).startswith(_NO_TEXT):  # it goes on with the whole text
+        return StoreCorrupt(
+            f"{path} is damaged: a text in it is not UTF-8. `notebook-flows store check` tells all that is wrong; "
             f"`sqlite3 {path.name} .recover` saves what can be saved."
         )
     is_full = code == sqlite3.SQLITE_IOERR and _is_there(path) and not can_be_shared(path) and is_writable(path)

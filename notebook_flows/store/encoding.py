@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S
+from notebook_flows.errors import StoreCorrupt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,6 +36,24 @@ PlainRow = tuple[int, int, int, int | None, int | None]
 compact = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 """JSON of values of our own making: nothing is checked."""
 _strict = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+class RowDamaged(StoreCorrupt):
+    """A row of the history that does not say what such a row says.
+
+    Attributes:
+        what: it is about, for a sentence.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return (
+            f"The history is damaged: {self.what} cannot be read. "
+            "`notebook-flows store check` tells all that is wrong with it, and `notebook-flows doctor` where it is."
+        )
 
 
 @dataclass(slots=True)
@@ -250,10 +269,30 @@ def encode_body(event: Event) -> str:
 
 
 def decode(rows: Iterable[tuple[int, str]]) -> list[Event]:
-    """The events of some (seq, body) rows."""
+    """The events of some (seq, body) rows.
+
+    Raises:
+        RowDamaged: one of them is no event.
+    """
     pairs = list(rows)
+    try:
+        return _decoded(pairs)
+    except (ValueError, TypeError, KeyError) as error:
+        raise RowDamaged(f"event {_first_damaged(pairs)} of the run") from error
+
+
+def _decoded(pairs: Sequence[tuple[int, str]]) -> list[Event]:
     bodies = json.loads(f"[{','.join([body for _, body in pairs])}]")
     return [_event(seq, *body) for (seq, _), body in zip(pairs, bodies, strict=True)]
+
+
+def _first_damaged(pairs: Sequence[tuple[int, str]]) -> int:
+    for pair in pairs:
+        try:
+            _decoded([pair])
+        except (ValueError, TypeError, KeyError):
+            return pair[0]
+    return pairs[0][0]  # each is JSON only together with the others
 
 
 def _event(
@@ -271,8 +310,30 @@ def _event(
 
 
 def state_of(number: int) -> S:
-    """The state with this number."""
-    return _STATES[number]
+    """The state with this number.
+
+    Raises:
+        RowDamaged: there is none.
+    """
+    try:
+        return _STATES[number]
+    except KeyError:
+        raise RowDamaged(f"a state {number!r}") from None
+
+
+def from_json(text: str, what: str) -> Any:
+    """What JSON in a row says.
+
+    Args:
+        text: of the row.
+        what: it says, for the error.
+    Raises:
+        RowDamaged: it is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError) as error:
+        raise RowDamaged(what) from error
 
 
 def to_json(value: Any) -> str:

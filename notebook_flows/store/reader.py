@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import threading
@@ -16,7 +15,7 @@ from notebook_flows.errors import NoSuchRun, did_you_mean
 from notebook_flows.store import attached
 from notebook_flows.store.checking import pieces
 from notebook_flows.store.connection import as_store_error, can_be_shared, open_for_reading
-from notebook_flows.store.encoding import decode, state_of
+from notebook_flows.store.encoding import decode, from_json, state_of
 from notebook_flows.store.rows import ArtifactRow, LogRow, Owner, RunRow, TaskRunRow
 from notebook_flows.store.unreached import RunEnd, with_unreached
 from notebook_flows.store.writing import COUNTS
@@ -172,7 +171,7 @@ class Reader:
                 started_us=started_us,
                 ended_us=ended_us,
                 message=message or "",
-                result=None if result is None else json.loads(result),
+                result=None if result is None else from_json(result, "a result"),
                 seq=seq,
             )
             for node, index, attempt, loop, state, started_us, ended_us, message, result, seq in rows
@@ -224,7 +223,10 @@ class Reader:
                 "SELECT number, verb, payload FROM request WHERE run_no = ? AND number > ? ORDER BY number",
                 (run_no, after),
             ).fetchall()
-        return [Request(number=number, verb=verb, payload=json.loads(payload)) for number, verb, payload in rows]
+        return [
+            Request(number=number, verb=verb, payload=from_json(payload, f"request {number}"))
+            for number, verb, payload in rows
+        ]
 
     def problems(self, look: Callable[[sqlite3.Connection], Iterable[str]]) -> list[str]:
         """Let ``look`` examine a copy of the history, where it may write."""
@@ -284,7 +286,8 @@ def find_run(connection: Connection, run_id: str) -> int:
 def _run_row(connection: Connection, row: tuple[Any, ...], slugs: Sequence[str] = ()) -> RunRow:
     (run_no, run_id, flow, name, parent, state, message, created, started, ended, scheduled) = row[:11]
     (executor, parameters, environment, last_seq, host, boot_id, pid, process_started, epoch, tasks, counts) = row[11:]
-    told = connection.execute(COUNTS, (run_no,)).fetchall() if counts is None else json.loads(counts).items()
+    who = f"the row of run {run_id}"
+    told = connection.execute(COUNTS, (run_no,)).fetchall() if counts is None else from_json(counts, who).items()
     return RunRow(
         run_id=run_id,
         flow=flow,
@@ -297,8 +300,8 @@ def _run_row(connection: Connection, row: tuple[Any, ...], slugs: Sequence[str] 
         ended_us=ended,
         scheduled_us=scheduled,
         executor=executor,
-        parameters=json.loads(parameters),
-        environment=json.loads(environment),
+        parameters=from_json(parameters, who),
+        environment=from_json(environment, who),
         last_seq=last_seq,
         owner=Owner(host=host, boot_id=boot_id, pid=pid, process_started=process_started),
         owner_epoch=epoch,
@@ -313,13 +316,13 @@ def _run_end(connection: Connection, run_no: int) -> RunEnd | None:
     state, message, ended_us, seq, task_count, counts = connection.execute(_END, (run_no,)).fetchone()
     if ended_us is None:
         return None
-    told = None if counts is None else int(json.loads(counts).get(str(int(S.NOT_RUN)), 0))
+    told = None if counts is None else int(from_json(counts, "the row of the run").get(str(int(S.NOT_RUN)), 0))
     return RunEnd(state_of(state), message, ended_us, seq, task_count, told)
 
 
 def _slugs(connection: Connection, run_no: int) -> list[str]:
     row = connection.execute("SELECT slugs FROM slugs WHERE run_no = ?", (run_no,)).fetchone()
-    return [] if row is None else [str(slug) for slug in json.loads(row[0])]
+    return [] if row is None else [str(slug) for slug in from_json(row[0], "the list of the run's tasks")]
 
 
 def _slug(slugs: Sequence[str], node: int) -> str | None:

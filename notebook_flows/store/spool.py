@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.engine.crash import crash_point
 from notebook_flows.engine.ports import KeptContent
-from notebook_flows.store.encoding import decode, encode_body
+from notebook_flows.store.encoding import RowDamaged, decode, encode_body
 from notebook_flows.store.filesystem import PRIVATE_FOLDER, open_private, sync_folder
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def read_spools(store: Path) -> list[Spooled]:
 
 
 def _read(file: Path) -> Spooled | None:
-    rows: list[tuple[int, str]] = []
+    events: list[Event] = []
     contents: list[KeptContent] = []
     try:
         with file.open(encoding="ascii", errors="replace") as lines:
@@ -186,8 +186,8 @@ def _read(file: Path) -> Spooled | None:
                     contents.append(_content_from(told))
                     continue
                 seq, body = told
-                rows.append((seq, json.dumps(body)))
-    except (OSError, ValueError, KeyError, TypeError):
-        if not rows:
+                events += decode([(seq, json.dumps(body))])
+    except (OSError, ValueError, KeyError, TypeError, RowDamaged):
+        if not events:
             return None
-    return Spooled(file=file, run_id=run_id, owner_epoch=owner_epoch, events=decode(rows), contents=contents)
+    return Spooled(file=file, run_id=run_id, owner_epoch=owner_epoch, events=events, contents=contents)

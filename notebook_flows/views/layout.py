@@ -48,6 +48,7 @@ class Renderer:
         self._command = command or [sys.executable, "-P", "-m", "notebook_flows.views.render"]
         self._lock = threading.Lock()
         self._child: _Child | None = None
+        self._is_over = False
 
     @property
     def pid(self) -> int | None:
@@ -79,6 +80,8 @@ class Renderer:
                 return answer
         elif child is not None:  # our process is a fork of the one that started it
             child.process.returncode = 0
+        if self._is_over:
+            raise PictureError("The picture was given up: its program has ended.")
         self._child = child = _started(self._command)
         answer = self._exchanged(child, request, limit_s)
         if answer is None:
@@ -117,6 +120,11 @@ class Renderer:
         if child is not None and child.owner == os.getpid():
             self._drop(child)
 
+    def end(self) -> None:
+        """End the process for good, for this program ends; a thread may still be waiting for a picture."""
+        self._is_over = True
+        self.close()
+
 
 class _Child:
     """One such process, and the pipes to it.
@@ -130,6 +138,7 @@ class _Child:
         self.process = process
         self.life = life
         self.owner = os.getpid()
+        self._closing = threading.Lock()
 
     def exchange(self, request: bytes) -> Answer | None:
         """Send a request and wait for the answer; None if the process has ended."""
@@ -138,13 +147,13 @@ class _Child:
         try:
             self.process.stdin.write(request)
             self.process.stdin.flush()
-        except OSError:
+            header = _all_of(self.process.stdout, HEADER.size)
+            if header is None:
+                return None
+            is_ok, length = HEADER.unpack(header)
+            content = _all_of(self.process.stdout, length)
+        except (OSError, ValueError):  # ValueError: another thread has closed the pipe
             return None
-        header = _all_of(self.process.stdout, HEADER.size)
-        if header is None:
-            return None
-        is_ok, length = HEADER.unpack(header)
-        content = _all_of(self.process.stdout, length)
         return None if content is None else Answer(is_ok, content)
 
     def kill(self) -> None:
@@ -156,7 +165,9 @@ class _Child:
                 self.process.kill()
 
     def close(self) -> None:
-        """End it, and wait until it has."""
+        """End it, and wait until it has. One thread does; others may want to at the same time."""
+        if not self._closing.acquire(blocking=False):
+            return
         self.kill()
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
@@ -165,7 +176,6 @@ class _Child:
                     pipe.close()
         if self.life is not None:
             os.close(self.life)
-            self.life = None
 
 
 def _started(command: list[str]) -> _Child:
@@ -217,7 +227,7 @@ def _told(reason: str, format_name: str) -> str:
 
 
 _renderer = Renderer()
-atexit.register(_renderer.close)
+atexit.register(_renderer.end)
 
 
 def render(source: str, format_name: str = "svg", *, limit_s: float = LIMIT_S) -> bytes:

@@ -123,6 +123,49 @@ def test_a_damaged_page_is_told_by_the_check(tmp_path: Path) -> None:
     assert "damaged" in problems[0]
 
 
+@pytest.mark.parametrize("body", ["[1,2", "{}", '[1,0,"x"]', b"\xff\x00", "[1,0,999]"])
+def test_an_event_that_is_none_is_told_by_whoever_reads_it_and_by_the_check(body: str | bytes, path: Path) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE event SET body = ? WHERE seq = 2", [body])
+    other.close()
+    log = SqliteEventLog(path)
+    (row,) = log.runs()
+
+    (problem,) = log.check()
+    with pytest.raises(StoreCorrupt, match=r"event 2 of the run cannot be read.*store check"):
+        log.read(row.run_id)
+
+    assert f"Run {row.run_id} is damaged: event 2" in problem
+    log.close()
+
+
+@pytest.mark.parametrize("column", ["parameters", "environment"])
+def test_a_row_of_a_run_that_says_nonsense_is_damage(column: str, path: Path) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute(f"UPDATE run SET {column} = 'nonsense'")
+    other.close()
+    log = SqliteEventLog(path)
+
+    with pytest.raises(StoreCorrupt, match="the row of run .* cannot be read"):
+        log.runs()
+
+    log.close()
+
+
+def test_a_text_that_is_none_is_damage_and_is_not_repeated(path: Path) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE event SET body = CAST(x'ff' || body AS TEXT)")
+    other.close()
+    log = SqliteEventLog(path)
+    (row,) = log.runs()
+
+    with pytest.raises(StoreCorrupt, match="a text in it is not UTF-8") as told:
+        log.read(row.run_id)
+
+    assert len(str(told.value)) < 400
+    log.close()
+
+
 def test_a_truncated_wal_loses_its_end_and_nothing_else(tmp_path: Path) -> None:
     path = killed(tmp_path)
     wal = path.with_name("history.db-wal")

@@ -216,6 +216,24 @@ def test_left_alone_in_the_middle_it_ends_at_its_limit():
 
 
 @posix_only
+def test_a_program_that_ends_gives_up_the_picture_that_a_thread_waits_for(renderer):
+    renderer.render(SMALL)
+    thread, told = heavy_in_thread(renderer)
+    until_busy(lambda: renderer.pid)
+    child = renderer._child
+
+    others = [threading.Thread(target=renderer.end) for _ in range(3)]
+    for other in others:
+        other.start()
+    for other in [thread, *others]:
+        other.join(30)
+
+    assert told == ["The picture was given up: its program has ended."]
+    assert child.process.returncode is not None
+    assert renderer.pid is None
+
+
+@posix_only
 def test_a_fork_starts_a_process_of_its_own(renderer):
     renderer.render(SMALL)
     pid = os.fork()
