@@ -44,6 +44,10 @@ function wentWell(state: number | undefined): boolean {
 const PATIENCE_MS = 10_000;
 /** How long the kernel may take to answer, before the other way is taken. */
 const SOON_MS = 1_500;
+/** How long nothing may be heard of a run that goes on, before that is told: three times as long as a kernel keeps silent. */
+const SILENCE_MS = 30_000;
+const SILENT =
+  "Nothing has been heard from the kernel for a while: this is how things stood then. It may be busy, out of reach or gone.";
 
 export class LiveFlow {
   flow: Flow | null = null;
@@ -72,6 +76,10 @@ export class LiveFlow {
   readonly #orders = new Set<number>();
   readonly #views = new Set<(change: Change) => void>();
   #silence: ReturnType<typeof setTimeout> | null = null;
+  #heardMs = 0;
+  /** Waits for a silence, while a run goes on. */
+  #watch: ReturnType<typeof setTimeout> | null = null;
+  #isSilent = false;
 
   /**
    * @param requests the number before the first question's. A kernel answers so that all pages hear it, and may answer after
@@ -102,9 +110,14 @@ export class LiveFlow {
     return () => this.#views.delete(view);
   }
 
-  /** Now by the kernel's clock; when the kernel is gone, the moment when it went. */
+  /** Now by the kernel's clock; when the kernel is gone, the moment when it went, or when it was heard last. */
   get nowUs(): number {
-    return this.#goneUs ?? (Date.now() + this.#skewMs) * 1000;
+    return this.#goneUs ?? ((this.#isSilent ? this.#heardMs : Date.now()) + this.#skewMs) * 1000;
+  }
+
+  /** Nothing is heard of a run that goes on, as far as anybody knows: a sentence for people. */
+  get silence(): string | null {
+    return this.#isSilent && this.isRunning ? SILENT : null;
   }
 
   get isRunning(): boolean {
@@ -175,6 +188,30 @@ export class LiveFlow {
   }
 
   receive(message: FromKernel): void {
+    this.#heardMs = Date.now();
+    const wasSilent = this.#isSilent;
+    this.#isSilent = false;
+    this.#take(message);
+    if (wasSilent) this.#tell({});
+    this.#listen();
+  }
+
+  /** Notice it when nothing is heard any more of a run that goes on. */
+  #listen(): void {
+    if (this.#watch !== null || !this.isRunning) return;
+    const look = (): void => {
+      this.#watch = null;
+      if (!this.isRunning || this.#isSilent) return;
+      if (Date.now() - this.#heardMs < SILENCE_MS) return this.#listen();
+      this.#isSilent = true;
+      this.#askedMs = 0;
+      this.#resync(); // whoever comes back tells how things stand
+      this.#tell({});
+    };
+    this.#watch = setTimeout(look, Math.max(0, this.#heardMs + SILENCE_MS - Date.now()));
+  }
+
+  #take(message: FromKernel): void {
     switch (message?.type) {
       case "flow":
         this.#hears();
@@ -190,6 +227,9 @@ export class LiveFlow {
         return this.#takeEvents(message);
       case "ping":
         return this.channel.send({ type: "pong" });
+      case "beat":
+        if (message.batch !== this.#batch) this.#resync(); // what came last was lost
+        return;
       case "can":
         this.#allow(message);
         return this.#tell({});

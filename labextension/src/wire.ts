@@ -203,6 +203,13 @@ export interface Ping {
   readonly type: "ping";
 }
 
+/** A run goes on, and nothing was told for a while. */
+export interface Beat {
+  readonly type: "beat";
+  /** The last one. */
+  readonly batch: number;
+}
+
 export interface Bye {
   readonly type: "bye";
   readonly reason?: string;
@@ -217,6 +224,7 @@ export type FromKernel =
   | CanMessage
   | StaleMessage
   | Ping
+  | Beat
   | Bye;
 
 export type ToKernel =

@@ -154,3 +154,50 @@ test("tasks that are not in the run stay as they are when it ends", () => {
 
   assert.deepEqual([live.run?.runState, live.run?.state], [S.SUCCESS, [S.PENDING, S.SUCCESS]]);
 });
+
+test("a run of which nothing is heard any more says so, its clock stands still, and what is heard then ends that", (context) => {
+  context.mock.timers.enable({ apis: ["Date", "setTimeout"], now: 1e12 });
+  const channel = new FakeChannel();
+  const live = new LiveFlow(channel);
+  channel.tell(FLOW, snapshot(1, 1, [S.RUNNING, S.PENDING]));
+  context.mock.timers.tick(20_000);
+  channel.tell({ type: "beat", batch: 1 });
+  const heardUs = live.nowUs;
+  let told = 0;
+  live.subscribe(() => told++);
+
+  context.mock.timers.tick(29_000);
+  const before = live.silence;
+  context.mock.timers.tick(61_000);
+
+  assert.deepEqual([before, told, live.nowUs], [null, 1, heardUs]);
+  assert.match(live.silence ?? "", /^Nothing has been heard/);
+  assert.deepEqual(channel.sent, [{ type: "resync", have: 1 }]);
+
+  channel.tell(snapshot(2, 2, [S.SUCCESS, S.RUNNING]));
+
+  const then = live.nowUs;
+  context.mock.timers.tick(5_000);
+  assert.deepEqual([live.silence, live.nowUs - then], [null, 5_000_000]);
+});
+
+test("of a run that is over nothing need be heard", (context) => {
+  context.mock.timers.enable({ apis: ["Date", "setTimeout"], now: 1e12 });
+  const channel = new FakeChannel();
+  const live = new LiveFlow(channel);
+  channel.tell(FLOW, { ...snapshot(1, 1, [S.SUCCESS, S.SUCCESS]), run_state: S.SUCCESS });
+
+  context.mock.timers.tick(600_000);
+
+  assert.deepEqual([live.silence, channel.sent], [null, []]);
+});
+
+test("a beat that knows of a later batch shows that one was lost", () => {
+  const channel = new FakeChannel();
+  new LiveFlow(channel);
+  channel.tell(FLOW, snapshot(1, 1, [S.RUNNING, S.PENDING]));
+
+  channel.tell({ type: "beat", batch: 1 }, { type: "beat", batch: 2 });
+
+  assert.deepEqual(channel.sent, [{ type: "resync", have: 1 }]);
+});

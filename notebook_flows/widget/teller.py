@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PING_S = 1.0
 """How soon a page is asked whether it is there, if it has said nothing; then ever more seldom."""
+BEAT_S = 10.0
+"""While a run goes on, a page hears something at least this often: where it hears nothing, it says so."""
 PATIENCE_S = 5.0
 """How long the end of a run waits for the thread, which may be in the midst of a batch."""
 
@@ -51,6 +53,7 @@ class Teller:
         self._is_rung = False
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
+        self._told_s = time.monotonic()
         self.is_heard = False
 
     @property
@@ -170,11 +173,12 @@ class Teller:
     def _work(self) -> None:
         asked_s, patience_s = time.monotonic(), PING_S
         while not self._closing.is_set():
-            self._bell.wait(None if self.is_heard else PING_S)
+            self._bell.wait(BEAT_S if self.is_heard else PING_S)
             feed = self._feed
             if feed is None or self._closing.wait(max(0.0, feed.due_s() - time.monotonic())):
                 return
             self.flush()
+            self.beat()
             if not self.is_heard and time.monotonic() - asked_s >= patience_s:
                 asked_s, patience_s = time.monotonic(), min(2 * patience_s, 30 * PING_S)
                 self.answer({"type": "ping"})
@@ -193,6 +197,12 @@ class Teller:
                 self._batch = feed.batch
                 self._tell(message)
                 feed.cost(time.thread_time() - began_s)
+
+    def beat(self) -> None:
+        """The run goes on: tell it to pages that have heard nothing for a while, and which batch was the last one."""
+        with self._lock:
+            if time.monotonic() - self._told_s >= BEAT_S:
+                self._tell({"type": "beat", "batch": self._batch})
 
     def finish(self) -> None:
         """The run has ended: its end is told before this returns."""
@@ -220,6 +230,7 @@ class Teller:
                 self.flush()
 
     def _tell(self, message: Mapping[str, Any]) -> None:
+        self._told_s = time.monotonic()
         try:
             self._send(json.dumps(message, separators=(",", ":"), default=str).encode())
         except Exception:  # the run is what counts; a page that sees nothing of it asks again, or is looked at later

@@ -60,7 +60,7 @@ export class StatusBar {
     ];
     setText(this.#time, times.filter(Boolean).join(", "));
     const message = run.message !== null && SAYS_NO_MORE.has(run.message) ? "" : run.message;
-    setText(this.#message, live.reason ?? message ?? (isStopping ? "stopping…" : ""));
+    setText(this.#message, live.reason ?? live.silence ?? message ?? (isStopping ? "stopping…" : ""));
     this.#announcer.update(run, counts, elapsed);
   }
 
