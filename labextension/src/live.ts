@@ -42,6 +42,9 @@ function wentWell(state: number | undefined): boolean {
 
 /** How long nothing may be heard after something was asked for, before that is told. */
 const PATIENCE_MS = 10_000;
+/** A run that is not seen on the byway is looked for again: soon, and then ever more seldom. */
+const LOOK_AGAIN_MS = 1_000;
+const LOOK_SELDOM_MS = 30_000;
 /** How long the kernel may take to answer, before the other way is taken. */
 const SOON_MS = 1_500;
 /** How long nothing may be heard of a run that goes on, before that is told: three times as long as a kernel keeps silent. */
@@ -273,13 +276,26 @@ export class LiveFlow {
   /** A run that the kernel cannot be asked to cancel: look whether it can be reached past it. */
   #look(): void {
     const run = this.run?.facts.id;
-    if (!this.byway || !run || !this.isRunning || this.#can.cancel === true || run === this.#looked) return;
+    if (!run || run === this.#looked || !this.#isLookedFor(run)) return;
     this.#looked = run;
-    void this.byway.sees(run).then((isSeen) => {
-      if (!isSeen) return;
+    void this.#lookFor(run, LOOK_AGAIN_MS);
+  }
+
+  #isLookedFor(run: string): boolean {
+    return this.byway !== null && this.isRunning && this.run?.facts.id === run && this.#can.cancel !== true;
+  }
+
+  /** Until it is seen: pages hear of a run a moment before its history does, and a server may be away for a while. */
+  async #lookFor(run: string, restMs: number): Promise<void> {
+    if (await this.byway?.sees(run)) {
       this.#seen = run;
-      this.#tell({});
-    });
+      return this.#tell({});
+    }
+    setTimeout(() => {
+      if (this.#looked !== run) return; // another one is
+      if (this.#isLookedFor(run)) void this.#lookFor(run, Math.min(2 * restMs, LOOK_SELDOM_MS));
+      else this.#looked = null;
+    }, restMs);
   }
 
   #hears(): void {

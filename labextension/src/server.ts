@@ -2,20 +2,37 @@
 
 import type { Byway } from "./live";
 
+/** How long the server may take to answer: one that hangs is as good as away. */
+const LIMIT_MS = 10_000;
 const KINDS = { cancel: "cancel", retry_failed: "retry" };
+
+interface Answer {
+  readonly ok: boolean;
+  readonly message: string;
+}
 
 /** The server of a page of JupyterLab or Notebook 7; null in any other page. */
 export function jupyterServer(page: Document = document): Byway | null {
   const config = configOf(page);
   const url = config && addressOf(config.baseUrl, page);
   if (!url) return null;
-  const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
-    fetch(url + path, {
-      cache: "no-store",
-      credentials: "same-origin",
-      ...init,
-      headers: headersOf(config.token, page.cookie),
-    });
+  const ask = async (path: string, init: RequestInit = {}): Promise<Answer> => {
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), LIMIT_MS);
+    try {
+      const answer = await fetch(url + path, {
+        cache: "no-store",
+        credentials: "same-origin",
+        signal: limit.signal,
+        ...init,
+        headers: headersOf(config.token, page.cookie),
+      });
+      const said = init.method === "POST" ? ((await answer.json()) as { readonly message?: unknown }) : {};
+      return { ok: answer.ok, message: String(said.message ?? answer.status) };
+    } finally {
+      clearTimeout(timer);
+    }
+  };
   return {
     sees: async (run) => {
       try {
@@ -27,9 +44,7 @@ export function jupyterServer(page: Document = document): Byway | null {
     ask: async (run, action) => {
       try {
         const body = JSON.stringify({ kind: KINDS[action] });
-        const answer = await ask(`${encodeURIComponent(run)}/requests`, { method: "POST", body });
-        const said = (await answer.json()) as { readonly message?: unknown };
-        return { ok: answer.ok, message: String(said.message ?? answer.status) };
+        return await ask(`${encodeURIComponent(run)}/requests`, { method: "POST", body });
       } catch {
         return { ok: false, message: "The Jupyter server does not answer." };
       }

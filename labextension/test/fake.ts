@@ -4,6 +4,11 @@ import type { Channel } from "../src/live";
 import { S } from "../src/theme/states.generated";
 import type { EventsMessage, FlowMessage, SnapshotMessage, ToKernel } from "../src/wire";
 
+// models have no end, and neither have their timers: those keep no file of tests from ending
+const { setTimeout } = globalThis;
+globalThis.setTimeout = ((...how: Parameters<typeof setTimeout>) =>
+  setTimeout(...how).unref()) as typeof globalThis.setTimeout;
+
 export class FakeChannel implements Channel {
   readonly sent: ToKernel[] = [];
   #hear: (message: unknown) => void = () => undefined;

@@ -79,12 +79,31 @@ test("what a server refuses is told in its words", async () => {
   assert.deepEqual(answer, { ok: false, message: "Run r does not go on any more." });
 });
 
+test("a server that hangs is given up after a while", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    mock.method(globalThis, "fetch", (_: string, { signal }: RequestInit) => {
+      return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(new Error("aborted"))));
+    });
+    const server = jupyterServer(page(CONFIG));
+
+    const looked = server?.sees("r");
+    const click = server?.ask("r", "cancel");
+    mock.timers.tick(60_000);
+
+    assert.equal(await looked, false);
+    assert.deepEqual(await click, { ok: false, message: "The Jupyter server does not answer." });
+  } finally {
+    mock.timers.reset();
+  }
+});
+
 // -- which way a click goes ----------------------------------------------------------------------------------------------
 
 class FakeByway implements Byway {
   readonly asked: string[] = [];
 
-  constructor(private readonly isSeen = true) {}
+  constructor(public isSeen = true) {}
 
   async sees(run: string): Promise<boolean> {
     this.asked.push(`sees ${run}`);
@@ -123,7 +142,8 @@ test("a run that a busy kernel cannot be asked to cancel is cancelled past it", 
   assert.equal(live.isCancelling, true);
 });
 
-test("a run that is not seen there leaves the click as the kernel allows it", async () => {
+test("a run that is not seen there leaves the click as the kernel allows it", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
   const byway = new FakeByway(false);
   const { live, channel } = running(byway, {});
   channel.tell(events(2, 2, [[1, S.RUNNING]]));
@@ -131,6 +151,35 @@ test("a run that is not seen there leaves the click as the kernel allows it", as
 
   assert.equal(live.can.cancel, undefined);
   assert.deepEqual(byway.asked, ["sees r"]);
+});
+
+test("a run that is not seen at once is looked for again, ever more seldom, until it is or has ended", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const byway = new FakeByway(false);
+  const { live, channel } = running(byway, {});
+  const pass = async (ms: number): Promise<number> => {
+    await settled();
+    context.mock.timers.tick(ms);
+    await settled();
+    return byway.asked.length;
+  };
+
+  const asked = [await pass(0), await pass(1_000), await pass(1_000), await pass(1_000)];
+  byway.isSeen = true;
+  const isAllowed = [live.can.cancel];
+  await pass(4_000);
+  isAllowed.push(live.can.cancel);
+  asked.push(await pass(600_000));
+
+  assert.deepEqual(asked, [1, 2, 2, 3, 4]);
+  assert.deepEqual(isAllowed, [undefined, true]);
+
+  byway.isSeen = false;
+  channel.tell(told(ROWS, { batch: 2, seq: 1, run: { id: "next" } }));
+  await settled();
+  channel.tell(told(ROWS, { batch: 3, seq: 2, run: { id: "next" }, run_state: S.SUCCESS }));
+
+  assert.equal(await pass(600_000), 5);
 });
 
 test("a kernel that hears is asked, and nobody else", async () => {

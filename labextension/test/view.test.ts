@@ -148,6 +148,25 @@ test("what was answered stands until it has come about, or the run is over", asy
   assert.equal(page.querySelector(".nbflow-answer:not([hidden])"), null);
 });
 
+test("a press that nobody answers says so after a while, and the answer is told whenever it comes", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const answer = (): string => page.querySelector(".nbflow-answer:not([hidden])")?.textContent ?? "";
+  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  tell(chain(NAMES, { can: { retry_failed: true } }), snapshot([[0, -1, S.FAILED, 0, 1], ...PENDING.slice(1)]));
+
+  click(button("Retry failed"));
+  const said = [answer()];
+  context.mock.timers.tick(10_000);
+  said.push(answer());
+  tell({ type: "done", request: 1, ok: false, message: "Not now." });
+  await settled();
+  said.push(answer());
+  context.mock.timers.tick(10_000);
+  said.push(answer());
+
+  assert.deepEqual(said, ["asked…", "asked… The kernel has not answered yet: it may be busy.", "Not now.", "Not now."]);
+});
+
 test("tasks that are not in the run are told apart, and not counted", () => {
   const rows: Row[] = [
     [0, -1, S.SUCCESS],

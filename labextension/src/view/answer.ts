@@ -5,6 +5,9 @@ import type { LiveFlow } from "../live";
 import type { Action } from "../wire";
 import { h } from "./dom";
 
+/** Nothing was answered for so long: whoever has pressed is to know why nothing happens. */
+const LATE_MS = 5_000;
+
 export class Answer {
   readonly element = h("p", { class: "nbflow-answer", role: "status", hidden: true });
   /** Of which run it was asked, and whether that went on; what was asked for. */
@@ -17,7 +20,11 @@ export class Answer {
     const asked = { run: this.#run, isRunning: this.live.isRunning, action };
     this.tell("asked…");
     this.#asked = asked;
+    const late = setTimeout(() => {
+      if (this.#asked === asked) this.element.textContent = "asked… The kernel has not answered yet: it may be busy.";
+    }, LATE_MS);
     const { ok, text } = await answer;
+    clearTimeout(late);
     if (this.#asked !== asked) return; // something else was pressed, or the run is over
     this.tell(text);
     this.#asked = ok || asked.isRunning === this.live.isRunning ? asked : null;
