@@ -13,9 +13,10 @@ import click
 
 from notebook_flows.cli.guard import command
 from notebook_flows.cli.history import SHORT_ID, complete_run, echo_json, graph_of, run_named
-from notebook_flows.cli.logs_command import task_named
+from notebook_flows.cli.logs_command import check_child, task_named
 from notebook_flows.cli.times import iso
 from notebook_flows.errors import FlowError, NoSuchRun, did_you_mean
+from notebook_flows.views.text import child_name
 from notebook_flows.workspace.earlier import artifacts_of
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def _wanted(
     if task is not None:
         node, index = task_named(task, names, row)
         found = [one for one in found if one.node == node and index in {None, one.index}]
+        if not found and index is not None:
+            check_child(log, row, child_of=names[node], node=node, index=index)
     if key is None:
         return found
     known = {one.key for one in found}
@@ -93,7 +96,7 @@ def _wanted(
 def who(one: ArtifactRow, names: Sequence[str]) -> str:
     """The task that has attached it."""
     name = names[one.node] if 0 <= one.node < len(names) else one.slug
-    return f"{name}[{one.index}]" if one.index >= 0 else name
+    return child_name(name, one.index)
 
 
 def mark_of(one: ArtifactRow) -> str:

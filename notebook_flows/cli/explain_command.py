@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from notebook_flows.cli.guard import command, complete_file
+from notebook_flows.cli.outputs import OutputFile, write_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @command("explain")
 @click.argument("file", metavar="NOTEBOOK.ipynb", shell_complete=complete_file)
 @click.argument("cells", nargs=-1, metavar="[CELL]...")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it to a file.")
+@click.option("-o", "--output", type=OutputFile(), help="Write it to a file.")
 def command_line(file: str, cells: tuple[str, ...], output: Path | None) -> None:
     """Tell, of each cell of a notebook, what it reads, binds and changes, what it comes after and why, and what
     cannot be seen. Nothing runs.
@@ -31,7 +35,7 @@ def command_line(file: str, cells: tuple[str, ...], output: Path | None) -> None
     chosen = [flow.key_of(name) for name in cells]
     text = explained(flow.connections, flow.headings(), only=chosen, labels={key: key for key in flow.names})
     if output is not None:
-        output.write_text(text + "\n", encoding="utf-8")
+        write_file(output, [f"{text}\n".encode()])
         click.echo(f"Written: {output}", err=True)
         return
     click.echo(screen.carried(text, screen.stdout().encoding))

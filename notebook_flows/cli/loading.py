@@ -54,6 +54,8 @@ def target_of(text: str) -> Target:
     Raises:
         FileError: there is no such file, or it is neither Python nor a notebook.
     """
+    if not text.strip():
+        raise FileError(f"{text!r} names no file: give a Python file (.py) or a notebook (.ipynb).")
     if "://" in text:
         text = _fetched(text)
     path, flow_name = Path(text), None

@@ -16,6 +16,7 @@ from notebook_flows.cli.logreading import ERRORS, LogReading, Wanted
 from notebook_flows.cli.times import clock, iso
 from notebook_flows.core.lifecycle import S
 from notebook_flows.errors import NoSuchRun, did_you_mean
+from notebook_flows.views.text import child_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,6 +60,8 @@ def command_line(run: str, task: str | None, follow: bool, level: str, wants_jso
     for line in lines:
         tell(line)
     if not lines:
+        if node is not None and index is not None:
+            check_child(log, row, child_of=graph["names"][node], node=node, index=index)
         click.echo(_nothing(row, task), err=True)
 
 
@@ -84,6 +87,21 @@ def task_named(text: str, names: Sequence[str], row: RunRow) -> tuple[int, int |
             raise NoSuchRun(f"{len(found)} tasks of run {_short(row)} are named {name!r}. Name one: {slugs}.")
     hint = did_you_mean(text, [*names, *row.slugs])
     raise NoSuchRun(f"Run {_short(row)} of {row.flow!r} has no task {text!r}.{hint}")
+
+
+def check_child(log: AnyLog, row: RunRow, *, child_of: str, node: int, index: int) -> None:
+    """See to it that a child of which nothing is known is none that there cannot be; while a run goes on, it may come.
+
+    Raises:
+        NoSuchRun: the run has ended, and the task had no such child.
+    """
+    if row.ended_us is None:
+        return
+    children = {one.index for one in log.task_runs(row.run_id) if one.node == node and one.index >= 0}
+    if index in children:
+        return
+    has = f"its children are 0 to {max(children)}" if children else "it has no children"
+    raise NoSuchRun(f"Task {child_of!r} of run {_short(row)} has no child {index}: {has}.")
 
 
 def _readings(text: str) -> list[tuple[str, int | None]]:
@@ -138,7 +156,7 @@ def _tell_json(line: Line) -> None:
 
 def _called(line: Line) -> str:
     """The task, which child of it, and which attempt."""
-    name = (line.task or "") + (f"[{line.child}]" if line.child >= 0 else "")
+    name = child_name(line.task or "", line.child)
     return f"{name} ({line.attempt})" if line.attempt > 1 else name
 
 

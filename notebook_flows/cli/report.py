@@ -37,6 +37,8 @@ def check_free(report: Path) -> None:
     Raises:
         ReportError: there is some other file.
     """
+    if report.exists() and not report.is_file():
+        raise ReportError(f"--html {report} is no ordinary file; give the name of a file.")
     if report.is_file() and not _is_page(report):
         raise ReportError(
             f"--html {report} is there already, and is no page; it is not overwritten. Choose another name."

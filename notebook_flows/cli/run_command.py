@@ -10,6 +10,7 @@ import click
 
 from notebook_flows.cli.guard import command, complete_file
 from notebook_flows.cli.times import Seconds
+from notebook_flows.errors import did_you_mean
 from notebook_flows.settings import bytes_of
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ _TEXTS = {"output": "--output", "report": "--html", "kernel": "--kernel", "execu
 
 
 def _check_picture(ctx: click.Context, picture: Path) -> None:
-    """Whether it names a file, in a folder that is there.
+    """Whether it names a file with a picture, in a folder that is there.
 
     Raises:
         click.UsageError: it does not.
@@ -153,6 +154,14 @@ def _check_picture(ctx: click.Context, picture: Path) -> None:
         raise click.UsageError(f"--picture {picture} names a folder; give a file, such as flow.svg.", ctx)
     if not picture.absolute().parent.is_dir():
         raise click.UsageError(f"--picture {picture}: there is no folder {picture.parent}.", ctx)
+    from notebook_flows.views.picture import ENDINGS
+
+    ending = picture.suffix[1:].lower()
+    if ending and ending not in ENDINGS:
+        hint = did_you_mean(ending, ENDINGS) or f" Or do you mean {picture}.svg?"
+        raise click.UsageError(
+            f"--picture {picture}: {ending!r} is no format of pictures; there are svg, png, pdf and dot.{hint}", ctx
+        )
 
 
 def _check(ctx: click.Context, targets: list[Target], options: dict[str, Any]) -> None:

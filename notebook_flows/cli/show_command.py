@@ -18,6 +18,7 @@ from notebook_flows.cli.history import (
     run_named,
     seconds_of,
 )
+from notebook_flows.cli.outputs import OutputFile, write_file
 from notebook_flows.cli.times import local
 from notebook_flows.core.lifecycle import IS_FAILED, S, facts_of
 
@@ -45,7 +46,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.option(
     "-f", "--format", "form", type=click.Choice(FORMATS), help="tree unless the name of --output says otherwise."
 )
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it to a file.")
+@click.option("-o", "--output", type=OutputFile(), help="Write it to a file: .svg, .png, .pdf, .dot, or the tree.")
 @click.option("--follow", is_flag=True, help="Look on at a run, in whichever process it goes, until it has ended.")
 @click.pass_context
 def command_line(ctx: click.Context, /, what: str, form: str | None, output: Path | None, follow: bool) -> None:
@@ -75,7 +76,7 @@ def command_line(ctx: click.Context, /, what: str, form: str | None, output: Pat
     if output is None:
         click.echo(content, nl=not content.endswith(b"\n"), file=sys.stdout)
     else:
-        output.write_bytes(content)
+        write_file(output, [content])
         click.echo(f"Written: {output}", err=True)
 
 
@@ -105,8 +106,10 @@ def _follow(ctx: click.Context, what: str) -> None:
 
 
 def _form_of(output: Path | None) -> str:
+    from notebook_flows.views.picture import ENDINGS
+
     ending = "" if output is None else output.suffix[1:].lower()
-    return {"gv": "dot"}.get(ending, ending) if ending in {*FORMATS, "gv"} else "tree"
+    return {"gv": "dot"}.get(ending, ending) if ending in ENDINGS else "tree"
 
 
 def _of_file(text: str) -> tuple[str, Picture, dict[int, float], str]:
@@ -168,12 +171,12 @@ def _told_value(value: Any) -> str:
 
 def _cached(graph: Mapping[str, Any], attempts: list[TaskRunRow]) -> str:
     """From which runs the results are that this run did not have to make."""
-    from notebook_flows.views.text import counted, printable
+    from notebook_flows.views.text import child_name, counted, printable
 
     said = [one for one in attempts if one.state is S.CACHED and one.message]
     lines = []
     for one in said[:MOST_PROBLEMS]:
-        name = graph["names"][one.node] + (f"[{one.index}]" if one.index >= 0 else "")
+        name = child_name(graph["names"][one.node], one.index)
         lines.append(f"{facts_of(one.state).glyph} {printable(name)}  {printable(one.message)}")
     if len(said) > MOST_PROBLEMS:
         lines.append(f"and {counted(len(said) - MOST_PROBLEMS, 'more task run')}.")
@@ -183,7 +186,7 @@ def _cached(graph: Mapping[str, Any], attempts: list[TaskRunRow]) -> str:
 def _problems(row: RunRow, graph: Mapping[str, Any], attempts: list[TaskRunRow]) -> str:
     """What the task runs say that failed by themselves."""
     from notebook_flows.cli.history import SHORT_ID
-    from notebook_flows.views.text import counted, printable
+    from notebook_flows.views.text import child_name, counted, printable
     from notebook_flows.views.tracebacks import told_error
 
     names = graph["names"]
@@ -193,7 +196,7 @@ def _problems(row: RunRow, graph: Mapping[str, Any], attempts: list[TaskRunRow])
         return ""
     lines = []
     for one in failed[:MOST_PROBLEMS]:
-        name = names[one.node] + (f"[{one.index}]" if one.index >= 0 else "")
+        name = child_name(names[one.node], one.index)
         lines.append(f"{facts_of(one.state).glyph} {printable(name)}  {printable(told_error(one.message))}")
     if len(failed) > MOST_PROBLEMS:
         lines.append(f"and {counted(len(failed) - MOST_PROBLEMS, 'more task run')}.")

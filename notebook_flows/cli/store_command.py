@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ import click
 from notebook_flows.cli.exits import Exit
 from notebook_flows.cli.guard import command
 from notebook_flows.cli.history import as_json, complete_run, echo_json, run_named
+from notebook_flows.cli.outputs import OutputFile, write_file
 from notebook_flows.cli.times import Amount
 from notebook_flows.core.lifecycle import IS_FINAL, facts_of
 from notebook_flows.errors import StoreError
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from notebook_flows.store.eventlog import StoredEventLog
 
 MOST_DAYS = 1_000_000
+_OF_SQLITE = b"SQLite format 3\0"
 PIECE = 5_000
 """Events, or log lines, that are read at once."""
 
@@ -97,12 +100,17 @@ def _tell(told: dict[str, Any]) -> None:
         listed = ", ".join(f"{count:,} {word}" for word, count in told["states"].items())
         rows["Runs"] = f"{told['runs']:,}{f' ({listed})' if listed else ''}"
     if told.get("newest"):
-        rows["From"] = f"{told['oldest']} to {told['newest']}"
-    for spool in told.get("spools", ()):
-        rows["Spool"] = f"{spool} waits to be read"
+        rows["From"] = f"{_local_of(told['oldest'])} to {_local_of(told['newest'])}"
+    if told.get("spools"):
+        rows["Spool"] = "\n".join(f"{spool} waits to be read" for spool in told["spools"])
     for name, value in rows.items():
         table.add_row(name, Text(screen.carried(value, console.encoding)))
     screen.print_table(console, table)
+
+
+def _local_of(told: str) -> str:
+    """A moment that JSON has in UTC, as `runs` shows it."""
+    return f"{datetime.fromisoformat(told).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 @command("upgrade")
@@ -189,13 +197,15 @@ def _runs(count: int) -> str:
 
 @command("export")
 @click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete_run)
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="The file; stdout unless given.")
-def export(runs: tuple[str, ...], output: str | None) -> None:
+@click.option("-o", "--output", type=OutputFile(), help="The file; stdout unless given.")
+def export(runs: tuple[str, ...], output: Path | None) -> None:
     """Write runs as JSON, one object a line: a run, then its events, then its log lines.
 
     RUN is a run's id, the beginning of one, or `latest`; all runs unless given, the oldest first.
     """
     log = _log()
+    if output is not None:
+        _check_export(output, log)
     ids = [run_named(log, run).run_id for run in runs]
     if not runs:
         ids = [row.run_id for row in reversed(log.runs(limit=None))]
@@ -203,10 +213,25 @@ def export(runs: tuple[str, ...], output: str | None) -> None:
         for line in _lines(log, ids):
             sys.stdout.write(line)
         return
-    from pathlib import Path
-
-    _write(Path(output), _lines(log, ids))
+    write_file(output, (line.encode() for line in _lines(log, ids)))
     click.echo(f"{len(ids):,} {'run' if len(ids) == 1 else 'runs'} written to {output}.", err=True)
+
+
+def _check_export(output: Path, log: StoredEventLog) -> None:
+    """See to it that a slip of the hand does not cost anybody a history, or a part of one.
+
+    Raises:
+        click.UsageError: the file is one.
+    """
+    history, target = log.path.resolve(), output.resolve()
+    is_part = target.parent == history.parent and target.name.startswith(history.name)
+    if is_part or (target.is_file() and _begin_of(target, len(_OF_SQLITE)) == _OF_SQLITE):
+        raise click.UsageError(f"--output {output} is a history, or belongs to one; name another file.")
+
+
+def _begin_of(path: Path, length: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(length)
 
 
 def _lines(log: StoredEventLog, ids: list[str]) -> Iterator[str]:
@@ -229,23 +254,6 @@ def _lines(log: StoredEventLog, ids: list[str]) -> Iterator[str]:
 
 def _line(kind: str, told: dict[str, Any]) -> str:
     return json.dumps({"type": kind, **told}) + "\n"
-
-
-def _write(path: Path, lines: Iterator[str]) -> None:
-    """Write a file whole, or not at all."""
-    import os
-    import tempfile
-
-    descriptor, aside = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)  # noqa: PTH105 - as the other two here
-    except BaseException:
-        os.unlink(aside)  # noqa: PTH108 - as the other two here
-        raise
 
 
 for _one in (info, upgrade, check, prune, export):

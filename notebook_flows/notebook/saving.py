@@ -73,6 +73,8 @@ def write_whole(path: Path, pieces: Iterable[bytes]) -> None:
         OutputError: the disk is full, the folder read-only...
     """
     aside = _aside(path, os.getpid())
+    if path.exists() and not path.is_file():  # such as /dev/null, which must not give its place to a file
+        raise OutputError(path, "is no ordinary file; give the name of a file.")
     try:
         try:
             with _created(aside, path) as file:

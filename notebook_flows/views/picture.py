@@ -244,10 +244,14 @@ class Picture:
         """
         path, format_name = _path_and_format(Path(filename), format or self.format)
         content = self.content(format_name)
-        aside = path.with_name(f".{path.name[:100]}.{os.getpid()}")
+        if path.exists() and not path.is_file():  # a pipe or a device, which must not give its place to a file
+            path.write_bytes(content)
+            return path
+        target = path.resolve()
+        aside = target.with_name(f".{target.name[:100]}.{os.getpid()}")
         try:
             aside.write_bytes(content)
-            aside.replace(path)
+            aside.replace(target)
         except BaseException:
             aside.unlink(missing_ok=True)
             raise

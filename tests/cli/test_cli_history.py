@@ -159,6 +159,20 @@ def test_logs_as_json_are_a_line_each(nf: Command, two_runs: list[str]) -> None:
     assert lines[0]["message"].endswith("ValueError: row 1 is too large")
 
 
+@pytest.mark.parametrize("command", ["logs", "artifacts"])
+@pytest.mark.parametrize(
+    ("child", "has"), [("clean[99]", "its children are 0 to 2"), ("load[0]", "it has no children")]
+)
+def test_a_child_that_there_was_not_is_refused(
+    command: str, child: str, has: str, nf: Command, two_runs: list[str]
+) -> None:
+    result = nf(command, "latest", child)
+
+    name, index = child.removesuffix("]").split("[")
+    assert result.exit_code == 2
+    assert f"Task {name!r} of run {two_runs[1][:8]} has no child {index}: {has}." in result.stderr
+
+
 def test_logs_below_the_level_are_left_out(nf: Command, two_runs: list[str]) -> None:
     result = nf("logs", two_runs[0], "--level", "warning")
 
@@ -269,6 +283,42 @@ def test_the_doctor_finds_a_setting_that_cannot_be_understood(nf: Command, monke
 
     assert result.exit_code == 1
     assert "NOTEBOOK_FLOWS_HISTORY is 'of'" in result.stdout
+
+
+def blobs_in(result: Any) -> list[tuple[str, str]]:
+    return [(one["verdict"], one["told"]) for one in json.loads(result.stdout) if one["what"] == "Blobs"]
+
+
+@pytest.mark.usefixtures("own_history")
+def test_the_doctor_tries_whether_a_bucket_takes_results(
+    nf: Command, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import boto3
+
+    assert aws
+    monkeypatch.setenv("NOTEBOOK_FLOWS_BLOBS", "s3://results-of-ours/here")
+    missing = nf("doctor", "--json")
+    boto3.client("s3").create_bucket(Bucket="results-of-ours")
+
+    there = nf("doctor", "--json")
+
+    told = "Results in s3://results-of-ours/here cannot be written: there is no bucket 'results-of-ours'."
+    assert missing.exit_code == 1
+    assert blobs_in(missing) == [("broken", told)]
+    assert blobs_in(there) == [("ok", "s3://results-of-ours/here, writable")]
+    assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="results-of-ours")
+
+
+@pytest.mark.usefixtures("own_history")
+def test_the_doctor_finds_a_folder_for_results_that_cannot_be_made(
+    nf: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NOTEBOOK_FLOWS_BLOBS", str(tmp_path / "file" / "blobs"))
+
+    result = nf("doctor", "--json")
+
+    assert blobs_in(result) == [("broken", f"{tmp_path / 'file'} cannot be written.")]
 
 
 def test_the_shell_completes_runs_and_states(two_runs: list[str]) -> None:

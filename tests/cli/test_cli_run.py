@@ -89,6 +89,15 @@ def test_a_mistake_is_a_sentence_and_nothing_runs(
     assert not own_history.exists()
 
 
+@pytest.mark.parametrize("command", ["run", "validate", "params", "explain"])
+@pytest.mark.parametrize("name", ["", " "])
+def test_no_name_is_no_file(nf: Command, command: str, name: str) -> None:
+    result = nf(command, name)
+
+    assert result.exit_code == 2
+    assert f"{name!r} names no file" in result.stderr
+
+
 INVALID = """
 from notebook_flows import Flow, task
 
