@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +21,13 @@ from notebook_flows.s3 import (
     parts_of,
     reason_of,
 )
-from notebook_flows.store.blobs import BlobInfo, NoSuchBlob, checked_name, is_name
+from notebook_flows.store.blobs import FRESH_S, BlobInfo, NoSuchBlob, checked_name, is_name
 from notebook_flows.store.parts import checked_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FRESH_S = 43_200
-"""So long no cleaning can take a blob, and some hours more: see `cleaning.GRACE_US`."""
+_MD5 = re.compile(r"[0-9a-f]{32}")
 _THERE = frozenset({"PreconditionFailed", "412"})
 _RACE = frozenset({"ConditionalRequestConflict", "409"})
 
@@ -103,10 +105,13 @@ class BlobBucket:
         raise StoreUnavailable(f"Results in {self.location} cannot be written: others write the same one all the time.")
 
     def _count_as_used(self, key: str, content: bytes) -> None:
-        """A blob that is there already and old is written once more: else a cleaning may take it before a run names it."""
+        """A blob that is there already and old is written once more: else a cleaning may take it before a run names it.
+
+        So is one that is damaged, as far as the server tells.
+        """
         try:
-            written = self._client.head_object(Bucket=self.bucket, Key=key)["LastModified"]
-            if time.time() - written.timestamp() >= FRESH_S:
+            found = self._client.head_object(Bucket=self.bucket, Key=key)
+            if _is_old(found) or found["ContentLength"] != len(content) or _is_other(found, content):
                 self._client.put_object(Bucket=self.bucket, Key=key, Body=content)
         except Exception as error:
             raise self._told(error, "written") from error
@@ -121,6 +126,26 @@ class BlobBucket:
             raise self._told(error, "read") from error
         return size
 
+    def use(self, name: str) -> int | None:
+        """How many bytes it has; it counts as used now: an old one is copied onto itself."""
+        key = self._key(name)
+        try:
+            found = self._client.head_object(Bucket=self.bucket, Key=key)
+        except Exception as error:
+            if is_missing(error):
+                return None
+            raise self._told(error, "read") from error
+        if _is_old(found):
+            with contextlib.suppress(Exception):  # who may only read, reads: it is there now
+                self._client.copy_object(
+                    Bucket=self.bucket,
+                    Key=key,
+                    CopySource={"Bucket": self.bucket, "Key": key},
+                    MetadataDirective="REPLACE",
+                )
+        size: int = found["ContentLength"]
+        return size
+
     def get(self, name: str) -> bytes:
         """The content."""
         try:
@@ -132,11 +157,13 @@ class BlobBucket:
             raise self._told(error, "read") from error
         return content
 
-    def remove(self, name: str) -> bool:
-        """Forget a blob."""
+    def remove(self, name: str, *, unused_since_us: int | None = None) -> bool:
+        """Forget a blob. Between the look at it and its end lies one request: S3 has no condition for that."""
         key = self._key(name)
         try:
-            self._client.head_object(Bucket=self.bucket, Key=key)
+            found = self._client.head_object(Bucket=self.bucket, Key=key)
+            if unused_since_us is not None and found["LastModified"].timestamp() * 1e6 >= unused_since_us:
+                return False
             self._client.delete_object(Bucket=self.bucket, Key=key)
         except Exception as error:
             if is_missing(error):
@@ -179,3 +206,13 @@ class BlobBucket:
 
     def __repr__(self) -> str:
         return f"BlobBucket({self.location!r})"
+
+
+def _is_old(found: dict[str, Any]) -> bool:
+    return bool(time.time() - found["LastModified"].timestamp() >= FRESH_S)
+
+
+def _is_other(found: dict[str, Any], content: bytes) -> bool:
+    """Whether the server tells another hash of what it has; where it is encrypted, it tells none that can be compared."""
+    told = str(found.get("ETag", "")).strip('"')
+    return bool(_MD5.fullmatch(told)) and told != hashlib.md5(content, usedforsecurity=False).hexdigest()

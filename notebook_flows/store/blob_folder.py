@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notebook_flows.errors import StoreError, StoreUnavailable
-from notebook_flows.store.blobs import BlobInfo, NoSuchBlob, checked_name, is_name
+from notebook_flows.store.blobs import FRESH_S, BlobInfo, NoSuchBlob, checked_name, is_name
 from notebook_flows.store.filesystem import make_private_folder, sync_folder
 from notebook_flows.store.parts import checked_part
 
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ASIDE = ".writing-"
+LEAVING = ".leaving-"
 LEFT_OVER_S = 86_400
 """After a day, what was written aside belongs to nobody any more."""
 _FOR_THE_MOMENT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE}
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class BlobFolder:
@@ -48,7 +50,7 @@ class BlobFolder:
         """Keep a blob."""
         path = self.path_of(name)
         try:
-            if self._is_there(path, len(content)):
+            if self._is_there(path, content):
                 return False
             self._make_folders(path.parent)
             descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=ASIDE)
@@ -68,10 +70,10 @@ class BlobFolder:
         return True
 
     @staticmethod
-    def _is_there(path: Path, size_bytes: int) -> bool:
-        """Whether it was written whole before; then it counts as used now, so that no cleaning takes it."""
+    def _is_there(path: Path, content: bytes) -> bool:
+        """Whether it was written before, and is whole; then it counts as used now, so that no cleaning takes it."""
         try:
-            if path.stat().st_size != size_bytes:
+            if path.stat().st_size != len(content) or path.read_bytes() != content:
                 return False
             os.utime(path)
         except FileNotFoundError:
@@ -94,25 +96,60 @@ class BlobFolder:
         except OSError as error:
             raise self._told(error, "read") from error
 
+    def use(self, name: str) -> int | None:
+        """How many bytes it has; it counts as used now."""
+        path = self.path_of(name)
+        try:
+            facts = path.stat()
+            if facts.st_mtime < time.time() - FRESH_S:
+                os.utime(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno not in _READ_ONLY:
+                raise self._told(error, "read") from error
+        return facts.st_size
+
     def get(self, name: str) -> bytes:
         """The content."""
         path = self.path_of(name)
         try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            raise NoSuchBlob(f"The content {name[:12]} of a result is not in {self.folder} any more.") from None
+            for place in (path, self._leaving(path), path):  # a cleaning may look at it just now
+                with contextlib.suppress(FileNotFoundError):
+                    return place.read_bytes()
         except OSError as error:
             raise self._told(error, "read") from error
+        raise NoSuchBlob(f"The content {name[:12]} of a result is not in {self.folder} any more.")
 
-    def remove(self, name: str) -> bool:
+    def remove(self, name: str, *, unused_since_us: int | None = None) -> bool:
         """Forget a blob."""
+        path = self.path_of(name)
+        leaving = self._leaving(path)
         try:
-            self.path_of(name).unlink()
+            if unused_since_us is None:
+                path.unlink()
+                return True
+            path.rename(leaving)  # from now on, who wants to count it as used does not find it, and writes it anew
+            if leaving.stat().st_mtime_ns // 1000 < unused_since_us:
+                leaving.unlink()
+                return True
+            self._restore(leaving, path)
         except FileNotFoundError:
             return False
         except OSError as error:
             raise self._told(error, "removed") from error
-        return True
+        return False
+
+    @staticmethod
+    def _leaving(path: Path) -> Path:
+        """Where a blob is while it is decided whether it goes."""
+        return path.with_name(f"{LEAVING}{path.name}")
+
+    @staticmethod
+    def _restore(leaving: Path, path: Path) -> None:
+        with contextlib.suppress(FileExistsError):  # written anew meanwhile
+            os.link(leaving, path)
+        leaving.unlink()
 
     def all(self) -> Iterator[BlobInfo]:
         """All blobs; what was left aside by a crash is cleared away."""
@@ -130,6 +167,11 @@ class BlobFolder:
                     facts = entry.stat()
                     if is_name(entry.name):
                         yield BlobInfo(entry.name, facts.st_size, facts.st_mtime_ns // 1000)
+                    elif entry.name.startswith(LEAVING) and is_name(entry.name.removeprefix(LEAVING)):
+                        if facts.st_ctime < time.time() - LEFT_OVER_S:  # its cleaning was cut short
+                            self._restore(
+                                Path(entry.path), Path(entry.path).with_name(entry.name.removeprefix(LEAVING))
+                            )
                     elif entry.name.startswith(ASIDE) and facts.st_mtime < time.time() - LEFT_OVER_S:
                         os.unlink(entry.path)  # noqa: PTH108 - a string already
                 except FileNotFoundError:

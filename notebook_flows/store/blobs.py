@@ -10,6 +10,8 @@ from notebook_flows.errors import StoreCorrupt, StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+FRESH_S = 43_200
+"""What was used within that time no cleaning can take for some hours more; see `cleaning.GRACE_US`."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -46,7 +48,7 @@ class Blobs(Protocol):
         """Keep a blob; once this returns it survives a crash.
 
         Returns:
-            Whether it was new; one that is there already is left as it is.
+            Whether it was new. One that is there already counts as used now, and is left as it is, unless it is damaged.
         Raises:
             StoreError: it cannot be kept; nothing half-written is left under its name.
         """
@@ -58,6 +60,9 @@ class Blobs(Protocol):
             StoreError: it cannot be looked at.
         """
 
+    def use(self, name: str) -> int | None:
+        """As `size_of`, for who is about to need it: it counts as used now, so that no cleaning takes it meanwhile."""
+
     def get(self, name: str) -> bytes:
         """The content.
 
@@ -66,8 +71,15 @@ class Blobs(Protocol):
             StoreError: it cannot be read.
         """
 
-    def remove(self, name: str) -> bool:
-        """Forget a blob; whether it was there."""
+    def remove(self, name: str, *, unused_since_us: int | None = None) -> bool:
+        """Forget a blob.
+
+        Args:
+            name: of the blob.
+            unused_since_us: only if it was not written or used since then, microseconds since 1970.
+        Returns:
+            Whether it was there, and is not any more.
+        """
 
     def all(self) -> Iterator[BlobInfo]:
         """All blobs, in no order; those of parts aside."""

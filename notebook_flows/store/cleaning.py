@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from notebook_flows.errors import StoreError
 from notebook_flows.store import attached
 from notebook_flows.store.keeping import verified
-from notebook_flows.store.kept import FORGET, FORGET_CONTENT, REFERENCES, has_tables
+from notebook_flows.store.kept import FORGET, FORGET_CONTENT, HELD, REFERENCES, has_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 DAY_US = 86_400 * 1_000_000
 GRACE_US = DAY_US
 """What was written within a day may belong to a run whose events are still on their way."""
+
+FOR_EVER_US = (1 << 63) - 1
+"""No run has ended later than that: only those that go on count."""
 
 
 class Cleaned(NamedTuple):
@@ -48,6 +51,7 @@ def clean(
 ) -> Cleaned:
     """Forget what was of no use for long, or is too much, and the content that nothing refers to any more.
 
+    What a run that goes on has found stays in any case, and what somebody begins to use meanwhile.
     Of the place where large content is, the history's own part is cleaned: in others may be what other histories name.
 
     Args:
@@ -63,9 +67,12 @@ def clean(
     places = [] if is_shared else [store.blobs]
     if store.part:
         places.append(store.blobs.part(store.part))
+    fresh_us = now_us - GRACE_US
     for blobs in places:
         for one in blobs.all():
-            if one.name not in needed and one.used_us < now_us - GRACE_US and blobs.remove(one.name):
+            if one.name in needed or one.used_us >= fresh_us:
+                continue
+            if blobs.remove(one.name, unused_since_us=fresh_us):
                 contents += 1
                 freed += one.size_bytes
     return Cleaned(keys, contents, freed)
@@ -76,9 +83,12 @@ def _clean(
 ) -> tuple[int, int, int, frozenset[str]]:
     if not has_tables(connection):
         return 0, 0, 0, attached.needed(connection)
-    gone = connection.execute("DELETE FROM cached WHERE used_us < ?", (before_us,)).rowcount
+    unused = {key for (key,) in connection.execute("SELECT key FROM cached WHERE used_us < ?", (before_us,))}
+    if unused:
+        unused -= {key for (key,) in connection.execute(HELD, (before_us,))}
     if most_bytes is not None:
-        gone += _shrink(connection, most_bytes)
+        unused |= _too_much(connection, unused, most_bytes)
+    connection.execute(FORGET, (json.dumps(sorted(unused)),))
     needed = {name for (name,) in connection.execute("SELECT DISTINCT sha256 FROM cached")}
     needed |= {name for (name,) in connection.execute(REFERENCES, (before_us,))}
     needed |= attached.needed(connection)
@@ -87,21 +97,25 @@ def _clean(
     ).fetchall()
     removed = [(name, size) for name, size in old if name not in needed]
     connection.execute(FORGET_CONTENT, (json.dumps([name for name, _ in removed]),))
-    return gone, len(removed), sum(size for _, size in removed), frozenset(needed)
+    return len(unused), len(removed), sum(size for _, size in removed), frozenset(needed)
 
 
-def _shrink(connection: Connection, most_bytes: int) -> int:
+def _too_much(connection: Connection, unused: Collection[str], most_bytes: int) -> set[str]:
+    """The keys, of those that stay, that have to go for lack of room: those that were of use longest ago."""
+    held = {key for (key,) in connection.execute(HELD, (FOR_EVER_US,))}
     left = most_bytes
-    too_much = []
+    too_much = set()
     seen: set[str] = set()
-    rows = connection.execute("SELECT key, sha256, size FROM cached ORDER BY used_us DESC, key").fetchall()
-    for key, name, size in rows:
+    for key, name, size in connection.execute(
+        "SELECT key, sha256, size FROM cached ORDER BY used_us DESC, key"
+    ).fetchall():
+        if key in unused:
+            continue
         left -= 0 if name in seen else size
         seen.add(name)
-        if left < 0:
-            too_much.append(key)
-    connection.execute(FORGET, (json.dumps(too_much),))
-    return len(too_much)
+        if left < 0 and key not in held:
+            too_much.add(key)
+    return too_much
 
 
 def forget(writer: Writer, keys: Collection[str]) -> int:

@@ -6,6 +6,7 @@ to a folder or bucket, and is safe there before the history hears of it.
 
 from __future__ import annotations
 
+import contextlib
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -132,9 +133,12 @@ class ResultStore:
         return Kept(reference, None)
 
     def has(self, reference: Mapping[str, Any]) -> bool:
-        """Whether content that lies in the blobs is there, as long as it was written; it is not read for that."""
+        """Whether content that lies in the blobs is there, as long as it was written; it is not read for that.
+
+        It counts as used now: who asks is about to need it.
+        """
         try:
-            return self.blobs_of(reference).size_of(reference["sha256"]) == int(reference["size"])
+            return self.blobs_of(reference).use(reference["sha256"]) == int(reference["size"])
         except StoreError:
             return False
 
@@ -148,10 +152,25 @@ class ResultStore:
 
         Raises:
             NoSuchBlob: its content is gone.
-            BlobDamaged: its content is not what was written.
+            BlobDamaged: its content is not what was written. It is removed, so that its task runs again.
             StoreError: it cannot be read.
         """
-        return decode(Encoded(reference["format"], self.content(reference, inline)), may_unpickle=may_unpickle)
+        try:
+            content = self.content(reference, inline)
+        except BlobDamaged:
+            if reference["in"] == "history":
+                raise
+            content = self._read_again(reference)
+        return decode(Encoded(reference["format"], content), may_unpickle=may_unpickle)
+
+    def _read_again(self, reference: Mapping[str, Any]) -> bytes:
+        """A disk, or the way to it, may fail once; what is damaged for good is of no use to anybody."""
+        try:
+            return self.content(reference)
+        except BlobDamaged:
+            with contextlib.suppress(StoreError):
+                self.blobs_of(reference).remove(reference["sha256"])
+            raise
 
     def content(self, reference: Mapping[str, Any], inline: bytes | None = None) -> bytes:
         """The bytes behind a reference, verified; see `load`."""
@@ -183,7 +202,8 @@ def verified(content: bytes, reference: Mapping[str, Any]) -> bytes:
     if len(content) != reference["size"] or sha256(content).hexdigest() != reference["sha256"]:
         raise BlobDamaged(
             f"The content {reference['sha256'][:12]} of a result is damaged: {len(content)} bytes, of "
-            f"{reference['size']} that were written. Remove it with `notebook-flows cache gc`; its task runs again."
+            f"{reference['size']} that were written. Its task runs again in the next run; "
+            "`notebook-flows cache verify --remove` forgets all that are damaged."
         )
     return content
 

@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from notebook_flows.core.collecting import no_collection
 from notebook_flows.engine.ports import KnownResult
@@ -18,11 +18,13 @@ from notebook_flows.store.connection import as_store_error, open_for_reading
 from notebook_flows.store.encoding import clean_text, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from notebook_flows.engine.ports import KeptContent
     from notebook_flows.store.place import Connection
+
+T = TypeVar("T")
 
 CONTENT_TABLE = """
 CREATE TABLE IF NOT EXISTS content (
@@ -53,6 +55,11 @@ REFERENCES = """
 SELECT DISTINCT json_extract(result, '$.sha256') FROM task_run JOIN run USING (run_no)
 WHERE result IS NOT NULL AND (run.ended_us IS NULL OR run.ended_us >= ?1) AND json_extract(result, '$.sha256') IS NOT NULL
 """
+HELD = """
+SELECT DISTINCT json_extract(result, '$.cached') FROM task_run JOIN run USING (run_no)
+WHERE result IS NOT NULL AND (run.ended_us IS NULL OR run.ended_us >= ?1) AND json_extract(result, '$.cached') IS NOT NULL
+"""
+"""The keys under which runs have found results. It is only at their end that these count as used."""
 USED_EVERY_US = 3_600 * 1_000_000
 _CONTENT = """
 INSERT INTO content (sha256, content, used_us) VALUES (?, ?, ?)
@@ -70,14 +77,19 @@ SELECT key, run_id, task, map_index, took_us, created_us, result, content.conten
 FROM cached LEFT JOIN content ON content.sha256 = cached.sha256 WHERE cached.key = ?
 """
 AHEAD = """
-SELECT key, run_id, task, map_index, took_us, created_us, result, content.content, cached.used_us
-FROM cached JOIN content ON content.sha256 = cached.sha256
+SELECT key, task, map_index, took_us, created_us, result, sha256, used_us FROM cached
 WHERE run_id = ? AND size <= ? AND instr(result, '"in":"history"') > 0 LIMIT ?
 """
+CONTENTS_AHEAD = """
+SELECT sha256, content FROM content WHERE sha256 IN (SELECT sha256 FROM cached WHERE run_id = ? AND size <= ?)
+"""
+_ALL_CONTENTS = "SELECT sha256, content FROM content WHERE length(content) <= ?"
 HITS_BEFORE_AHEAD = 32
 """After so many results of one run the next ones will be its own, too: all its small ones are read at once."""
 SMALL = 512
 MOST_AHEAD = 50_000
+MOST_CONTENTS = 20_000
+"""If a history has no more of them, all small ones are read."""
 _ALL = """
 SELECT key, run_id, task, map_index, took_us, created_us, result, NULL, used_us FROM cached ORDER BY created_us DESC
 """
@@ -126,19 +138,23 @@ class KeptReader:
         self._ahead: dict[str, Sequence[Any]] = {}
 
     def _rows(self, statement: str, *values: Any) -> list[Any]:
+        return self._answer(list, statement, *values)
+
+    def _answer(self, gather: Callable[[Iterable[Any]], T], statement: str, *values: Any) -> T:
+        """What is made of the rows of an answer while they come."""
         if self._connection is None:
             try:
                 self._connection = open_for_reading(self._path)
             except sqlite3.Error as error:
                 raise self._unreadable(error) from error
             if self._connection is None:
-                return []
+                return gather(())
         try:
-            return self._connection.execute(statement, values).fetchall()
+            return gather(self._connection.execute(statement, values))
         except sqlite3.Error as error:
             try:
                 if not has_tables(self._connection):
-                    return []
+                    return gather(())
             except sqlite3.Error:
                 pass  # the first error says more
             raise self._unreadable(error) from error
@@ -162,10 +178,30 @@ class KeptReader:
             self._hits[found.run_id] += 1
             if self._hits[found.run_id] == HITS_BEFORE_AHEAD:
                 with no_collection():
-                    self._ahead.update((row[0], row) for row in self._rows(AHEAD, found.run_id, SMALL, MOST_AHEAD))
+                    self._read_ahead(found.run_id)
         except StoreError:
             return None
         return found
+
+    def _read_ahead(self, run_id: str) -> None:
+        """Read all small results of one run."""
+        contents = self._contents_of(run_id)
+
+        def known(rows: Iterable[Any]) -> dict[str, tuple[Any, ...]]:
+            return {
+                key: (key, run_id, task, index, took_us, created_us, result, contents[sha256], used_us)
+                for key, task, index, took_us, created_us, result, sha256, used_us in rows
+                if sha256 in contents
+            }
+
+        self._ahead.update(self._answer(known, AHEAD, run_id, SMALL, MOST_AHEAD))
+
+    def _contents_of(self, run_id: str) -> dict[str, bytes]:
+        """The small contents of one run, perhaps with others: to read one after the other costs a quarter of looking up."""
+        (last,) = self._rows("SELECT max(rowid) FROM content")[0]
+        if last <= MOST_CONTENTS:
+            return self._answer(dict, _ALL_CONTENTS, SMALL)
+        return self._answer(dict, CONTENTS_AHEAD, run_id, SMALL)
 
     def content(self, sha256: str) -> bytes | None:
         """Content that lies in the history."""
@@ -198,18 +234,30 @@ class Reference(Mapping[str, Any]):
     """A reference to a result that is read when it is looked into: in a run in which nothing has changed nobody does."""
 
     __slots__ = ("_read", "_text")
+    _read: dict[str, Any]
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._read: dict[str, Any] | None = None
 
     def _all(self) -> dict[str, Any]:
-        if self._read is None:
+        try:
+            return self._read
+        except AttributeError:
             self._read = _read(self._text)[0]
-        return self._read
+            return self._read
 
     def get(self, key: str, default: Any = None) -> Any:
-        """What it says of this, if it says anything."""
+        """What it says of this, if it says anything.
+
+        Each link of a chain asks for the ``content`` of the one before it, and for nothing else. So that is looked for
+        in the text: quotation marks within a text in JSON have a backslash before them, those of this pattern have none.
+        """
+        if key == "content":
+            text = self._text
+            _, _, after = text.partition(',"content":"')
+            content, is_whole, _ = after.partition('"')
+            if is_whole and "\\" not in content and text.find("{", 1) < 0:
+                return content
         return self._all().get(key, default)
 
     def __getitem__(self, key: str) -> Any:

@@ -72,6 +72,7 @@ _SAID_AGAIN = {
     kept.FORGET: kept.FORGET.replace(_EACH.format(1), _TEXTS.format(1)),
     kept.FORGET_CONTENT: kept.FORGET_CONTENT.replace(_EACH.format(1), _TEXTS.format(1)),
     kept.REFERENCES: kept.REFERENCES.replace("json_extract(result, '$.sha256')", "result::json->>'sha256'"),
+    kept.HELD: kept.HELD.replace("json_extract(result, '$.cached')", "result::json->>'cached'"),
     writing.EVENTS: _EVENTS,
     writing.PLAIN: _PLAIN,
     writing.OTHER: _OTHER,

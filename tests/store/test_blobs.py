@@ -17,7 +17,7 @@ import pytest
 from blob_places import BROKEN, BlobBucket, BlobFolder, name_of
 
 from notebook_flows.errors import StoreError, StoreUnavailable
-from notebook_flows.store import blob_bucket
+from notebook_flows.store import blob_bucket, blob_folder
 from notebook_flows.store.blobs import Blobs, NoSuchBlob
 from notebook_flows.store.keeping import blobs_at
 
@@ -70,6 +70,27 @@ def forgets_what_is_removed(blobs: Blobs) -> None:
         blobs.get(name_of(b"1"))
 
 
+def is_not_removed_by_who_thinks_it_unused_if_it_was_used_since(blobs: Blobs) -> None:
+    name = name_of(b"1")
+    blobs.put(name, b"1")
+
+    assert blobs.remove(name, unused_since_us=1_000_000) is False
+    assert blobs.get(name) == b"1"
+    assert [one.name for one in blobs.all()] == [name]
+
+    assert blobs.remove(name, unused_since_us=10**18) is True
+    assert blobs.size_of(name) is None
+    assert blobs.remove(name, unused_since_us=10**18) is False
+
+
+def says_its_size_to_who_is_about_to_use_it(blobs: Blobs) -> None:
+    blobs.put(name_of(b"123"), b"123")
+
+    assert blobs.use(name_of(b"123")) == 3
+    assert blobs.use(name_of(b"never")) is None
+    assert blobs.get(name_of(b"123")) == b"123"
+
+
 def lists_all_that_is_there(blobs: Blobs) -> None:
     contents = [f"{number}".encode() * number for number in range(1, 30)]
     for content in contents:
@@ -114,6 +135,8 @@ PROMISES: list[Callable[[Blobs], None]] = [
     says_whether_it_is_new,
     says_what_is_not_there,
     forgets_what_is_removed,
+    is_not_removed_by_who_thinks_it_unused_if_it_was_used_since,
+    says_its_size_to_who_is_about_to_use_it,
     lists_all_that_is_there,
     lists_nothing_where_nothing_is,
     takes_no_other_names,
@@ -152,6 +175,77 @@ def mends_what_was_cut_short(blobs: BlobFolder, patch: pytest.MonkeyPatch) -> No
     blobs.put(name_of(content), content)
 
     assert blobs.get(name_of(content)) == content
+
+
+def mends_what_was_damaged_without_a_change_of_its_size(blobs: BlobFolder, patch: pytest.MonkeyPatch) -> None:
+    content = b"content" * 1000
+    blobs.put(name_of(content), content)
+    blobs.path_of(name_of(content)).write_bytes(bytes(len(content)))  # a power cut that has left nothing but zeros
+
+    blobs.put(name_of(content), content)
+
+    assert blobs.get(name_of(content)) == content
+
+
+def is_used_again_when_somebody_is_about_to_use_it(blobs: BlobFolder, patch: pytest.MonkeyPatch) -> None:
+    blobs.put(name_of(b"1"), b"1")
+    os.utime(blobs.path_of(name_of(b"1")), (1, 1))
+
+    blobs.use(name_of(b"1"))
+
+    assert next(iter(blobs.all())).used_us > 1_000_000
+
+
+def keeps_what_is_written_again_while_a_cleaning_takes_it_away(blobs: BlobFolder, patch: pytest.MonkeyPatch) -> None:
+    """Whenever in between: nobody who was told that it is kept finds it gone."""
+    name = name_of(b"1")
+    calls = {"rename": os.rename, "stat": os.stat, "unlink": os.unlink}
+    for call, is_before in [(call, is_before) for call in calls for is_before in (True, False)]:
+        blobs.put(name, b"1")
+        os.utime(blobs.path_of(name), (1, 1))
+        was_met = []
+
+        def meanwhile(
+            *given: Any, _call: str = call, _first: bool = is_before, _met: list[Any] = was_met, **more: Any
+        ) -> Any:
+            if _met or ".leaving-" not in f"{given}":
+                return calls[_call](*given, **more)
+            _met.append(True)
+            if _first:
+                blobs.put(name, b"1")
+            done = calls[_call](*given, **more)
+            if not _first:
+                blobs.put(name, b"1")
+            return done
+
+        with patch.context() as inner:
+            inner.setattr(os, call, meanwhile)
+            blobs.remove(name, unused_since_us=2_000_000)
+
+        assert was_met, call
+        assert blobs.get(name) == b"1", (call, is_before)
+        assert [path.name for path in blobs.path_of(name).parent.iterdir()] == [name]
+
+
+def is_read_while_a_cleaning_looks_at_it(blobs: BlobFolder, patch: pytest.MonkeyPatch) -> None:
+    name = name_of(b"1")
+    blobs.put(name, b"1")
+
+    blobs.path_of(name).rename(blobs.path_of(name).with_name(f".leaving-{name}"))
+
+    assert blobs.get(name) == b"1"
+
+
+def is_found_again_after_a_cleaning_that_was_killed(blobs: BlobFolder, patch: pytest.MonkeyPatch) -> None:
+    name = name_of(b"1")
+    blobs.put(name, b"1")
+    blobs.path_of(name).rename(blobs.path_of(name).with_name(f".leaving-{name}"))
+
+    assert list(blobs.all()) == []  # it may go on just now
+
+    patch.setattr(blob_folder, "LEFT_OVER_S", -1)
+    list(blobs.all())
+    assert [one.name for one in blobs.all()] == [name]
 
 
 def clears_away_what_was_left_aside(blobs: BlobFolder, patch: pytest.MonkeyPatch) -> None:
@@ -195,6 +289,11 @@ def _fails_with(number: int) -> Any:
 FOLDER_PROMISES: list[Callable[[BlobFolder, pytest.MonkeyPatch], None]] = [
     leaves_nothing_half_written,
     mends_what_was_cut_short,
+    mends_what_was_damaged_without_a_change_of_its_size,
+    is_used_again_when_somebody_is_about_to_use_it,
+    keeps_what_is_written_again_while_a_cleaning_takes_it_away,
+    is_read_while_a_cleaning_looks_at_it,
+    is_found_again_after_a_cleaning_that_was_killed,
     clears_away_what_was_left_aside,
     is_for_its_owner_only,
     is_used_again_when_it_is_written_again,
@@ -308,6 +407,42 @@ def test_what_is_in_a_bucket_for_long_is_written_again_so_that_no_cleaning_takes
 
     assert asked == conditions
     assert blobs.get(name) == b"content"
+
+
+def test_what_is_in_a_bucket_for_long_is_new_to_cleanings_once_somebody_is_about_to_use_it(
+    aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import boto3
+
+    boto3.client("s3").create_bucket(Bucket="about-to-be-used")
+    blobs = BlobBucket("s3://about-to-be-used/a b")
+    blobs.put(name_of(b"1"), b"1")
+    copied: list[Any] = []
+    blobs._client.meta.events.register(
+        "before-parameter-build.s3.CopyObject", lambda params, **_: copied.append(params["CopySource"])
+    )
+
+    blobs.use(name_of(b"1"))
+    assert copied == []
+
+    monkeypatch.setattr(blob_bucket, "FRESH_S", 0)
+    assert blobs.use(name_of(b"1")) == 1
+    assert len(copied) == 1
+    assert blobs.get(name_of(b"1")) == b"1"
+
+
+def test_what_is_damaged_in_a_bucket_is_written_again(aws: str) -> None:
+    import boto3
+
+    boto3.client("s3").create_bucket(Bucket="damaged-there")
+    blobs = BlobBucket("s3://damaged-there")
+    name = name_of(b"123")
+    for damaged in (b"1", b"321"):
+        boto3.client("s3").put_object(Bucket="damaged-there", Key=f"{name[:2]}/{name}", Body=damaged)
+
+        blobs.put(name, b"123")
+
+        assert blobs.get(name) == b"123"
 
 
 def test_an_address_that_is_none_is_refused() -> None:

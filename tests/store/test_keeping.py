@@ -152,6 +152,30 @@ def test_what_is_damaged_is_never_taken_for_a_value(store: ResultStore, tmp_path
             store.load(kept.reference)
 
 
+def test_what_is_damaged_goes_once_somebody_wanted_to_read_it_so_that_it_is_made_again(
+    store: ResultStore, tmp_path: Path
+) -> None:
+    value = list(range(50_000))
+    kept = store.keep(value)
+    path = next(path for path in (tmp_path / "blobs").rglob("*") if path.is_file())
+    path.write_bytes(path.read_bytes().replace(b"49", b"94", 1))
+    assert store.has(kept.reference)
+
+    with pytest.raises(BlobDamaged):
+        store.load(kept.reference)
+
+    assert not store.has(kept.reference)
+    assert store.load(store.keep(value).reference) == value
+
+
+def test_what_a_disk_gives_damaged_only_once_stays(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = store.keep(list(range(50_000)))
+    read, answers = store.blobs.get, [b"a bad day"]
+    monkeypatch.setattr(store.blobs, "get", lambda name: answers.pop() if answers else read(name))
+
+    assert store.load(kept.reference) == list(range(50_000))
+
+
 def test_what_is_gone_is_told(store: ResultStore) -> None:
     large, small = store.keep(list(range(50_000))), store.keep(1)
     store.blobs.remove(large.reference["sha256"])

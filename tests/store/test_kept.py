@@ -158,6 +158,34 @@ def test_cleaning_forgets_what_is_old_or_too_much_and_content_that_nobody_refers
 
 
 @pytest.mark.parametrize("bench", ["file", "server"], indirect=True)
+@pytest.mark.parametrize("wanted", [{"keep_days": 30, "most_bytes": None}, {"keep_days": None, "most_bytes": 0}])
+def test_what_a_run_that_goes_on_has_found_stays_until_it_has_ended(bench: Any, wanted: Any, tmp_path: Path) -> None:
+    store = ResultStore(BlobFolder(tmp_path / "blobs"))
+    large = kept(b"large", "large", is_inline=False)
+    store.blobs.put(large.sha256, b"large")
+    run_log = begun(bench.log)
+    run_log.append([event(1, S.RUNNING)])
+    run_log.keep([kept(b"small", "small"), large, kept(b"nobody's", "other")])
+    for place, key in enumerate(["small", "large"]):
+        run_log.append([event(2 + place, S.CACHED, {"result": {"cached": key}})._replace(index=place)])
+    run_log.flush()
+    much_later_us = 10**17
+
+    assert clean(bench.log._writer, store, now_us=much_later_us, **wanted)[:2] == (1, 1)
+
+    known = bench.log.known_results()
+    assert known.find("small").inline == b"small"
+    assert store.has(known.find("large").reference)
+    assert known.find("other") is None
+
+    run_log.append([event(4, S.SUCCESS)])
+    run_log.close()
+    assert clean(bench.log._writer, store, now_us=much_later_us, **wanted)[:2] == (2, 2)
+    assert known.find("small") is None
+    known.close()
+
+
+@pytest.mark.parametrize("bench", ["file", "server"], indirect=True)
 def test_keys_are_forgotten_and_damage_is_found(bench: Any, tmp_path: Path) -> None:
     run_log = begun(bench.log)
     run_log.append([event(1, S.RUNNING)])
