@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shutil
@@ -47,9 +48,9 @@ class Finding(NamedTuple):
 @click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command_line(ctx: click.Context, wants_json: bool) -> None:
-    """Check this installation: Python, packages, history, Graphviz, kernels, and the settings in force.
+    """Check this installation: Python, packages, history, results, Graphviz, kernels, and the settings in force.
 
-    The exit code is 1 if something is broken.
+    Of a bucket it is tried whether a few bytes can be written, read and removed. The exit code is 1 if something is broken.
     """
     findings = list(_findings())
     if wants_json:
@@ -128,6 +129,8 @@ def _settings_and_history() -> Iterator[Finding]:
     else:
         yield Finding("History", "note", f"{settings.history}: runs are not kept after their process")
     yield _writable("Results", settings.results)
+    if settings.history != "off":
+        yield from _bucket(settings.blobs) if isinstance(settings.blobs, str) else [_writable("Blobs", settings.blobs)]
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
@@ -143,8 +146,11 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         "cache": settings.cache,
         "keep_results": settings.keep_results,
         "max_result_size": f"{settings.max_result_size:,} bytes" if settings.max_result_size else "any",
+        "live_picture": settings.live_picture,
         "keep_days": f"{settings.keep_days:g}",
     }
+    if isinstance(settings.store, str) and "keep_days" not in settings.origins:
+        told["keep_days"] = "any, for the history is on a server"
     for name, value in told.items():
         yield Finding(f"{PREFIX}{name.upper()}", "ok", f"{value} ({_origin(settings.origins.get(name))})")
     for variable in sorted(os.environ):
@@ -224,6 +230,26 @@ def _writable(what: str, folder: Path, told: str = "") -> Finding:
     if free < _LOW_DISK:
         return Finding(what, "note", f"{folder}: only {free / _MIB:.0f} MiB are free")
     return Finding(what, "ok", f"{told or folder}, writable, {room}")
+
+
+def _bucket(address: str) -> Iterator[Finding]:
+    """Whether a bucket takes a few bytes, and lets them go again."""
+    from notebook_flows.store.blob_bucket import BlobBucket
+
+    content = os.urandom(32)
+    name = hashlib.sha256(content).hexdigest()
+    try:
+        bucket = BlobBucket(address, read_timeout_s=10, attempts=1)
+        bucket.put(name, content)
+    except FlowError as error:
+        yield Finding("Blobs", "broken", str(error))
+        return
+    yield Finding("Blobs", "ok", f"{address}, writable")
+    try:
+        bucket.get(name)
+        bucket.remove(name)
+    except FlowError as error:
+        yield Finding("Blobs", "note", str(error))
 
 
 def _graphviz() -> Finding:

@@ -170,6 +170,9 @@ class Shelf:
         if "why" in said:
             if key:
                 self._say(record.key, logging.WARNING, f"Task {record.name!r} is not cached: {said['why']}")
+            else:
+                told = "What it has made is not kept, so it runs again if a resumed run needs it"
+                self._say(record.key, logging.INFO, f"{told}: {said['why']}")
             return {**said, "key": key}
         if key and (warning := warning_of(expected, seen)):
             self._say(record.key, logging.WARNING, f"Task {record.name!r} is cached, and {warning}.")

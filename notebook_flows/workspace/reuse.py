@@ -87,7 +87,7 @@ class Reusing:
     def find(self, number: int, node: int, index: int) -> Taken | None:
         """A result that makes it needless to run this task run."""
         try:
-            key = self._keys[number] = self._prints.key(number, node, index)
+            key = self._prints.key(number, node, index)
         except Exception as error:  # Unhashable; and what a value of the user's own raises when it is looked at
             self._has_no_key(node, error)
             key = None
@@ -96,12 +96,18 @@ class Reusing:
             if taken is not None:
                 self._remember(number, taken.data.get("result"))
                 return taken
-        if key is None or node not in self._cached or self._is_fresh:
+        if key is None:
+            self._keys.pop(number, None)
             return None
-        found = self._known.find(key)
-        if found is None or not self._still_holds(found, self._tasks[node].cache):
-            return None
-        return self._taken(found)
+        if node in self._cached and not self._is_fresh:
+            task = self._tasks[node]
+            found = self._known.find(key)
+            if found is not None and self._still_holds(found, task.cache):
+                if task.state_handlers:  # they may have it run all the same
+                    self._keys[number] = key
+                return self._taken(found)
+        self._keys[number] = key
+        return None
 
     def _taken(self, found: KnownResult) -> Taken:
         """What is on the path of every task of a run in which nothing has changed."""
@@ -110,11 +116,8 @@ class Reusing:
         if used_us < self._used_before_us:
             self._used.append(key)
         self._saved_us += took_us
-        if took_us >= SHORT_US:
-            said = said_of(run_id, took_us)
-        elif (known := self._said.get(run_id)) is not None:
-            said = known
-        else:
+        said = self._said.get(run_id) if took_us < SHORT_US else said_of(run_id, took_us)
+        if said is None:
             said = self._said[run_id] = said_of(run_id, took_us)
         value = Stored(reference, inline, self._store)
         return _new(Taken, (S.CACHED, value, said, {"result": {"cached": key}}))
@@ -131,8 +134,10 @@ class Reusing:
 
     def _still_holds(self, found: KnownResult, allowed: Any) -> bool:
         """Whether it is young enough, and its content is where it was put."""
-        if isinstance(allowed, timedelta) and time.time_ns() // 1000 - found.created_us > allowed.total_seconds() * 1e6:
-            return False
+        if allowed is not True and isinstance(allowed, timedelta):
+            age_us = time.time_ns() // 1000 - found.created_us
+            if age_us > allowed.total_seconds() * 1e6:
+                return False
         if found.inline is not None:
             return True
         return found.reference["in"] != "history" and self._store.has(found.reference)
@@ -143,9 +148,7 @@ class Reusing:
             self._resumed.ran(number)
         key = self._keys.get(number)
         if "why" in kept:
-            if node in self._cached and node not in self._told:
-                self._told.add(node)
-                self._warn(node, f"Task {self._tasks[node].name!r} is not cached: {kept['why']}")
+            self._is_not_kept(node, kept["why"])
             return {"why": kept["why"]}
         inline = kept["inline"]
         reference: dict[str, Any] = kept["result"]
@@ -157,6 +160,19 @@ class Reusing:
             reference = {**reference, "key": key, "code": self._prints.code(node)}
         self._log.keep([KeptContent(reference["sha256"], inline, None if found is None else key, found)])
         return reference
+
+    def _is_not_kept(self, node: int, why: str) -> None:
+        """Told once for each task: aloud where somebody has asked for its result to be cached, else in the log only."""
+        if node in self._told:
+            return
+        self._told.add(node)
+        name = self._tasks[node].name
+        if node in self._cached:
+            self._warn(node, f"Task {name!r} is not cached: {why}")
+        else:
+            self._say(
+                logging.INFO, f"Its result is not kept, so it runs again if a resumed run needs it: {why}", node, 1
+            )
 
     def close(self) -> None:
         """The run has ended."""

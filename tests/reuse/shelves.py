@@ -46,7 +46,7 @@ class Notebook:
         self.store = ResultStore(blobs_at(folder / "blobs"), most=most)
         self.known = MemoryKept()
 
-    def run(self, *cells: str, caches: bool = False, names: dict[str, Any] | None = None) -> Ran:
+    def run(self, *cells: str, caches: bool = False, keeps: bool = False, names: dict[str, Any] | None = None) -> Ran:
         """In another kernel, unless names are given."""
         home = namespace(*cells[:-1]) if names is None else names
         record, links, sight = seen_by_last(*cells, names=home)
@@ -58,7 +58,7 @@ class Notebook:
         sink = RecordingSink()
         run = run_exclusive if links.alone else run_private
         values = run(code, values={}, user_ns=home, sink=sink)
-        kept = shelf.keep(record, values, sink.outputs, keeps=False)
+        kept = shelf.keep(record, values, sink.outputs, keeps=keeps)
         if kept is not None and kept.get("key") and "result" in kept:
             found = finding(RUN, record.key, -1, 1, kept["result"])
             self.known.add([KeptContent(kept["result"]["sha256"], kept["inline"], kept["key"], found)])

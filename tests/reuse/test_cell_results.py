@@ -194,6 +194,16 @@ def test_what_is_larger_than_wanted_is_not_kept_and_says_so(tmp_path: Path) -> N
     assert notebook.run("%%task --cache\ny = 1").said == ""
 
 
+def test_a_cell_that_a_resumed_run_would_need_and_that_is_not_kept_says_so(tmp_path: Path) -> None:
+    notebook = Notebook(tmp_path, most=1_000)
+
+    ran = notebook.run("%%task\nx = 'x' * 2_000", keeps=True)
+
+    assert ran.said.startswith("What it has made is not kept, so it runs again if a resumed run needs it: It has 2,")
+    assert notebook.run("%%task\nx = 'x' * 2_000", keeps=False).said == ""
+    assert notebook.run("%%task\ny = 1", keeps=True).said == ""
+
+
 def test_an_array_that_is_larger_than_wanted_is_not_even_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

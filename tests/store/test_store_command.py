@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +24,6 @@ from notebook_flows.store import migrating, schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from click.testing import Result
     from store_server import Server
@@ -82,7 +84,19 @@ def test_info_tells_what_is_there(log: Any) -> None:
     assert (found["store"], found["version"], found["runs"], found["states"]) == (log.name, 1, 2, {"failed": 2})
     assert (found["open"], found["spools"]) == (0, [])
     assert "2 (2 failed)" in store("info").stdout
+    assert re.search(r"^From +(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) to \d{4}", store("info").stdout, re.MULTILINE)
     assert "p%40ss" not in store("info").output
+
+
+def test_info_tells_every_spool_that_waits(log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_of(log)
+    spools = [SimpleNamespace(file=Path("one.spool")), SimpleNamespace(file=Path("two.spool"))]
+    monkeypatch.setattr(type(log), "spools", lambda _self: spools)
+
+    said = store("info").stdout
+
+    assert "one.spool waits to be read" in said
+    assert "two.spool waits to be read" in said
 
 
 def test_a_sound_history_is_called_so(log: Any) -> None:
