@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from notebook_flows.cli.history import SHORT_ID, echo_json, graph_of
 from notebook_flows.cli.times import iso, local
 from notebook_flows.errors import NoSuchRun, StoreError
 from notebook_flows.settings import bytes_of, settings_from
+from notebook_flows.views.text import counted
 
 if TYPE_CHECKING:
     from notebook_flows.engine.ports import KnownResult
@@ -106,7 +108,7 @@ def ls(task: str | None, wants_json: bool) -> None:
         )
     screen.stdout().print(table)
     total = sum({one.reference["sha256"]: one.reference["size"] for one in rows}.values())
-    click.echo(f"{len(rows)} results, {told_bytes(total)}.", err=True)
+    click.echo(f"{counted(len(rows), 'result')}, {told_bytes(total)}.", err=True)
 
 
 def _as_json(one: KnownResult, flow: str, name: str) -> dict[str, Any]:
@@ -140,10 +142,22 @@ def rm(ctx: click.Context, keys: tuple[str, ...], task: str | None, wants_all: b
         shown = {one.key: shown_key(one.key) for one in rows}
         unknown = [key for key in keys if not any(one.startswith(key) for pair in shown.items() for one in pair)]
         if unknown:
-            raise click.UsageError(f"There is no result {unknown[0]!r}. `notebook-flows cache ls` lists them.", ctx)
+            likely = f" `--task {shlex.quote(unknown[0])}` means all of this task." if _all(log, unknown[0]) else ""
+            raise click.UsageError(
+                f"There is no result {unknown[0]!r}.{likely or ' `notebook-flows cache ls` lists them.'}", ctx
+            )
         rows = [one for one in rows if one.key.startswith(keys) or shown[one.key].startswith(keys)]
     count = forget(log._writer, [one.key for one in rows]) if rows else 0
-    click.echo(f"{count} {'result is' if count == 1 else 'results are'} forgotten.", err=True)
+    click.echo(f"{_are(count)} forgotten.", err=True)
+
+
+def _are(results: int) -> str:
+    """So many results, as the beginning of a sentence.
+
+    >>> _are(1), _are(2)
+    ('1 result is', '2 results are')
+    """
+    return f"{counted(results, 'result')} {'is' if results == 1 else 'are'}"
 
 
 def days(text: str) -> float:
@@ -217,10 +231,12 @@ def gc(older_than: float, max_size: int | None) -> None:
         is_shared="blobs" in settings_from().origins,
     )
     click.echo(
-        f"{cleaned.keys} results are forgotten, {cleaned.contents} contents removed: "
-        f"{told_bytes(cleaned.freed_bytes)} are free.",
+        f"{_are(cleaned.keys)} forgotten, {counted(cleaned.contents, 'content')} removed: "
+        f"{told_bytes(cleaned.freed_bytes)} freed.",
         err=True,
     )
+    if cleaned.keys and not cleaned.contents:
+        click.echo("Content stays for a day, and that of runs for as long as --older-than says.", err=True)
 
 
 @command("verify")
@@ -242,7 +258,9 @@ def verify(ctx: click.Context, remove: bool) -> None:
         click.echo(f"{shown_key(key, is_short=True)}  {sentence}")
     if found and remove:
         forget(log._writer, list(found))
-    click.echo(f"{count} results, {len(found)} damaged{' and forgotten' if found and remove else ''}.", err=True)
+    click.echo(
+        f"{counted(count, 'result')}, {len(found)} damaged{' and forgotten' if found and remove else ''}.", err=True
+    )
     if found and not remove:
         ctx.exit(Exit.FAILED)
 

@@ -157,6 +157,7 @@ def test_results_are_listed_and_removed(cli: Callable[..., Result]) -> None:
     listed = cli("cache", "ls").stdout
     removed = cli("cache", "rm", rows[0]["key"][:8])
     unknown = cli("cache", "rm", "ffff" * 8)
+    task = cli("cache", "rm", "load")
     nothing = cli("cache", "rm")
     all_of_it = cli("cache", "rm", "--task", "load")
 
@@ -166,6 +167,7 @@ def test_results_are_listed_and_removed(cli: Callable[..., Result]) -> None:
     assert "1 result is forgotten" in removed.stderr
     assert "There is no result 'ffff" in unknown.stderr
     assert unknown.exit_code == 2
+    assert "There is no result 'load'. `--task load` means all of this task." in " ".join(task.stderr.split())
     assert nothing.exit_code == 2
     assert "1 result is forgotten" in all_of_it.stderr
     assert json.loads(cli("cache", "ls", "--json").stdout) == []
@@ -187,6 +189,29 @@ def test_a_result_that_is_larger_than_wanted_is_not_kept_and_says_so(cli: Callab
     assert counted()["load"] == 2
     assert wrong.exit_code == 2
     assert "'large' is no size such as 500MB or 2GB" in wrong.stderr
+
+
+def test_a_result_that_a_resumed_run_would_need_and_that_is_not_kept_is_told_in_the_log(
+    cli: Callable[..., Result],
+) -> None:
+    Path("large.py").write_text(
+        "from notebook_flows import Flow, task\n"
+        "@task\n"
+        "def make():\n    return list(range(1000))\n"
+        "@task\n"
+        "def measure(rows):\n    return len(rows)\n"
+        "with Flow('large') as flow:\n    measure(make())\n"
+    )
+
+    run = cli("run", "large.py", "--max-result-size", "1kB")
+    logged = " ".join(cli("logs", "latest").output.split())
+
+    assert "not kept" not in run.output
+    told = (
+        "make Its result is not kept, so it runs again if a resumed run needs it: It has 3,891 bytes, and no more than"
+    )
+    assert told in logged
+    assert "measure" not in logged
 
 
 def test_keys_are_one_word_and_can_be_given_back(cli: Callable[..., Result]) -> None:
@@ -265,7 +290,9 @@ def test_gc_says_what_it_has_done(cli: Callable[..., Result]) -> None:
 
     done = cli("cache", "gc", "--older-than", "0d", "--max-size", "5GB")
 
-    assert "1 results are forgotten, 0 contents removed: 0 B are free." in done.stderr
+    assert "1 result is forgotten, 0 contents removed: 0 B freed." in done.stderr
+    assert "Content stays for a day, and that of runs for as long as --older-than says." in done.stderr
+    assert "stays for a day" not in cli("cache", "gc").stderr
     assert cli("cache", "gc", "--older-than", "soon").exit_code == 2
 
 

@@ -98,7 +98,7 @@ def test_cleaning_one_history_leaves_what_another_names(
 
     done = CliRunner().invoke(app, ["cache", "gc", "--older-than", "0d"])
 
-    assert "1 results are forgotten, 2 contents removed" in done.stderr
+    assert "1 result is forgotten, 2 contents removed" in done.stderr
     assert contents() == 0
     other = use("other")
     assert other.check() == []
