@@ -80,7 +80,7 @@ class _Names:
 def ls(task: str | None, wants_json: bool) -> None:
     """List the results, the newest first."""
     from notebook_flows.cli import screen
-    from notebook_flows.views.text import printable
+    from notebook_flows.views.text import child_name, printable
 
     log = _history()
     rows, names = _all(log, task), _Names(log)
@@ -100,7 +100,7 @@ def ls(task: str | None, wants_json: bool) -> None:
         table.add_row(
             shown_key(one.key, is_short=True),
             printable(flow),
-            printable(called) + (f"[{one.index}]" if one.index >= 0 else ""),
+            printable(child_name(called, one.index)),
             local(one.created_us),
             f"{one.took_us / 1e6:.1f} s",
             told_bytes(one.reference["size"]),

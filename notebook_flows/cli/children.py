@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows.cli.history import SHORT_ID, counts_of, durations_of, folded, seconds_of
 from notebook_flows.core.lifecycle import facts_of
+from notebook_flows.views.text import child_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -73,7 +74,7 @@ def task_of(child: RunRow, names: Sequence[str]) -> str:
     """The name of the task that has begun a run."""
     node, index = place_of(child)
     name = names[node] if 0 <= node < len(names) else child.flow
-    return f"{name}[{index}]" if index >= 0 else name
+    return child_name(name, index)
 
 
 def with_cells(

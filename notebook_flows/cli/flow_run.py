@@ -18,6 +18,7 @@ from notebook_flows.cli.stopping import Stops
 from notebook_flows.cli.summary import ending_of, tell_ending
 from notebook_flows.cli.values import given_from, values_for
 from notebook_flows.cli.watch import Watch
+from notebook_flows.views.runview import given_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,7 +55,6 @@ def run_flow_of(target: Target, wishes: Wishes) -> Exit:
     Raises:
         FlowError: nothing ran: the file, the flow, a parameter or the executor is wrong.
     """
-    from notebook_flows.core.parameter import Constant, Parameter
     from notebook_flows.executors import from_name
     from notebook_flows.workspace import run_flow
     from notebook_flows.workspace.durations import median_durations
@@ -67,8 +67,7 @@ def run_flow_of(target: Target, wishes: Wishes) -> Exit:
         flow.timeout = wishes.timeout_s
     flow.validate()
     run_id = uuid.uuid4().hex
-    hidden = {number for number, task in enumerate(flow._into) if isinstance(task, (Parameter, Constant))}
-    watch = Watch(hidden)
+    watch = Watch(given_in(flow))
     slugs = list(flow.slugs.values())
     view = view_for(watch, flow.name, is_quiet=wishes.is_quiet, medians=lambda: median_durations(flow.name, slugs))
     watch.views.append(view)

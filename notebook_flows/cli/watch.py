@@ -6,10 +6,11 @@ from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from notebook_flows.core.events import UNMAPPED, Kind
+from notebook_flows.core.events import Kind
 from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S
 from notebook_flows.core.run import tally
 from notebook_flows.views.runview import OWN_FAILURES
+from notebook_flows.views.text import child_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -220,4 +221,4 @@ def name_in(run: Run, node: int, index: int) -> str:
     """What people call a task run."""
     names = run.plan.names
     name = names[node] if node < len(names) else f"#{node}"
-    return name if index == UNMAPPED else f"{name}[{index}]"
+    return child_name(name, index)

@@ -16,7 +16,7 @@ from notebook_flows.session.notebookflow import Background
 from notebook_flows.session.outputs import CellSink
 from notebook_flows.session.sinks import interactive_sink
 from notebook_flows.views.table import counts_of, told_counts
-from notebook_flows.views.text import counted, printable, told_duration
+from notebook_flows.views.text import counted, first_line, printable, told_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -253,8 +253,7 @@ def _lower(sentence: str) -> str:
 
 def _first_line(state: api.State) -> str:
     error = state.result
-    text = named(error) if isinstance(error, BaseException) else state.message or ""
-    return printable(text.strip().splitlines()[0]) if text.strip() else ""
+    return first_line(named(error) if isinstance(error, BaseException) else state.message or "")
 
 
 def _remarks(report: Report, outlook: Outlook, names: dict[str, str]) -> list[str]:

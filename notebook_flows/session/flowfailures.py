@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.engine.results import TaskStates
 from notebook_flows.engine.wording import named
 from notebook_flows.views.runview import OWN_FAILURES
-from notebook_flows.views.text import counted, printable
+from notebook_flows.views.text import child_name, counted, first_line, printable
 
 if TYPE_CHECKING:
     from notebook_flows.core.state import State
@@ -41,8 +40,8 @@ def _line(ledger: Ledger, number: int) -> str:
     run = ledger.run
     facts = facts_of(S(run.state[number]))
     node, index = run.place_of(number)
-    name = run.plan.names[node] + ("" if index == UNMAPPED else f"[{index}]")
+    name = child_name(run.plan.names[node], index)
     error = ledger.value(number)
-    said = (named(error) if isinstance(error, BaseException) else ledger.messages.get(number, "")).strip()
-    why = f": {printable(said.splitlines()[0])}" if said else ""
+    said = first_line(named(error) if isinstance(error, BaseException) else ledger.messages.get(number, ""))
+    why = f": {said}" if said else ""
     return f"{facts.glyph} {printable(name)}: {facts.word}{why}"

@@ -8,9 +8,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.context import current_attempt
-from notebook_flows.core.parameter import Constant, Parameter
 from notebook_flows.settings import settings_from
 from notebook_flows.views.livetree import LiveTree
+from notebook_flows.views.runview import given_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,11 +52,10 @@ class TerminalPicture:
     def __init__(self, flow: Flow, fd: int) -> None:
         from notebook_flows.workspace.durations import median_durations
 
-        hidden = {number for number, task in enumerate(flow._into) if isinstance(task, (Parameter, Constant))}
         self._tree = LiveTree(
             fd,
             flow.name,
-            hidden=hidden,
+            hidden=given_in(flow),
             medians=median_durations(flow.name, list(flow.slugs.values())),
             encoding=getattr(sys.stdout, "encoding", None) or "utf-8",
         )

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from notebook_flows.core.events import UNMAPPED, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S
-from notebook_flows.core.parameter import Constant, Parameter
 from notebook_flows.session.outputs import CellSink
 from notebook_flows.views.diagram import diagram_of
 from notebook_flows.views.picture import Picture
-from notebook_flows.views.runview import OWN_FAILURES, RunView
+from notebook_flows.views.runview import OWN_FAILURES, RunView, given_in
 from notebook_flows.views.standing import standings_of, standings_of_run, widths_of
 from notebook_flows.views.styled import plain
 from notebook_flows.views.table import told_counts
@@ -58,9 +57,7 @@ class TextPicture:
     def __init__(self, flow: Flow, sink: CellSink) -> None:
         self._sink = sink
         self._flow: Flow | None = flow
-        self._view = RunView(
-            {number for number, task in enumerate(flow._into) if isinstance(task, (Parameter, Constant))}
-        )
+        self._view = RunView(given_in(flow))
         self._lines = TreeLines(self._view, {})
         self._is_large = len(flow._into) > MOST_LISTED
         self._failures = 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows.core.events import UNMAPPED, Kind
 from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S, facts_of
+from notebook_flows.core.parameter import Constant, Parameter
 from notebook_flows.views.remaining import Open
 from notebook_flows.views.table import GRAVITY, gravest
 from notebook_flows.views.text import printable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from notebook_flows.core.events import Event
+    from notebook_flows.core.flow import Flow
     from notebook_flows.core.run import Run
 
 MOST_REASONS = 200
@@ -46,6 +48,11 @@ class TaskView(NamedTuple):
     children: Mapping[S, int]
     due_us: int | None
     reason: str
+
+
+def given_in(flow: Flow) -> set[int]:
+    """The tasks of a flow that are no work: parameters and constants."""
+    return {number for number, task in enumerate(flow._into) if isinstance(task, (Parameter, Constant))}
 
 
 class RunView:

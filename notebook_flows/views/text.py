@@ -94,6 +94,24 @@ def stop_watch(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
 
 
+def first_line(text: str) -> str:
+    r"""The first line that is not blank, as far as it can be shown.
+
+    >>> first_line("\n no luck\nat row 7")
+    'no luck'
+    """
+    return printable(text.strip().splitlines()[0]) if text.strip() else ""
+
+
+def child_name(name: str, index: int) -> str:
+    """What people call a task run: by its task and, below a mapped one, the child's number.
+
+    >>> child_name("clean", 3), child_name("clean", -1)
+    ('clean[3]', 'clean')
+    """
+    return f"{name}[{index}]" if index >= 0 else name
+
+
 def counted(number: int, word: str) -> str:
     """A number of things.
 
