@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from io import StringIO
 from typing import TYPE_CHECKING
 
+from notebook_flows.cli.textfiles import LONGEST_OF_LINES, text_of_file
 from notebook_flows.errors import FlowError
 
 if TYPE_CHECKING:
@@ -25,13 +27,14 @@ def load_env_file(path: Path) -> list[str]:
     from dotenv.parser import parse_stream
 
     try:
-        with path.open(encoding="utf-8") as file:
-            bad = [binding.original.line for binding in parse_stream(file) if binding.error]
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        raise EnvFileError(f"--env-file {path} cannot be read: {reason}.") from None
+        text = text_of_file(path, most_bytes=LONGEST_OF_LINES)
+    except ValueError as why:
+        raise EnvFileError(f"--env-file {path} cannot be read: {why}.") from None
+    bad = [binding.original.line for binding in parse_stream(StringIO(text)) if binding.error]
     if bad:
         raise EnvFileError(f"--env-file {path}: line {bad[0]} is no NAME=value.")
-    found = {name: value or "" for name, value in dotenv_values(path).items() if name not in os.environ}
+    found = {
+        name: value or "" for name, value in dotenv_values(stream=StringIO(text)).items() if name not in os.environ
+    }
     os.environ.update(found)
     return list(found)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from notebook_flows.cli.screen import is_terminal
+from notebook_flows.cli.textfiles import LONGEST_OF_LINES, text_of_file
 from notebook_flows.core.secret import Secret
 from notebook_flows.errors import ParameterError, did_you_mean
 
@@ -34,10 +35,9 @@ def secret_from(name: str, text: str) -> Secret | None:
         return None
     if kind == "@file":
         try:
-            return Secret(Path(where).expanduser().read_text(encoding="utf-8").rstrip("\r\n"))
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-            raise ParameterError(f"Secret {name!r}: the file {where} cannot be read: {reason}.") from None
+            return Secret(text_of_file(Path(where), most_bytes=LONGEST_OF_LINES).rstrip("\n"))
+        except ValueError as why:
+            raise ParameterError(f"Secret {name!r}: the file {where} cannot be read: {why}.") from None
     if where not in os.environ:
         likely = did_you_mean(where, os.environ)
         raise ParameterError(f"Secret {name!r}: there is no environment variable {where!r}.{likely}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows.cli.secret_values import secret_from, warn_of_open_secret
+from notebook_flows.cli.textfiles import LONGEST_JSON, text_of_file
 from notebook_flows.core.parameter import DateTimeParameter
 from notebook_flows.core.secret import Secret
 from notebook_flows.errors import ParameterError
@@ -68,10 +69,9 @@ def given_from(options: Iterable[str]) -> list[Given]:
 
 def _text_of(name: str, file: str) -> str:
     try:
-        return Path(file).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        raise ParameterError(f"Parameter {name!r}: the file {file} cannot be read: {reason}.") from None
+        return text_of_file(Path(file), most_bytes=LONGEST_JSON)
+    except ValueError as why:
+        raise ParameterError(f"Parameter {name!r}: the file {file} cannot be read: {why}.") from None
 
 
 def values_for(flow: Flow, given: Iterable[Given]) -> dict[str, Any]:
