@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import perform_async
 from notebook_flows.engine.endings import failed_outcome
-from notebook_flows.engine.open_calls import OpenCalls, ended_without, stopped
+from notebook_flows.engine.open_calls import OpenCalls, ended_without, raised_by, stopped
 from notebook_flows.engine.timeouts import TaskTimeout
 from notebook_flows.errors import WorkerDied
 
@@ -134,7 +134,7 @@ class CoroutineLane:
                 self._limit(loop, call, call.timeout_s)
             outcome = await perform_async(call)
         except BaseException as error:  # also KeyboardInterrupt: it ends the task, not the loop that others need
-            outcome = ended_without(call, S.CANCELLED, f"The task raised {type(error).__name__}.")
+            outcome = ended_without(call, S.CANCELLED, raised_by(error))
         if self._open.pop((call.ref, call.attempt), None) is not None:
             self._inbox.put(outcome)
 

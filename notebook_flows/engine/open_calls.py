@@ -65,6 +65,11 @@ def next_link(call: Call, outcome: Outcome) -> Call | None:
     return then
 
 
+def raised_by(error: BaseException) -> str:
+    """What is said of a task that has raised what ends programs, where that ends the task only."""
+    return f"The task raised {type(error).__name__}."
+
+
 def ended_without(call: Call, state: S, message: str, value: Any = None, *, began_us: int | None = None) -> Outcome:
     """The outcome of an attempt that ended without one of its own: cancelled, crashed, timed out."""
     now_us = time_ns() // 1000

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import perform
-from notebook_flows.engine.open_calls import OpenCalls, ended_without, next_link, stopped
+from notebook_flows.engine.open_calls import OpenCalls, ended_without, next_link, raised_by, stopped
 from notebook_flows.executors.calls import checked_workers, number_of_cpus, timed_out
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class _Crew:
             try:
                 outcome = self._context.copy().run(self._perform, call)
             except BaseException as error:  # KeyboardInterrupt, raised by the task: it ends the task, not the thread
-                outcome = ended_without(call, S.CANCELLED, f"The task raised {type(error).__name__}.")
+                outcome = ended_without(call, S.CANCELLED, raised_by(error))
             me.due_s = None
             if self._open.get(key) is not call or self._open.pop(key, None) is None:
                 return  # timed out or cancelled meanwhile: too late

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.attempt import perform, perform_async
 from notebook_flows.engine.endings import failed_outcome
-from notebook_flows.engine.open_calls import OpenCalls, ended_without, stopped
+from notebook_flows.engine.open_calls import OpenCalls, ended_without, raised_by, stopped
 from notebook_flows.engine.timeouts import TaskTimeout
 from notebook_flows.executors import ProcessExecutor, ThreadExecutor
 from notebook_flows.session.apart import was_cancelled
@@ -46,7 +46,7 @@ LATE_S = 0.1
 """How long the loop may take to end a cell whose time is up, before the step that holds it up is interrupted."""
 ENDING_S, LOOK_S = 0.5, 0.02
 """How long a thread may take whose command was ended, and how often it is looked at."""
-RAISED_IN_A_THREAD = "The task raised KeyboardInterrupt."
+RAISED_IN_A_THREAD = raised_by(KeyboardInterrupt())
 """What a thread's outcome says then: it means the same wherever a cell runs."""
 MAIN_IS_CLOSED = "The kernel's main thread takes nothing more."
 

@@ -8,7 +8,7 @@ from notebook_flows.core.lifecycle import IS_SUCCESSFUL
 from notebook_flows.engine.stopping import retry_run
 from notebook_flows.session.edits import told_edits
 from notebook_flows.session.outputs import RecordingSink
-from notebook_flows.session.picturesource import TRIED_AGAIN, USE_INTERRUPT, medians_of, tags_of
+from notebook_flows.session.picturesource import NOT_LOADED, TRIED_AGAIN, USE_INTERRUPT, medians_of, tags_of, wish_of
 from notebook_flows.session.rundetail import recorded_artifacts
 from notebook_flows.session.selection import Wish
 from notebook_flows.widget.detail import LONGEST_TEXT, displays, told_names
@@ -86,7 +86,7 @@ class NotebookSource:
         if is_running:
             return dict.fromkeys(ACTIONS, is_heard), None if is_heard else USE_INTERRUPT
         if self._session.start_wish is None:
-            return dict.fromkeys(ACTIONS, False), "The extension is not loaded any more."
+            return dict.fromkeys(ACTIONS, False), NOT_LOADED
         return {**dict.fromkeys(ACTIONS, True), "cancel": False, "retry_failed": bool(self._failed())}, None
 
     def act(self, action: str, node: int | None) -> tuple[bool, str]:
@@ -99,7 +99,7 @@ class NotebookSource:
             return True, TRIED_AGAIN
         start = self._session.start_wish
         if start is None:
-            return False, "The extension is not loaded any more: `%load_ext notebook_flows`."
+            return False, NOT_LOADED
         if action == "retry_failed":
             if run is None and not self._failed():
                 return False, "Nothing has failed."
@@ -109,10 +109,10 @@ class NotebookSource:
             return False, "Choose a task first."
         if not self._records[key].is_task:
             return False, f"{self._records[key].name!r} is an ordinary cell: it runs where a task needs it."
-        wishes = {"run_from": Wish(start=key), "run_with_needs": Wish(names=(key,)), "run_only": Wish(only=(key,))}
-        if action not in wishes:
+        wish = wish_of(action, key)
+        if wish is None:
             return False, f"There is no action {action!r}."
-        return True, start(lambda: wishes[action], self._sink)
+        return True, start(lambda: wish, self._sink)
 
     def _goes_on(self) -> KernelRun | None:
         run = self._run

@@ -11,6 +11,7 @@ from notebook_flows.core.lifecycle import IS_FINAL, IS_SUCCESSFUL
 from notebook_flows.engine.results import TaskStates
 from notebook_flows.engine.stopping import cancel_run, retry_run
 from notebook_flows.session.rundetail import recorded_detail
+from notebook_flows.session.selection import Wish
 from notebook_flows.widget.detail import LONGEST_TEXT, named_reprs
 from notebook_flows.widget.flowmessage import CANCELLED, Surroundings
 
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
 TRIED_AGAIN = "What has failed is tried again, as soon as there is room."
 USE_INTERRUPT = "The kernel is busy with the cell: use Interrupt (■) to stop the run."
+
+
+NOT_LOADED = "The extension is not loaded any more: `%load_ext notebook_flows`."
+
+
+def wish_of(action: str, key: str) -> Wish | None:
+    """What a button beside a task asks to be run; None: there is no such button."""
+    wishes = {"run_from": Wish(start=key), "run_with_needs": Wish(names=(key,)), "run_only": Wish(only=(key,))}
+    return wishes.get(action)
 
 
 class PictureSource(Protocol):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.lifecycle import IS_SUCCESSFUL
 from notebook_flows.errors import FlowError
-from notebook_flows.session.picturesource import TRIED_AGAIN
+from notebook_flows.session.picturesource import NOT_LOADED, TRIED_AGAIN, wish_of
 from notebook_flows.session.rundetail import recorded_detail
 from notebook_flows.session.selection import Wish
 from notebook_flows.widget.detail import LONGEST_TEXT
@@ -68,7 +68,7 @@ class StoredSource:
             return self._ask(action)
         start = self._session.start_wish
         if start is None:
-            return False, "The extension is not loaded any more: `%load_ext notebook_flows`."
+            return False, NOT_LOADED
         self._session.flow.count_saved_cells()
         if action == "retry_failed":
             failed = self._failed()
@@ -76,10 +76,10 @@ class StoredSource:
         key = self.keys[node] if node is not None and 0 <= node < len(self.keys) else None
         if key is None:
             return False, NOT_HERE
-        wishes = {"run_from": Wish(start=key), "run_with_needs": Wish(names=(key,)), "run_only": Wish(only=(key,))}
-        if action not in wishes:
+        wish = wish_of(action, key)
+        if wish is None:
             return False, f"There is no action {action!r}."
-        return True, start(lambda: wishes[action], self._sink)
+        return True, start(lambda: wish, self._sink)
 
     def _ask(self, action: str) -> tuple[bool, str]:
         if self._stored.is_over:
