@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from notebook_flows.core.lifecycle import S, facts_of
+from notebook_flows.views.pieces import is_long_row
 from notebook_flows.views.standing import Mark
 from notebook_flows.views.text import printable
 from notebook_flows.views.theme import FONT, LINE, NAME_POINTS, PLAIN, class_of, look_of
@@ -76,6 +77,8 @@ def digraph(diagram: Diagram, marks: Mapping[str, Mark] | None = None, *, with_r
         graph.attr(nslimit="1", nslimit1="1", mclimit="0.1")
     if len(diagram.nodes) > VERY_LARGE:
         graph.attr(splines="line")
+    if is_long_row(len(diagram.nodes), [(arrow.start, arrow.end) for arrow in diagram.arrows]):
+        graph.attr(pack="12", packmode="array_")  # its pieces, in rows below each other
     for node in diagram.nodes:
         graph.node(node.id, **_node_attributes(node, marks, with_room))
     for arrow in diagram.arrows:
