@@ -103,7 +103,7 @@ test("searching marks what matches, and Enter goes from one to the next", () => 
   field.dispatchEvent(new Event("input"));
   assert.equal(page.querySelector(".nbflow-found")?.textContent, "1 found");
   press(field, "Escape");
-  assert.equal(all(page, ".is-dim, .is-match").length, 0);
+  assert.equal(all(page, ".is-dim, .is-match, .is-current").length, 0);
 });
 
 test("groups are drawn as one node each, and can be opened and closed", () => {

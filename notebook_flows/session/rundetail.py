@@ -92,4 +92,4 @@ def attached_by(log: AnyLog, run_id: str, slug: str, index: int) -> list[dict[st
     from notebook_flows.workspace.earlier import artifacts_of
 
     rows = [one for one in artifacts_of(log, run_id, slug) if index in {UNMAPPED, one.index}]
-    return told_artifacts(rows, lambda row: content_of(log, row))
+    return told_artifacts(rows, lambda row: content_of(log, row), run_id=run_id)

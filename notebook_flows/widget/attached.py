@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import FlowError
@@ -28,24 +29,25 @@ _SEEN_AS_PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/we
 
 
 def told_artifacts(
-    rows: Iterable[ArtifactRow], content_of: Callable[[ArtifactRow], bytes], *, room: int = MOST_BYTES
+    rows: Iterable[ArtifactRow], content_of: Callable[[ArtifactRow], bytes], *, run_id: str, room: int = MOST_BYTES
 ) -> list[dict[str, Any]]:
     """What a task run has attached, as the wire has it.
 
     Args:
         rows: of the artifacts, as the history has them.
         content_of: reads the content of one; its errors are told in place of it.
+        run_id: of the run whose they are.
         room: bytes that their pictures may have together.
     """
     told = []
     for row in list(rows)[:MOST_ARTIFACTS]:
-        one = _told(row, content_of, room)
+        one = _told(row, content_of, room, run_id)
         room -= len(one.get("png", "")) + len(one.get("svg", ""))
         told.append(one)
     return told
 
 
-def _told(row: ArtifactRow, content_of: Callable[[ArtifactRow], bytes], room: int) -> dict[str, Any]:
+def _told(row: ArtifactRow, content_of: Callable[[ArtifactRow], bytes], room: int, run_id: str) -> dict[str, Any]:
     told: dict[str, Any] = {"key": row.key, "kind": row.kind}
     mark = f" (from run {row.from_run[:SHORT_ID]})" if row.from_run else ""
     if row.title or mark:
@@ -56,9 +58,9 @@ def _told(row: ArtifactRow, content_of: Callable[[ArtifactRow], bytes], room: in
         return {**told, "href": row.link}
     is_picture = row.kind == "image"
     if row.kind == "file" or row.size_bytes > (min(room, LARGEST_BYTES) if is_picture else LARGEST_BYTES):
-        return {**told, "plain": _elsewhere(row)}
+        return {**told, "plain": _elsewhere(row, run_id)}
     try:
-        return {**told, **_shown(row, content_of(row))}
+        return {**told, **_shown(row, content_of(row), run_id)}
     except (
         FlowError,
         ValueError,
@@ -67,7 +69,7 @@ def _told(row: ArtifactRow, content_of: Callable[[ArtifactRow], bytes], room: in
         return {**told, "plain": f"{row.summary}. It cannot be shown: {error}"}
 
 
-def _shown(row: ArtifactRow, content: bytes) -> dict[str, Any]:
+def _shown(row: ArtifactRow, content: bytes, run_id: str) -> dict[str, Any]:
     if row.kind == "table":
         return {"table": _table(content)}
     if row.media_type in _SEEN_AS_PICTURES:
@@ -76,7 +78,7 @@ def _shown(row: ArtifactRow, content: bytes) -> dict[str, Any]:
     if row.media_type == "image/svg+xml":
         return {"svg": text}
     if row.kind == "image":
-        return {"plain": _elsewhere(row)}
+        return {"plain": _elsewhere(row, run_id)}
     cut = text[:LONGEST_TEXT]
     return {"text": cut if len(cut) == len(text) else f"{cut}…"}
 
@@ -98,6 +100,7 @@ def _cell(value: Any) -> Any:
     return str(value)[:LONGEST_CELL]
 
 
-def _elsewhere(row: ArtifactRow) -> str:
+def _elsewhere(row: ArtifactRow, run_id: str) -> str:
     """What there is, and how it can be had."""
-    return f"{row.summary}. `notebook-flows artifacts RUN TASK --save FOLDER` writes it to a file."
+    command = f"notebook-flows artifacts {run_id[:SHORT_ID]} {shlex.quote(row.slug)} --save FOLDER"
+    return f"{row.summary}. `{command}` writes it to a file."

@@ -10,6 +10,8 @@ from notebook_flows.errors import StoreUnavailable
 from notebook_flows.store.rows import ArtifactRow
 from notebook_flows.widget.attached import LARGEST_BYTES, LONGEST_CELL, MOST_ROWS, told_artifacts
 
+RUN = "1a2b3c4d" * 4
+
 
 def row(kind: str, *, size: int = 10, media_type: str = "", **more: Any) -> ArtifactRow:
     given: dict[str, Any] = {
@@ -31,7 +33,7 @@ def table(columns: list[str], rows: list[list[Any]], count: int) -> bytes:
 def test_a_table_comes_with_its_first_rows_and_says_how_many_more_there_are() -> None:
     content = table(["a"], [[n] for n in range(500)], 7_000)
 
-    (told,) = told_artifacts([row("table")], lambda _: content)
+    (told,) = told_artifacts([row("table")], lambda _: content, run_id=RUN)
 
     assert told["table"]["rows"] == [[str(n)] for n in range(MOST_ROWS)]
     assert told["table"]["more"] == 7_000 - MOST_ROWS
@@ -40,7 +42,7 @@ def test_a_table_comes_with_its_first_rows_and_says_how_many_more_there_are() ->
 def test_cells_are_short_and_json_to_a_page() -> None:
     content = table(["a", "b", "c"], [[float("inf"), None, "x" * 9_000]], 1)
 
-    (told,) = told_artifacts([row("table")], lambda _: content)
+    (told,) = told_artifacts([row("table")], lambda _: content, run_id=RUN)
 
     assert json.loads(json.dumps(told, allow_nan=False))["table"]["rows"] == [["inf", None, "x" * LONGEST_CELL]]
     assert "more" not in told["table"]
@@ -49,7 +51,7 @@ def test_cells_are_short_and_json_to_a_page() -> None:
 def test_pictures_come_as_long_as_there_is_room() -> None:
     rows = [row("image", media_type="image/png", size=60), row("image", media_type="image/png", size=60)]
 
-    first, second = told_artifacts(rows, lambda _: b"p" * 60, room=100)
+    first, second = told_artifacts(rows, lambda _: b"p" * 60, room=100, run_id=RUN)
 
     assert base64.b64decode(first["png"]) == b"p" * 60
     assert "png" not in second
@@ -59,9 +61,10 @@ def test_pictures_come_as_long_as_there_is_room() -> None:
 def test_what_is_too_large_and_what_is_a_file_is_not_even_read() -> None:
     rows = [row("table", size=LARGEST_BYTES + 1), row("file", file_name="a.bin"), row("link", link="https://x")]
 
-    told = told_artifacts(rows, never)
+    told = told_artifacts(rows, never, run_id=RUN)
 
-    assert ["--save" in one.get("plain", "") for one in told] == [True, True, False]
+    command = "it, large. `notebook-flows artifacts 1a2b3c4d load-1 --save FOLDER` writes it to a file."
+    assert [one.get("plain") for one in told] == [command, command, None]
     assert told[2]["href"] == "https://x"
 
 
@@ -71,13 +74,13 @@ def test_what_cannot_be_read_is_told_in_its_place() -> None:
             raise StoreUnavailable("The bucket is away.")
         return b"# Head"
 
-    gone, there = told_artifacts([row("markdown", key="gone"), row("markdown")], read)
+    gone, there = told_artifacts([row("markdown", key="gone"), row("markdown")], read, run_id=RUN)
 
     assert "The bucket is away." in gone["plain"]
     assert there["text"] == "# Head"
 
 
 def test_an_svg_is_a_picture_and_never_text_of_the_page() -> None:
-    (told,) = told_artifacts([row("image", media_type="image/svg+xml")], lambda _: b"<svg><script/></svg>")
+    (told,) = told_artifacts([row("image", media_type="image/svg+xml")], lambda _: b"<svg><script/></svg>", run_id=RUN)
 
     assert told == {"key": "it", "kind": "image", "svg": "<svg><script/></svg>"}

@@ -341,6 +341,7 @@ export class GraphPane implements Pane {
     for (const node of all) {
       node.element.classList.toggle("is-match", found.has(node));
       node.element.classList.toggle("is-dim", query !== "" && !found.has(node));
+      node.element.classList.remove("is-current");
     }
     return this.#matches.length;
   }
