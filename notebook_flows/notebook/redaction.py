@@ -32,6 +32,13 @@ class Redactor:
     def __init__(self, values: Iterable[Any]) -> None:
         spellings = sorted({one for value in values for one in _spellings(value)}, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, spellings))) if spellings else None
+        self._bytes = tuple(
+            {
+                one.encode(code, "replace")
+                for one in spellings
+                for code in ("utf-8", "utf-16-le", "utf-32-le", "latin-1")
+            }
+        )
         self._beginnings = frozenset(one[:length] for one in spellings for length in range(1, len(one)))
         self._longest = max(map(len, spellings), default=0)
 
@@ -41,6 +48,10 @@ class Redactor:
     def text(self, text: str) -> str:
         """The text without them."""
         return text if self._pattern is None else self._pattern.sub(MASK, text)
+
+    def is_in(self, content: bytes) -> bool:
+        """Whether one of them is somewhere in some bytes, which need not be text."""
+        return any(one in content for one in self._bytes)
 
     def value(self, value: Any) -> Any:
         """A JSON value without them: texts in it, and names of fields."""

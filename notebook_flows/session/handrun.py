@@ -21,6 +21,8 @@ from notebook_flows.engine.call import LogLine
 from notebook_flows.engine.clock import SystemClock
 from notebook_flows.engine.ports import KeptContent, RunInfo
 from notebook_flows.engine.wording import named
+from notebook_flows.notebook.redaction import Redactor
+from notebook_flows.notebook.secrets import values_given
 from notebook_flows.settings import settings_from
 from notebook_flows.store.rows import BY_HAND
 from notebook_flows.workspace import environment
@@ -175,7 +177,7 @@ class HandRun:
         self._last_seq += len(events)
 
     def _write_attached(self, at_us: int, told: dict[str, Any], content: bytes | None) -> None:
-        store = attachments_for(log_for(None), ())
+        store = attachments_for(log_for(None), Redactor(values_given()))
         if self._log is None or store is None:
             return
         known, inline = kept(told, content, store)

@@ -209,6 +209,24 @@ def decode(encoded: Encoded, *, may_unpickle: bool = True) -> Any:
         ) from error
 
 
+def uncompressed(encoded: Encoded) -> bytes:
+    """The bytes of a value in which texts can be looked for: as they are, but for those of formats that compress."""
+    if encoded.format not in {"arrow", "pandas", "polars"}:
+        return encoded.content
+    if encoded.format == "polars":
+        plain = io.BytesIO()
+        _read_polars(encoded.content).write_ipc(plain, compression="uncompressed")
+        return plain.getvalue()
+    import pyarrow as pa
+
+    table = _read_arrow(encoded.content)
+    out = pa.BufferOutputStream()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    content: bytes = out.getvalue().to_pybytes()
+    return content
+
+
 def _read_numpy(content: bytes) -> Any:
     import numpy as np
 

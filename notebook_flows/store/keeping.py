@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_flows.errors import StoreError
 from notebook_flows.store.blobs import BlobDamaged, NoSuchBlob
-from notebook_flows.store.formats import Encoded, decode, encode
+from notebook_flows.store.formats import Encoded, decode, encode, uncompressed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -95,8 +95,12 @@ class ResultStore:
             self._parts[part] = self.blobs.part(part)
         return self._parts[part]
 
-    def keep(self, value: Any) -> Kept:
+    def keep(self, value: Any, *, may_keep: Callable[[bytes], None] | None = None) -> Kept:
         """Keep a value.
+
+        Args:
+            value: any.
+            may_keep: is shown its bytes, not compressed, before they are written anywhere; raises if they must not be.
 
         Raises:
             CannotBeKept: it cannot be written as bytes; says why.
@@ -106,6 +110,8 @@ class ResultStore:
         self._check(size_before_writing(value))
         encoded = encode(value)
         self._check(len(encoded.content))
+        if may_keep is not None:
+            may_keep(uncompressed(encoded))
         return self.keep_content(encoded.content, format=encoded.format)
 
     def _check(self, size: int) -> None:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.core.secret import Secret
 from notebook_flows.errors import StoreError
 from notebook_flows.notebook.attached import masked
 from notebook_flows.notebook.redaction import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from notebook_flows.store.keeping import ResultStore
@@ -77,12 +76,12 @@ def _access() -> tuple[tuple[str, str], ...]:
     return tuple(sorted(pair for pair in os.environ.items() if pair[0].startswith(("AWS_", "BOTO3_"))))
 
 
-def attachments_for(history: Any, secrets: Iterable[Any]) -> Attaching | None:
+def attachments_for(history: Any, redactor: Redactor) -> Attaching | None:
     """Where the tasks of a run attach; None where no history is kept.
 
     Args:
         history: into which the run goes.
-        secrets: the run's parameters; those that are secret are masked.
+        redactor: knows the run's secrets, which are masked.
     """
     if not hasattr(history, "artifacts"):
         return None
@@ -90,7 +89,6 @@ def attachments_for(history: Any, secrets: Iterable[Any]) -> Attaching | None:
     from notebook_flows.workspace.histories import ends_with_process
 
     most_inline = sys.maxsize if ends_with_process(history) else _most_inline()
-    redactor = Redactor(one.get() for one in secrets if isinstance(one, Secret))
     return Attaching(settings_from().blobs, most_inline, redactor, history=history)
 
 

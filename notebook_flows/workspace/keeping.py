@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.task import Task
     from notebook_flows.engine.ports import RunInfo, RunLog
     from notebook_flows.engine.results import Ledger
+    from notebook_flows.notebook.redaction import Redactor
     from notebook_flows.workspace.keeper import Keeper
     from notebook_flows.workspace.resuming import Source
     from notebook_flows.workspace.reuse import Reusing
@@ -74,14 +75,14 @@ def keeping_of(tasks: Sequence[Task], history: Any, *, keep_results: bool | None
     return Keeping(cached=cached & kept, kept=kept)
 
 
-def keeper_for(keeping: Keeping) -> Keeper | None:
-    """What keeps results where tasks run; None: nothing is kept."""
+def keeper_for(keeping: Keeping, secrets: Redactor) -> Keeper | None:
+    """What keeps results where tasks run, unless they hold secrets; None: nothing is kept."""
     if not keeping.kept:
         return None
     from notebook_flows.workspace.histories import result_store
     from notebook_flows.workspace.keeper import Keeper
 
-    return Keeper(result_store(), keeping.kept)
+    return Keeper(result_store(), keeping.kept, secrets)
 
 
 def reuse_for(

@@ -26,6 +26,7 @@ from notebook_flows.workspace.environment import environment
 from notebook_flows.workspace.histories import default_results, forget_old_runs, log_for
 from notebook_flows.workspace.keeping import keeper_for, keeping_of, reuse_for
 from notebook_flows.workspace.run_context import run_context
+from notebook_flows.workspace.secrecy import MaskedLog, masked_observer, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -101,15 +102,17 @@ def run_once(
     run_id = checked_run_id(flow_run_id) if flow_run_id is not None else uuid.uuid4().hex
     name = flow_run_name or f"{flow.name}-{run_id[:6]}"
     place = _executor(executor if executor is not None else flow.executor)
-    keeper = keeper_for(keeping)
+    known_to_all = run_context(flow, given, run_id, name, clock, scheduled_start_time, context or {})
+    secrets = secrets_of(flow, known_to_all["parameters"])
+    keeper = keeper_for(keeping, secrets)
     facts = RunFacts(
         run_id=run_id,
         flow_name=flow.name,
-        context=run_context(flow, given, run_id, name, clock, scheduled_start_time, context or {}),
+        context=known_to_all,
         keeps_results=flow.result is not None,
         results=flow.result if flow.result is not None else default_results(),
         keeper=keeper,
-        attachments=attachments_for(histories, given.values()),
+        attachments=attachments_for(histories, secrets),
     )
     ledger = _ledger_with(run, known)
     parent = current_attempt()
@@ -129,6 +132,10 @@ def run_once(
     pid = os.getpid()
     forget_old_runs(histories, clock)
     log = histories.begin(info)
+    told_to: list[Observer] = [one for one in observers if not getattr(one, "only_attends", False)]
+    if secrets:
+        log = MaskedLog(log, secrets)
+        told_to = [masked_observer(one, secrets) for one in told_to]
     try:
         reuse: Reuse | None = (
             reuse_by(info, log, histories)
@@ -159,7 +166,7 @@ def run_once(
             ask=_ask_at_terminal(),
             raise_errors=bool(context_here.get("raise_on_exception")),
             task_contexts=keys_of_tasks,
-            observers=[one for one in observers if not getattr(one, "only_attends", False)],
+            observers=told_to,
             reuse=reuse,
         )
         for one in observers:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from notebook_flows import Flow, Parameter, Secret, artifact, task
+from notebook_flows.notebook.redaction import Redactor
 from notebook_flows.store.keeping import MOST_INLINE
 from notebook_flows.workspace.attachments import attachments_for, content_of
 
@@ -60,7 +61,7 @@ def test_where_it_cannot_be_masked_nothing_is_kept_and_the_log_says_so(disk: Any
 
 
 def test_no_secret_travels_with_what_keeps_artifacts(disk: Any) -> None:
-    store = attachments_for(disk, [Secret(CANARY)])
+    store = attachments_for(disk, Redactor([CANARY]))
 
     travelled = pickle.dumps(store)
 
