@@ -63,7 +63,9 @@ def clean(
         is_shared: others may write to the place, too: then what lies in no part is left alone.
     """
     before_us = 0 if keep_days is None else now_us - int(keep_days * DAY_US)
-    keys, contents, freed, needed = writer.call(lambda connection: _clean(connection, now_us, before_us, most_bytes))
+    keys, contents, freed, needed = writer.call(
+        lambda connection: _clean(connection, now_us, before_us, most_bytes), frees=True
+    )
     places = [] if is_shared else [store.blobs]
     if store.part:
         places.append(store.blobs.part(store.part))
@@ -124,7 +126,7 @@ def forget(writer: Writer, keys: Collection[str]) -> int:
     def remove(connection: Connection) -> int:
         return connection.execute(FORGET, (json.dumps(list(keys)),)).rowcount if has_tables(connection) else 0
 
-    return writer.call(remove)
+    return writer.call(remove, frees=True)
 
 
 def damaged(reader: KeptReader, store: ResultStore, looked_at: Callable[[], None] = lambda: None) -> dict[str, str]:

@@ -90,6 +90,15 @@ def network_filesystem(path: Path, mountinfo: str | None = None) -> str | None:
     return kind if kind.startswith(_NETWORK) else None
 
 
+def free_bytes(folder: Path) -> int | None:
+    """What is free on the disk of a folder for whoever may not take the rest; None: it does not say."""
+    try:
+        room = os.statvfs(folder)
+    except OSError:
+        return None
+    return room.f_bavail * room.f_frsize
+
+
 def reserve_of(path: Path) -> Path:
     """The file whose space is given up so that the end of a run can be recorded on a full disk."""
     return path.with_name(path.name + ".reserve")

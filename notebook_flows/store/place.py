@@ -24,6 +24,7 @@ from notebook_flows.store.connection import (
 )
 from notebook_flows.store.filesystem import (
     RESERVE_BYTES,
+    free_bytes,
     is_special,
     make_reserve,
     network_filesystem,
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     from notebook_flows.store.rows import Owner
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_WITHOUT_ROOM = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+"""What SQLite says, too, where it finds no room for the index beside a history."""
+_ROOM_TO_OPEN = 64 * 1024
+_UNKNOWN = 1 << 62
 
 
 class Cursor(Protocol):
@@ -202,15 +207,17 @@ class SqlitePlace:
 
     def make_room(self, error: Exception) -> bool:
         """Give the reserve up if the disk is full."""
-        return primary_code(error) == sqlite3.SQLITE_FULL and release_reserve(self.path)
+        code = primary_code(error) or primary_code(error.__cause__ or error)
+        is_full = code == sqlite3.SQLITE_FULL or (code in _WITHOUT_ROOM and self._free() < _ROOM_TO_OPEN)
+        return is_full and release_reserve(self.path)
 
     def has_room(self) -> bool:
         """Whether the disk has room for the reserve again, and some more; it is made then."""
-        try:
-            room = os.statvfs(self.path.parent)
-        except OSError:
-            return False
-        return room.f_bavail * room.f_frsize >= 2 * RESERVE_BYTES and make_reserve(self.path)
+        return 2 * RESERVE_BYTES <= self._free() < _UNKNOWN and make_reserve(self.path)
+
+    def _free(self) -> int:
+        free = free_bytes(self.path.parent)
+        return _UNKNOWN if free is None else free
 
     def tidy(self, connection: sqlite3.Connection, *, is_idle: bool) -> None:
         """Move the WAL's pages into the history if it is long."""

@@ -44,8 +44,8 @@ def prune(writer: Writer, clock: Clock, *, keep_days: float | None, keep_runs: i
     A kill in between leaves rows that nobody sees, and that the next pruning deletes.
     """
     before_us = None if keep_days is None else clock.now_us() - int(keep_days * _DAY_US)
-    forgotten = writer.call(lambda connection: _leave(connection, before_us, keep_runs))
-    while writer.call(_delete_a_piece):
+    forgotten = writer.call(lambda connection: _leave(connection, before_us, keep_runs), frees=True)
+    while writer.call(_delete_a_piece, frees=True):
         pass
     return forgotten
 

@@ -37,9 +37,10 @@ _parked: list[object] = []
 
 
 class _Job:
-    def __init__(self, function: Callable[[Any], Any], *, is_durable: bool = True) -> None:
+    def __init__(self, function: Callable[[Any], Any], *, is_durable: bool = True, frees: bool = False) -> None:
         self.function = function
         self.is_durable = is_durable
+        self.frees = frees
         self.done = threading.Event()
         self.result: Any = None
         self.error: StoreError | None = None
@@ -81,18 +82,19 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._connection: Any = None
 
-    def call(self, function: Callable[[Any], T], *, is_durable: bool = True) -> T:
+    def call(self, function: Callable[[Any], T], *, is_durable: bool = True, frees: bool = False) -> T:
         """Run the function in a transaction of the writer's connection, and wait for its answer.
 
         Args:
             function: gets the connection.
             is_durable: wait for the disk too. Else a power cut may undo it, until the next transaction has taken it
                 along; every process sees it at once, and the death of any changes nothing.
+            frees: it makes room: on a full disk the reserve is given up for it.
 
         Raises:
             StoreError: the history cannot be written; or what the function raised.
         """
-        job = self._asked(_Job(function, is_durable=is_durable))
+        job = self._asked(_Job(function, is_durable=is_durable, frees=frees))
         job.wait()
         if job.error is not None:
             raise job.error
@@ -211,7 +213,7 @@ class Writer:
             jobs, self._jobs = self._jobs, []
         for job in jobs:
             try:
-                job.finish(self._in_transaction(job))
+                job.finish(self._done(job))
             except StoreError as error:
                 job.finish(error=error)
             except self.place.errors as error:
@@ -221,6 +223,15 @@ class Writer:
                 told = StoreError(f"The history {self.place.name} could not do this: {error!r}.")
                 told.__cause__ = error
                 job.finish(error=told)
+
+    def _done(self, job: _Job) -> Any:
+        try:
+            return self._in_transaction(job)
+        except self._troubles as error:
+            if not job.frees or not self.place.make_room(error):
+                raise
+        self._disconnect()
+        return self._in_transaction(job)
 
     def _in_transaction(self, job: _Job) -> Any:
         connection = self._connected()

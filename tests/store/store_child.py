@@ -16,6 +16,7 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.ports import RunInfo
 from notebook_flows.errors import StoreError
 from notebook_flows.store import checkpoint, runlog
+from notebook_flows.store.cleaning import forget
 from notebook_flows.store.sqlite import SqliteEventLog
 
 
@@ -187,6 +188,18 @@ def read_only(folder: str) -> None:
             act()
         except StoreError as error:
             say(refused=name, sentence=f"{type(error).__name__}: {error}")
+
+
+def make_room(folder: str) -> None:
+    """On a full disk: what forgets may still write, what begins may not."""
+    path = Path(folder) / "data" / "history.db"
+    log = SqliteEventLog(path)
+    gone = log.prune(keep_runs=0)
+    forgotten = forget(log._writer, ["no such key"])
+    try:
+        begin(log, 1)
+    except StoreError as error:
+        say(gone=len(gone), forgotten=forgotten, left=len(log.runs()), problems=log.check(), refused=str(error))
 
 
 def version(path: str) -> None:

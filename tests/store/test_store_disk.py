@@ -69,6 +69,18 @@ def test_a_history_on_a_full_disk_can_still_be_looked_at(tmp_path: Path) -> None
     assert all("is full: free some space" in line["sentence"] for line in said[1:])
 
 
+def test_what_makes_room_works_on_a_full_disk(tmp_path: Path) -> None:
+    """It would be the way out: nobody else has to make room before."""
+    (said,) = in_own_mounts(
+        f"mkdir {tmp_path}/disk; mount -t tmpfs -o size=6m none {tmp_path}/disk; mkdir {tmp_path}/disk/data;"
+        f"CHILD run {tmp_path}/disk/data/history.db 5 >/dev/null; test -e {tmp_path}/disk/data/history.db.reserve;"
+        f"dd if=/dev/zero of={tmp_path}/disk/filling bs=1k 2>/dev/null || true; CHILD make_room {tmp_path}/disk"
+    )
+
+    assert (said["gone"], said["left"], said["forgotten"], said["problems"]) == (1, 0, 0, [])
+    assert "is full: free some space" in said["refused"]
+
+
 def test_a_read_only_history_tells_its_version(tmp_path: Path) -> None:
     said = in_own_mounts(
         f"mkdir {tmp_path}/disk; mount -t tmpfs -o size=6m none {tmp_path}/disk;"
