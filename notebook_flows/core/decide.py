@@ -339,7 +339,11 @@ def _end_of(run: Run, *, may_start: bool) -> End | None:
         if not may_start:
             return None
         raise AssertionError("nothing runs, nothing is ready, and yet the run is not over")
-    states = [state for node in run.plan.references for state in finished_states(run, node)]
+    references = run.plan.references
+    if run.children:
+        states = {state for node in references for state in finished_states(run, node)}
+    else:
+        states = {run.state[node] for node in references}
     if any(IS_FAILED[state] or not IS_FINAL[state] for state in states):
         return End(S.FAILED, "Some reference tasks failed.")
     if all(IS_SUCCESSFUL[state] for state in states):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.graph import Graph, Input
@@ -126,9 +127,7 @@ def planned(
             limit_sizes.append(task.map_limit)
         if tags and task.tags:
             limits.setdefault(number, []).extend(tags[tag] for tag in sorted(task.tags) if tag in tags)
-        plain.append(all_plain and is_plain(task))
-    for number in kept:
-        plain[number] = False
+        plain.append(all_plain and number not in kept and is_plain(task))
     number_of = {task: number for number, task in enumerate(tasks)} if flow._reference_tasks else {}
     references: Sequence[int]
     if flow._reference_tasks:
@@ -198,6 +197,8 @@ def is_plain(task: Task) -> bool:
 
 def _followers(tasks: Sequence[Task], graph: Graph, plain: Sequence[bool], limits: Mapping[int, Any]) -> list[int]:
     followers = [NO_FOLLOWER] * len(tasks)
+    if True not in plain:
+        return followers
     for number, after in enumerate(graph.downstream):
         if len(after) != 1 or number in graph.mapped or tasks[number]._is_parameter:
             continue  # parameters never leave the calling process
@@ -218,15 +219,21 @@ def graph_as_json(graph: Graph, names: Sequence[str], slugs: Sequence[str], plan
     for the few that have any, by the edge's place: 1 for mapped plus 2 for flattened. Columns, because 100,000 little
     lists would cost more than the run.
     """
-    edges = [(number, one) for number, inputs in enumerate(graph.inputs) for one in inputs]
-    flags = {str(place): one[2] + 2 * one[3] for place, (_, one) in enumerate(edges) if one[2] or one[3]}
+    edges = list(chain.from_iterable(graph.inputs))
+    upstream, keys, mapped, flattened = zip(*edges, strict=True) if edges else ((), (), (), ())
+    is_plain_graph = True not in mapped and True not in flattened
+    flags = (
+        {}
+        if is_plain_graph
+        else {str(place): one[2] + 2 * one[3] for place, one in enumerate(edges) if one[2] or one[3]}
+    )
     known: dict[str, Any] = {
         "names": list(names),
         "slugs": list(slugs),
         "edges": {
-            "from": [one[0] for _, one in edges],
-            "to": [number for number, _ in edges],
-            "keys": [one[1] for _, one in edges],
+            "from": list(upstream),
+            "to": [number for number, inputs in enumerate(graph.inputs) for _ in inputs],
+            "keys": list(keys),
             "flags": flags,
         },
     }

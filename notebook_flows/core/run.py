@@ -319,7 +319,7 @@ class Run:
         if event.data and "stopping" in event.data:
             self.stopping = S(event.data["stopping"])
         if IS_FINAL[event.state]:
-            for number, state in enumerate(self.state):
+            for number, state in enumerate(self.state if self.unfinished else ()):
                 if not IS_FINAL[state]:
                     left = left_as(state, event.state)
                     self.counts[state] -= 1

@@ -22,6 +22,8 @@ def deciding(tasks: Sequence[Task], downstream: Iterable[Sequence[int]]) -> list
     from notebook_flows.core.resource import ResourceCleanupTask, ResourceInitTask, ResourceSetupTask
 
     helpers = (ResourceInitTask, ResourceSetupTask, ResourceCleanupTask)
+    if not any(issubclass(kind, helpers) for kind in set(map(type, tasks))):
+        return [number for number, after in enumerate(downstream) if not after]
     return [
         number
         for number, after in enumerate(downstream)

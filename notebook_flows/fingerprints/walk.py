@@ -146,9 +146,9 @@ def fingerprint(value: Any, *, secret_key: bytes | None = None) -> str:
     Raises:
         Unhashable: its content cannot be told; says why.
     """
-    kind = type(value)
-    if kind in _WRITTEN_AT_ONCE:
-        return blake2b(_WRITTEN_AT_ONCE[kind](value), digest_size=SIZE).hexdigest()
+    at_once = _WRITTEN_AT_ONCE.get(type(value))
+    if at_once is not None:
+        return blake2b(at_once(value), digest_size=SIZE).hexdigest()
     walk = Walk(secret_key=secret_key)
     try:
         walk.value(value)

@@ -74,7 +74,7 @@ class Batch:
 
     Attributes:
         first_seq, last_seq: both included.
-        chunks: the first seq and the JSON array of bodies, for small bodies.
+        chunks: the first seq and the bodies, one after the other, for small bodies.
         large: seq and body, one by one.
         plain: for tasks without map, retry, loop and data, by node: (node, seq, state, started_us, ended_us).
         attached: of what tasks have attached, seq and the content's SHA-256.
@@ -86,7 +86,7 @@ class Batch:
 
     first_seq: int
     last_seq: int
-    chunks: list[tuple[int, str]] = field(default_factory=list)
+    chunks: list[tuple[int, list[str]]] = field(default_factory=list)
     large: list[tuple[int, str]] = field(default_factory=list)
     plain: dict[int, PlainRow] = field(default_factory=dict)
     other: dict[tuple[int, int, int, int], list[Any]] = field(default_factory=dict)
@@ -150,6 +150,7 @@ def encode(events: Sequence[LightEvent | Event], first_seq: int | None = None) -
     bodies: list[str] = []
     plain, other, hits, running = batch.plain, batch.other, batch.hits, int(S.RUNNING)
     start = seq
+    said, tail, shown = None, "", None  # of hits that are from one run, most say the very same
     for one in events:
         event = lightened(one) if isinstance(one, Event) else one
         if isinstance(event, Event):
@@ -157,7 +158,7 @@ def encode(events: Sequence[LightEvent | Event], first_seq: int | None = None) -
             if len(body) > LARGE_BODY:
                 batch.large.append((seq, body))
                 if bodies:
-                    batch.chunks.append((start, f"[{','.join(bodies)}]"))
+                    batch.chunks.append((start, bodies))
                     bodies = []
                 start = seq + 1
             else:
@@ -175,11 +176,10 @@ def encode(events: Sequence[LightEvent | Event], first_seq: int | None = None) -
         elif len(event) == 5:
             at_us, node, index, key, message = event
             result = f'{{"cached":{quoted(key)}}}'
-            bodies.append(
-                f'[{at_us},{node},{_CACHED_NUMBER},"task",{index},0,1,'
-                f'{{"result":{result},"message":{quoted(message)}}}]'
-            )
-            hits.extend((node, index, seq, at_us, clean_text(message) or None, result))
+            if message is not said:
+                said, tail, shown = message, f',"message":{quoted(message)}}}]', clean_text(message) or None
+            bodies.append(f'[{at_us},{node},{_CACHED_NUMBER},"task",{index},0,1,{{"result":{result}{tail}')
+            hits += (node, index, seq, at_us, shown, result)
         else:
             at_us, node, number = event
             bodies.append(f"[{at_us},{node},{number}]")
@@ -191,7 +191,7 @@ def encode(events: Sequence[LightEvent | Event], first_seq: int | None = None) -
                 plain[node] = (node, seq, number, started_us, at_us if number > running else None)
         seq += 1
     if bodies:
-        batch.chunks.append((start, f"[{','.join(bodies)}]"))
+        batch.chunks.append((start, bodies))
     return batch
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.clock import SystemClock
@@ -11,18 +11,20 @@ from notebook_flows.errors import StoreError
 from notebook_flows.store.checking import pieces
 from notebook_flows.store.encoding import Batch, encode
 from notebook_flows.store.eventlog import StoredEventLog
-from notebook_flows.store.kept import KeptReader, UnreadableError, has_tables
+from notebook_flows.store.kept import CONTENTS_AHEAD, SMALL, KeptReader, UnreadableError, has_tables
 from notebook_flows.store.memory import task_rows
 from notebook_flows.store.reader import Reader
 from notebook_flows.store.serverplace import PostgresPlace
 from notebook_flows.store.serverurl import address_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from notebook_flows.engine.ports import Clock
     from notebook_flows.store.phrases import PostgresConnection
+
+T = TypeVar("T")
 
 
 class PostgresReader(Reader):
@@ -76,15 +78,19 @@ class ServerKeptReader(KeptReader):
         super().__init__(place.path)
         self._place = place
 
-    def _rows(self, statement: str, *values: Any) -> list[Any]:
+    def _answer(self, gather: Callable[[Iterable[Any]], T], statement: str, *values: Any) -> T:
         try:
             with self._place.reading() as connection:
                 if connection is None or not has_tables(connection):
-                    return []
-                found: list[Any] = connection.execute(statement, values).fetchall()
-                return found
+                    return gather(())
+                return gather(connection.execute(statement, values).fetchall())
         except StoreError as error:
             raise UnreadableError(str(error)) from error
+
+    def _contents_of(self, run_id: str) -> dict[str, bytes]:
+        """The small contents of one run: a server finds them in the way that is best."""
+        found = self._rows(CONTENTS_AHEAD, run_id, SMALL)
+        return {sha256: bytes(content) for sha256, content in found}
 
 
 class PostgresEventLog(StoredEventLog):

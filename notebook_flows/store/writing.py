@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.errors import StaleOwnerError, StoreError
 from notebook_flows.store import attached
-from notebook_flows.store.encoding import clean_text, compact, decode, encode_body, hits_in_rows, to_json
+from notebook_flows.store.encoding import clean_text, compact, encode_body, hits_in_rows, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,9 @@ EVENTS = "INSERT INTO event (run_no, seq, body) SELECT ?1, ?2 + key, value FROM 
 
 _GROUP = 160
 """Rows in one statement: five or six values of each, and one for all, are fewer than the 999 that any SQLite takes."""
+
+_EVENT_PLACES = ", ".join(f"(?1, ?2 + {place}, ?)" for place in range(_GROUP))
+_EVENTS_GROUP = f"INSERT INTO event (run_no, seq, body) VALUES {_EVENT_PLACES}"  # noqa: S608 - of constants
 
 _PLAIN_COLUMNS = "INSERT INTO task_run (run_no, map_index, loop, attempt, node, seq, state, started_us, ended_us)"
 _PLAIN_AGAIN = """
@@ -206,9 +209,8 @@ def stored_bodies(connection: Connection, run_no: int, first_seq: int, last_seq:
 def bodies_of(batch: Batch) -> list[tuple[int, str]]:
     """Seq and body of the batch's events, as `stored_bodies` tells them."""
     pairs = list(batch.large)
-    for first_seq, text in batch.chunks:
-        events = decode((first_seq + number, json.dumps(body)) for number, body in enumerate(json.loads(text)))
-        pairs += [(event.seq, encode_body(event)) for event in events]
+    for first_seq, bodies in batch.chunks:
+        pairs += enumerate(bodies, first_seq)
     return sorted(pairs)
 
 
@@ -219,8 +221,12 @@ def same_events(stored: Sequence[tuple[int, str]], events: Sequence[Event]) -> b
 
 def write_events(connection: Connection, run_no: int, batch: Batch) -> None:
     """Insert the events themselves."""
-    for first_seq, text in batch.chunks:
-        connection.execute(EVENTS, (run_no, first_seq, text))
+    for first_seq, bodies in batch.chunks:
+        whole = len(bodies) // _GROUP * _GROUP if isinstance(connection, sqlite3.Connection) else 0
+        for start in range(0, whole, _GROUP):
+            connection.execute(_EVENTS_GROUP, [run_no, first_seq + start, *bodies[start : start + _GROUP]])
+        if whole < len(bodies):
+            connection.execute(EVENTS, (run_no, first_seq + whole, f"[{','.join(bodies[whole:])}]"))
     for seq, body in batch.large:
         connection.execute("INSERT INTO event (run_no, seq, body) VALUES (?, ?, ?)", (run_no, seq, body))
 

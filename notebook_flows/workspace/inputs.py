@@ -33,6 +33,7 @@ class InputPrints:
     def __init__(self, run: Run, flow: Flow, tasks: list[Task], ledger: Ledger, prints: Fingerprints) -> None:
         self.content: dict[int, str] = {}
         self._run = run
+        self._edges_of = run.plan.graph.inputs
         self._constants = flow.constants
         self._tasks = tasks
         self._ledger = ledger
@@ -52,8 +53,9 @@ class InputPrints:
         constants = self._constants.get(task)
         if constants:
             for name, value in constants.items():
-                inputs[name] = self._constant(node, name, value)
-        edges = self._run.plan.graph.inputs[node]
+                kind = type(value)  # a number is sooner written than looked for
+                inputs[name] = fingerprint(value) if kind is int or kind is float else self._constant(node, name, value)
+        edges = self._edges_of[node]
         children = self._run.children
         for upstream, key, is_mapped, is_flattened in edges:
             if key is None:
@@ -66,8 +68,8 @@ class InputPrints:
             except Unhashable as error:
                 raise error.inside(f"the argument {key!r}") from None
         made = key_beginning(self._beginning(task), inputs)
-        if not edges:  # then it is made of what `code` tells as well
-            self._codes.setdefault(node, made)
+        if not edges and node not in self._codes:  # then it is made of what `code` tells as well
+            self._codes[node] = made
         return made
 
     def _beginning(self, task: Task) -> str:
@@ -96,10 +98,7 @@ class InputPrints:
         return known
 
     def _constant(self, node: int, name: str, value: Any) -> str:
-        kind = type(value)
-        if kind is int or kind is float:
-            return fingerprint(value)  # sooner made than found
-        if kind not in LASTING:
+        if type(value) not in LASTING:
             try:
                 return self._prints.of_value(value)
             except Unhashable as error:

@@ -446,8 +446,8 @@ def test_many_results_of_one_run_are_read_at_once(disk: Path, monkeypatch: pytes
     kind = "Success"
     run()
     asked = []
-    rows = KeptReader._rows
-    monkeypatch.setattr(KeptReader, "_rows", lambda self, *told: asked.append(told) or rows(self, *told))
+    answer = KeptReader._answer
+    monkeypatch.setattr(KeptReader, "_answer", lambda self, *told: asked.append(told) or answer(self, *told))
     kind = "Cached"
 
     found = run()

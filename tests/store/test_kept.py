@@ -13,7 +13,9 @@ from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.ports import KeptContent, RunInfo
 from notebook_flows.store.blob_folder import BlobFolder
 from notebook_flows.store.cleaning import DAY_US, clean, damaged, forget
+from notebook_flows.store.encoding import to_json
 from notebook_flows.store.keeping import ResultStore
+from notebook_flows.store.kept import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,6 +116,57 @@ def test_what_was_found_says_when_it_was_last_of_use(bench: Any) -> None:
     if not isinstance(bench, MemoryBench):  # which ends with its process, and keeps all until then
         assert all(one.used_us > 1_600_000_000_000_000 for one in found)
     known.close()
+
+
+@pytest.mark.parametrize("most", [0, 20_000], ids=["looked up", "read one after the other"])
+def test_many_small_results_of_a_run_are_read_at_once_with_their_contents(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr("notebook_flows.store.kept.MOST_CONTENTS", most)
+    large = b"l" * 600
+    run_log = begun(bench.log)
+    run_log.append([event(1, S.RUNNING)])
+    run_log.keep([kept(f"{number // 2}".encode(), f"k{number}") for number in range(100)])
+    run_log.keep([kept(large, "large"), kept(b"40", "elsewhere", is_inline=False), kept(b"nobody's")])
+    run_log.close()
+
+    known = bench.log.known_results()
+    found = [known.find(f"k{number}") for number in range(100)]
+
+    assert [(one.key, one.inline, one.reference["size"]) for one in found] == [
+        (f"k{number}", str(number // 2).encode(), len(str(number // 2))) for number in range(100)
+    ]
+    assert {(one.run_id, one.task, one.index, one.took_us, one.created_us) for one in found} == {(RUN, "t", -1, 5, 1)}
+    assert known.find("large").inline == large
+    assert known.find("elsewhere").inline is None
+    assert known.find("elsewhere").reference["in"] == "blobs"
+    assert known.find("k100") is None
+    known.close()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"size": 1, "content": "c0ffee"},
+        {"size": 1, "content": "stored 12", "format": "json"},
+        {"size": 1, "content": 'quo"te'},
+        {"size": 1, "content": "back\\slash"},
+        {"size": 1, "content": "\u00e9"},
+        {"size": 1, "content": None},
+        {"content": "first"},
+        {"size": 1},
+        {"format": ',"content":"no"', "size": 1},
+        {"format": ',"content":"no"', "content": "yes"},
+        {"inside": {"a": 1, "content": "no"}, "content": "yes"},
+        {"inside": {"a": 1, "content": "no"}},
+    ],
+    ids=str,
+)
+def test_the_content_of_a_reference_is_told_without_reading_all_of_it(told: dict[str, Any]) -> None:
+    reference = Reference(to_json(told))
+
+    assert reference.get("content", "none") == told.get("content", "none")
+    assert dict(reference) == told
 
 
 def test_many_contents_are_taken_over(bench: Any) -> None:
