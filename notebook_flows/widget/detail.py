@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.engine.wording import NoText, text_of
+from notebook_flows.widget.htmltext import says_something, text_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,6 +22,15 @@ MOST_VALUES = 50
 MOST_LINES = 200
 MOST_DISPLAYED = 200_000
 """Characters of all outputs together."""
+_PICTURES = {
+    "image/png": "png",
+    "image/jpeg": "png",  # pages go by what is in it
+    "image/gif": "png",
+    "image/webp": "png",
+    "image/svg+xml": "svg",
+}
+_TEXTS = ("text/markdown", "text/latex")
+"""Taken where the plain form says only of which class the value is."""
 _CODE = (FunctionType, BuiltinFunctionType, type)
 
 
@@ -150,21 +160,31 @@ def displays(outputs: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, str]]
             if best is not None:
                 room -= sum(map(len, best.values()))
                 shown.append(best)
-    return shown, printed[-LONGEST_TEXT:].splitlines()[-MOST_LINES:], traceback
+    return shown, _as_left(printed)[-LONGEST_TEXT:].splitlines()[-MOST_LINES:], traceback
 
 
 def _best(data: Mapping[str, Any], room: int) -> dict[str, str] | None:
     """The best of the forms of an output that fits."""
-    for mime, name in (("image/png", "png"), ("image/svg+xml", "svg"), ("text/html", "html")):
-        if mime in data:
-            text = data[mime] if isinstance(data[mime], str) else "".join(data[mime])
-            plain = str(data.get("text/plain", ""))[:LONGEST_TEXT]
-            if name == "html":  # pages show text as text: HTML is of use only where there is nothing else
-                return {"plain": plain} if plain else None
-            if len(text) <= room:
-                return {name: text.strip(), **({"plain": plain} if plain else {})}
-    plain = str(data.get("text/plain", ""))[:LONGEST_TEXT]
+    plain = _text(data, "text/plain")[:LONGEST_TEXT]
+    beside = {"plain": plain} if plain else {}
+    for mime, name in _PICTURES.items():
+        if mime in data and len(text := _text(data, mime)) <= room:
+            return {name: text.strip(), **beside}
+    if not says_something(plain):
+        plain = next((_text(data, mime)[:LONGEST_TEXT] for mime in _TEXTS if mime in data), "") or plain
+        if "text/html" in data:  # pages show text as text
+            plain = text_in(_text(data, "text/html")[:MOST_DISPLAYED])[:LONGEST_TEXT] or plain
     return {"plain": plain} if plain and len(plain) <= room else None
+
+
+def _text(data: Mapping[str, Any], mime: str) -> str:
+    found = data.get(mime, "")
+    return "".join(found) if isinstance(found, list) else str(found)
+
+
+def _as_left(printed: str) -> str:
+    """What stands there in the end where lines were written over, as bars of progress are."""
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in printed.split("\n"))
 
 
 def without_colours(text: str) -> str:
