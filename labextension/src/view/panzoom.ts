@@ -19,6 +19,8 @@ export class PanZoom {
   #size = { width: 1, height: 1 };
   #at: Position = { x: 0, y: 0, scale: 1 };
   #isFitted = true;
+  /** Of the frame, when it was looked at last. */
+  #width = 0;
   #isHeightChosen = false;
   readonly #observer: ResizeObserver | null;
   /** A drag has just ended: the click that follows is none. */
@@ -67,6 +69,7 @@ export class PanZoom {
     const { width, height } = this.#frameSize;
     const scale = Math.max(LEAST, Math.min(LARGEST_FIT, width / this.#size.width, height / this.#size.height));
     this.#isFitted = true;
+    this.#width = width;
     this.#at = {
       scale,
       x: (width - this.#size.width * scale) / 2,
@@ -83,7 +86,15 @@ export class PanZoom {
   #resized(): void {
     if (!this.frame.clientWidth || !this.#layers.length) return; // hidden
     if (!this.#isHeightChosen) this.setHeight(null);
-    if (this.#isFitted) this.fit();
+    const isNarrower = this.frame.clientWidth < this.#width;
+    this.#width = this.frame.clientWidth;
+    // a click on a task opens what is told of it beside the picture: what was clicked stays below the pointer
+    if (this.#isFitted && !(isNarrower && this.#isAllSeen)) this.fit();
+  }
+
+  get #isAllSeen(): boolean {
+    const { left, top, right, bottom } = this.seen;
+    return left <= 0 && top <= 0 && right >= this.#size.width && bottom >= this.#size.height;
   }
 
   /** The part of the picture that is seen, in the picture's units from its upper left corner. */
