@@ -36,6 +36,7 @@ _LISTS = frozenset({"os.listdir", "os.scandir"})
 _CHANGES = frozenset({"os.mkdir", "os.rename", "os.remove"})
 _HEARD = frozenset({"open", "exec", "compile", "sqlite3.connect", *_COMMANDS, *_LISTS, *_CHANGES})
 _ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
+_BY_NUMBER = "it reads a directory that is open already (`dir_fd`, os.fwalk), and Python does not tell which that is"
 _ROOT = Path(os.sep)
 _LOCAL = re.compile(r"\b__pd_eval_local_(\w+)")
 """How pandas writes a name after an @."""
@@ -94,9 +95,16 @@ class Watch:
         elif event in _COMMANDS:
             self._command = self._command or (_told(args[0]) if args else event)
         elif event == "open":
-            self._opened(args[0], args[2])
+            if args[1] is None and _is_from_open_folder(args[0], frame):
+                if not _removes_all(frame):
+                    self._problem = _BY_NUMBER
+            else:
+                self._opened(args[0], args[2])
         elif event == "sqlite3.connect":
             self._connected(args[0])
+        elif event in _LISTS and isinstance(args[0], int):
+            if not _removes_all(frame):
+                self._problem = _BY_NUMBER
         elif (name := _path_of("." if args[0] is None else args[0])) is not None and not is_aside(name):
             if event in _LISTS:
                 self._listed(name)
@@ -248,6 +256,18 @@ def stamp_of(path: str) -> Stamp | None:
     if not S_ISREG(facts.st_mode) and not S_ISDIR(facts.st_mode):
         return None
     return facts.st_ino, facts.st_mtime_ns, facts.st_size
+
+
+def _is_from_open_folder(path: Any, frame: FrameType) -> bool:
+    """Whether `os.open` may look for a path in a directory that is open: it does not say, so who calls it has to."""
+    if isinstance(path, int) or os.path.isabs(path):  # noqa: PTH117 - as above
+        return False
+    return any(isinstance(one, tuple) and "dir_fd" in one for one in frame.f_code.co_consts)
+
+
+def _removes_all(frame: FrameType) -> bool:
+    """Whether it is `shutil.rmtree`, which looks for what there is to remove, as at the end of a temporary directory."""
+    return module_of(frame) == "shutil" and frame.f_code.co_name.startswith("_rmtree")
 
 
 def _path_of(path: Any) -> str | None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger("notebook_flows.cache")
 _new = tuple.__new__  # twice as quick as the class itself
+CLOCKS_DIFFER_US = 300_000_000
+"""What was made later than that from now was made while some clock was wrong: nobody knows how old it is."""
 SHORT_US = 100_000
 """What has saved less is not worth a word; `said_of` says none."""
 

@@ -239,6 +239,23 @@ def test_a_result_that_is_too_old_is_made_again(monkeypatch: pytest.MonkeyPatch)
     assert counted() == {"load": 2}
 
 
+def test_a_result_from_a_day_to_come_is_made_again_where_its_age_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Flow("set back") as flow:
+        load(3, task_args={"cache": timedelta(hours=1)})
+        square(3)
+    from notebook_flows.workspace import reuse
+
+    with monkeypatch.context() as inner:  # a machine that had a wrong date, as some have after they were switched on
+        now_ns = reuse.time.time_ns()
+        inner.setattr(reuse.time, "time_ns", lambda: now_ns + 400 * 86_400 * 10**9)
+        flow.run()
+
+    flow.run()
+    flow.run()
+
+    assert counted() == {"load": 2, "square": 1}
+
+
 def test_a_failure_is_never_taken() -> None:
     @task(cache=True)
     def fails(x):

@@ -263,3 +263,30 @@ def test_many_files_are_told(here: Path) -> None:
     cell = "%%task --cache\nfrom pathlib import Path\nrows = [Path(f'{n}.txt').read_text() for n in range(501)]"
 
     assert f"it reads more than {MOST_FILES} files" in Notebook(here).run(cell).said
+
+
+BY_NUMBER = {
+    "dir_fd": "f = os.open('in.csv', os.O_RDONLY, dir_fd=d)\ntext = os.read(f, 100)\nos.close(f)",
+    "listdir": "names = os.listdir(d)",
+    "scandir": "with os.scandir(d) as found: names = [one.name for one in found]",
+    "fwalk": "names = [files for _, _, files, _ in os.fwalk('data')]",
+}
+
+
+@pytest.mark.parametrize("way", BY_NUMBER)
+def test_what_is_read_through_a_directory_that_is_open_is_told(way: str, here: Path) -> None:
+    (here / "data").mkdir()
+    (here / "data" / "in.csv").write_text("1")
+
+    setup = f"import os\nd = os.open({str(here / 'data')!r}, os.O_RDONLY)"
+
+    assert "a directory that is open already" in Notebook(here).run(setup, f"%%task --cache\n{BY_NUMBER[way]}").said
+
+
+def test_a_temporary_directory_that_is_cleared_away_is_no_reading(here: Path) -> None:
+    cell = (
+        "%%task --cache\nimport os, tempfile\nwith tempfile.TemporaryDirectory() as folder:\n    os.mkdir(folder + '/in')\n"
+        "    open(folder + '/in/x', 'w').close()\nx = 1"
+    )
+
+    assert "could be seen" not in Notebook(here).run(cell).said
