@@ -163,11 +163,21 @@ def _compiled(python: str, filename: str, shell: Any) -> Iterator[Step]:
     if how == "last_expr_or_assign" and statements and (name := _assigned(statements[-1])) is not None:
         statements.append(ast.fix_missing_locations(ast.Expr(ast.Name(name, ast.Load()))))
     for number, statement in enumerate(statements, 1):
+        if _loads_us(statement):
+            continue
         shows = how != "none" and (how == "all" or number == len(statements)) and not _is_quiet(python)
         if shows and isinstance(statement, ast.Expr):
             yield Step(_code(compiler, ast.Expression(statement.value), filename, "eval"), shows=True)
         else:
             yield Step(_code(compiler, ast.Module([statement], []), filename, "exec"), shows=False)
+
+
+def _loads_us(statement: ast.stmt) -> bool:
+    """Left out: what runs cells is loaded already, and must not be loaded anew under their feet."""
+    match statement:
+        case ast.Expr(ast.Call(ast.Attribute(attr="run_line_magic"), [ast.Constant(how), ast.Constant(what)])):
+            return how in {"load_ext", "reload_ext"} and what == "notebook_flows"
+    return False
 
 
 def _code(compiler: Compile, tree: ast.AST, filename: str, mode: str) -> CodeType:

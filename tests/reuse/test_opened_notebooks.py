@@ -119,3 +119,17 @@ def test_where_no_id_tells_which_saved_cell_was_edited_none_runs_unseen(
     ran = notebook.run("vscode-3", "%flow run")
 
     assert ran.said == "The only task is up to date; `--all` runs it again.\n"
+
+
+def test_a_setup_cell_that_also_loads_the_extension_does_only_the_rest_in_a_run(
+    folder: Path, start: Callable[[], OpenNotebook]
+) -> None:
+    cells = {**CELLS, "setup": "%load_ext notebook_flows\nimport os\nn = 3\n%reload_ext notebook_flows"}
+    write(folder, cells)
+    notebook = with_flows(start)
+
+    ran = notebook.run("run", "%flow run load")
+
+    assert "✓ 2 cells in" in ran.said
+    assert "already loaded" not in ran.said
+    assert notebook.value("rows") == "[0, 1, 2]"
