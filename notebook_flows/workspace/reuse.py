@@ -138,7 +138,7 @@ class Reusing:
         """Whether it is young enough, and its content is where it was put."""
         if allowed is not True and isinstance(allowed, timedelta):
             age_us = time.time_ns() // 1000 - found.created_us
-            if age_us > allowed.total_seconds() * 1e6:
+            if not -CLOCKS_DIFFER_US <= age_us <= allowed.total_seconds() * 1e6:
                 return False
         if found.inline is not None:
             return True
