@@ -15,7 +15,7 @@ HELP = """Make this cell a task of the notebook's flow; by hand it runs as it wo
 What the task takes and gives is found out from the names that the cell reads and binds. `%flow run` runs what is not
 up to date, in parallel where it can; `%flow explain` shows what waits for what, and why.
 
-    name                 what people call it; else the comment that the cell begins with, or what it binds first
+    name, --name NAME    what people call it; else the comment that the cell begins with, or what it binds first
     --retries N          try a failed cell again, N times
     --retry-delay S      rest S seconds before; 30, 1.5, 5m, 1h
     --timeout S          an attempt that takes longer has failed
