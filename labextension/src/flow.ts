@@ -130,7 +130,7 @@ export class Flow {
 }
 
 function factsOf(node: FlowNode): TaskFacts {
-  const name = printable(node.name);
+  const name = printable(node.name) || "(no name)";
   return {
     number: node.task,
     name,

@@ -13,6 +13,17 @@ export function duration(seconds: number): string {
   return joined(`${Math.floor(minutes / 60)} h`, minutes % 60, "min");
 }
 
+/** A moment on an axis whose marks are `stepS` apart, so finely that no two of them are told alike. */
+export function moment(seconds: number, stepS: number): string {
+  if (seconds >= 59.9995) return duration(seconds);
+  if (seconds < 0.9995 && stepS < 0.0995) return `${tidy(seconds * 1000, stepS * 1000)} ms`;
+  return `${tidy(seconds, stepS)} s`;
+}
+
+function tidy(value: number, step: number): string {
+  return value.toFixed(Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)));
+}
+
 function joined(head: string, rest: number, unit: string): string {
   return rest ? `${head} ${rest} ${unit}` : head;
 }
@@ -28,10 +39,21 @@ export function counted(count: number, noun: string): string {
   return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** A name as it can be shown: no control characters, no signs that turn the text round, not endless. */
+const HIDDEN = /[\p{Cc}\p{Cs}\u200b\u2028-\u202e\u2060-\u206f\ufeff]/gu;
+
+/** A name as it can be shown: one line, no control characters, no signs that turn the text round, not endless. */
 export function printable(text: string, longest = 300): string {
-  const plain = text.replace(/[\p{Cc}\p{Cs}\u200b\u2028-\u202e\u2060-\u206f\ufeff]/gu, "\ufffd");
-  return plain.length <= longest ? plain : `${plain.slice(0, longest - 1)}…`;
+  return cut(text.replace(/\s+/gu, " ").trim().replace(HIDDEN, "\ufffd"), longest);
+}
+
+/** The same of a text that may have several lines. */
+export function printableLines(text: string, longest: number): string {
+  const lines = text.split(/\r?\n/).map((line) => line.replace(/\t/g, "    ").replace(HIDDEN, "\ufffd"));
+  return cut(lines.join("\n"), longest);
+}
+
+function cut(text: string, longest: number): string {
+  return text.length <= longest ? text : `${text.slice(0, longest - 1)}…`;
 }
 
 /** A name inside of a sentence: cut, and turning nothing else round where it is written from right to left. */

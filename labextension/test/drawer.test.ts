@@ -99,6 +99,16 @@ test("children are one node with their counts and a bar, and a list beside it", 
   assert.match(page.querySelector(".nbflow-children li")?.textContent ?? "", /^\[0\] ✓ success/);
 });
 
+test("one failed child among very many is seen in the bar below its node", () => {
+  const states = { 1: String.fromCharCode(48 + S.FAILED) + String.fromCharCode(48 + S.SUCCESS).repeat(9_999) };
+  tell(chain(NAMES), snapshot([[1, -1, S.FAILED, 1]], { width: { 1: 10_000 }, states }));
+
+  const [well, failed] = all(node(1), ".nbflow-counts rect").map((one) => Number(one.getAttribute("width")));
+
+  assert.ok((failed ?? 0) > 1.5, `${failed}`);
+  assert.equal(Math.round((well ?? 0) + (failed ?? 0)), 100);
+});
+
 test("what was asked of a kernel that is gone is told not to be done, and what it has told of a task stays", async () => {
   tell(chain(NAMES), snapshot(PENDING, { run_state: S.SUCCESS }));
   click(node(0));

@@ -46,6 +46,25 @@ test("the table sorts, filters and lists only what is seen", () => {
   assert.equal(pane().querySelector("table")?.getAttribute("aria-rowcount"), "2");
 });
 
+test("a task whose name is nothing but blanks is called so in each tab, and a name is one line", () => {
+  tell(chain([" \n", "two\nlines"]), snapshot([[0, -1, S.SUCCESS, 0, 1]]));
+
+  const told = ["Timeline", "Table"].map((name) => {
+    tab(name);
+    return pane().textContent ?? "";
+  });
+
+  for (const text of told) assert.match(text, /\(no name\)/);
+  assert.match(told[1] ?? "", /two lines/);
+});
+
+test("a flow without tasks says so, in the picture's place", () => {
+  tell(chain([]), snapshot([], { run_state: S.SUCCESS }));
+
+  assert.equal(pane().dataset.tab, "graph");
+  assert.match(pane().textContent ?? "", /This flow has no tasks\./);
+});
+
 test("the timeline marks the critical path in words too", () => {
   const rows: Row[] = [
     [0, -1, S.SUCCESS, 0, 4],

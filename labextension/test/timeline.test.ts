@@ -5,7 +5,7 @@ import { layered } from "../src/layout";
 import { Run } from "../src/run";
 import { S } from "../src/theme/states.generated";
 import { criticalPath, criticalTasks, timelineOf } from "../src/timeline";
-import { counted, duration, printable } from "../src/words";
+import { counted, duration, moment, printable, printableLines } from "../src/words";
 
 const SECOND = 1e6;
 
@@ -211,8 +211,21 @@ test("durations are told as people say them", () => {
   assert.deepEqual(told, ["0 ms", "34 ms", "0.4 s", "10 s", "1 min", "1 min 1 s", "2 min", "1 h", "1 h 2 min"]);
 });
 
+test("no two marks of an axis are told alike", () => {
+  const told = (step: number, count = 4): string[] =>
+    Array.from({ length: count }, (_, place) => moment((place + 1) * step, step));
+
+  assert.deepEqual(told(0.0002), ["0.2 ms", "0.4 ms", "0.6 ms", "0.8 ms"]);
+  assert.deepEqual(told(0.05), ["50 ms", "100 ms", "150 ms", "200 ms"]);
+  assert.deepEqual(told(0.5), ["0.5 s", "1.0 s", "1.5 s", "2.0 s"]);
+  assert.deepEqual(told(5), ["5 s", "10 s", "15 s", "20 s"]);
+  assert.deepEqual(told(30), ["30 s", "1 min", "1 min 30 s", "2 min"]);
+  assert.deepEqual(told(1_800), ["30 min", "1 h", "1 h 30 min", "2 h"]);
+});
+
 test("names are shown without what would hide or turn them", () => {
-  assert.equal(printable("a\u202eb\nc"), "a\ufffdb\ufffdc");
+  assert.equal(printable(" a\u202eb\n\tc"), "a\ufffdb c");
+  assert.equal(printableLines("first\r\n\tsecond\u202e", 100), "first\n    second\ufffd");
   assert.equal(printable("x".repeat(1000), 10), "xxxxxxxxx…");
   assert.equal(counted(1, "task"), "1 task");
   assert.equal(counted(2000, "task"), "2,000 tasks");

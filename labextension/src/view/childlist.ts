@@ -57,7 +57,7 @@ export class ChildList {
     for (const one of this.#filters.children as Iterable<HTMLElement>) {
       const state = Number(one.dataset.state);
       setAttribute(one, "aria-pressed", String(this.#state === state));
-      setText(one.firstElementChild as Element, `${stateText(state)} ${counts[state] ?? 0}`);
+      setText(one.firstElementChild as Element, `${stateText(state)} ${(counts[state] ?? 0).toLocaleString("en")}`);
     }
   }
 

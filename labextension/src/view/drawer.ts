@@ -4,7 +4,7 @@ import { gravest, shownSeconds, toldCounts } from "../counts";
 import { isFailed, UNMAPPED } from "../run";
 import { S } from "../theme/states.generated";
 import type { Action, Detail } from "../wire";
-import { duration, printable, stateText } from "../words";
+import { duration, printable, printableLines, stateText } from "../words";
 import { Answer } from "./answer";
 import { ChildList } from "./childlist";
 import type { Chosen, Context } from "./context";
@@ -246,7 +246,7 @@ function sectionsOf(detail: Detail): Section[] {
 }
 
 function messageOf({ message }: Detail): HTMLElement | null {
-  return message ? h("p", { class: "nbflow-message" }, printable(message, 2_000)) : null;
+  return message ? h("p", { class: "nbflow-message" }, printableLines(message, 2_000)) : null;
 }
 
 function values(all: Detail["inputs"]): (HTMLElement | null)[] {

@@ -218,6 +218,8 @@ function paintNode(node: DrawnNode, standing: Standing, stale: boolean): void {
 }
 
 const BAR_HEIGHT = 4;
+/** What is there is seen, however few. */
+const LEAST_SHARE = 0.02;
 
 /** How many children are in which state, as a bar along the bottom of a node. */
 function paintBar(node: DrawnNode, counts: Int32Array | null): void {
@@ -233,9 +235,11 @@ function paintBar(node: DrawnNode, counts: Int32Array | null): void {
   const { left, right, bottom } = node.bounds;
   const sum = total(counts);
   const states = sum ? alongBar(counts) : [];
+  const shares = states.map((state) => Math.max((counts[state] ?? 0) / sum, LEAST_SHARE));
+  const whole = shares.reduce((all, one) => all + one, 0);
   let x = left;
-  const parts = states.map((state) => {
-    const width = ((right - left) * (counts[state] ?? 0)) / sum;
+  const parts = states.map((state, place) => {
+    const width = ((right - left) * (shares[place] ?? 0)) / whole;
     const part = s("rect", {
       class: `nbflow-bar ${STATES[state]?.className ?? ""}`,
       x: x.toFixed(2),

@@ -114,7 +114,8 @@ export class FlowView {
 
   get #tab(): Tab {
     return (
-      this.memory.tab ?? (!this.live.flow || this.#graph.hasPicture || this.#outdated.has("graph") ? "graph" : "table")
+      this.memory.tab ??
+      (!this.live.flow?.tasks.size || this.#graph.hasPicture || this.#outdated.has("graph") ? "graph" : "table")
     );
   }
 

@@ -62,8 +62,9 @@ export class GraphPane implements Pane {
     this.#hideTooltip();
     this.#drawing = live.flow ? drawingOf(live.flow, this.context) : null;
     this.#late.clear();
+    if (live.flow?.tasks.size === 0) this.#drawing = null;
     if (!this.#drawing) {
-      this.#panZoom.clear(h("p", { class: "nbflow-note" }, live.flow?.pictureMessage ?? "There is no picture."));
+      this.#panZoom.clear(h("p", { class: "nbflow-note" }, nothingOf(live.flow)));
       return;
     }
     const svg = this.#drawing.svg;
@@ -365,6 +366,12 @@ export class GraphPane implements Pane {
   dispose(): void {
     this.#panZoom.dispose();
   }
+}
+
+/** What is told where there is no picture. */
+function nothingOf(flow: Flow | null): string {
+  if (flow?.tasks.size === 0) return "This flow has no tasks.";
+  return flow?.pictureMessage ?? "There is no picture.";
 }
 
 function classOf(node: DrawnNode): string {

@@ -4,7 +4,7 @@ import { gravest, shownSeconds, toldCounts } from "../counts";
 import { UNMAPPED } from "../run";
 import { STATES } from "../theme/states.generated";
 import { type Bar, criticalTasks, timelineOf } from "../timeline";
-import { counted, duration, folded, isolated } from "../words";
+import { counted, duration, folded, isolated, moment } from "../words";
 import type { Context, Pane } from "./context";
 import { h, setAttribute, setText } from "./dom";
 import { Windowed } from "./windowed";
@@ -94,10 +94,11 @@ export class TimelinePane implements Pane {
     const room = Math.floor((this.#axis.clientWidth * 0.75) / TICK_APART); // the names stand beside it
     const step = niceStep(this.#lengthS / Math.max(1, Math.min(MOST_TICKS, room || MOST_TICKS)));
     const ticks: HTMLElement[] = [];
-    for (let at = 0; at <= this.#lengthS; at += step) {
+    for (let place = 0; place * step <= this.#lengthS; place++) {
+      const at = place * step;
       const share = at / this.#lengthS;
       const end = share > 0.9 ? { class: "is-late" } : {};
-      ticks.push(h("span", { ...end, style: `left:${(share * 100).toFixed(2)}%` }, at ? duration(at) : "0"));
+      ticks.push(h("span", { ...end, style: `left:${(share * 100).toFixed(2)}%` }, at ? moment(at, step) : "0"));
     }
     this.#axis.replaceChildren(h("div", { class: "nbflow-track" }, ...ticks));
   }
@@ -157,8 +158,13 @@ function secondsOf(bars: readonly Bar[], task: number): number {
   return Math.max(...own.map(({ endS }) => endS)) - Math.min(...own.map(({ beginS }) => beginS));
 }
 
-/** 1, 2 or 5 times a power of ten. */
+/** Steps that are told in whole minutes or hours, in seconds. */
+const LONG_STEPS = [60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800, 43_200, 86_400];
+
+/** 1, 2 or 5 times a power of ten, or a round number of minutes or hours. */
 function niceStep(least: number): number {
+  if (least > 30) return LONG_STEPS.find((step) => step >= least) ?? Math.ceil(least / 86_400) * 86_400;
+  if (least > 10) return least > 20 ? 30 : 20;
   const power = 10 ** Math.floor(Math.log10(Math.max(least, 1e-3)));
   return [1, 2, 5, 10].map((times) => times * power).find((step) => step >= least) ?? 10 * power;
 }

@@ -136,7 +136,13 @@ export class Toolbar {
 
   #showFound(at: number): void {
     const query = this.searchField.value.trim();
-    const text = !query ? "" : this.#count ? (at ? `${at} of ${this.#count}` : `${this.#count} found`) : "none";
+    const text = !query
+      ? ""
+      : this.#count
+        ? at
+          ? `${at.toLocaleString("en")} of ${this.#count.toLocaleString("en")}`
+          : `${this.#count.toLocaleString("en")} found`
+        : "none";
     setText(this.#found, text);
   }
 
