@@ -53,6 +53,18 @@ test("a picture that is seen as a whole stays where it is when the frame becomes
   assert.equal(svg.style.transform, shown);
 });
 
+test("a picture that is drawn anew stands where the one before stood", () => {
+  widen(1000);
+  panZoom.show([svg], null, null);
+  widen(720);
+
+  const again = svg.cloneNode(true) as SVGSVGElement;
+  again.style.transform = "";
+  panZoom.show([again], null, null);
+
+  assert.equal(again.style.transform, "translate(300.0px, 26.7px) scale(1.3333)");
+});
+
 test("a picture that would be cut is fitted into the narrower frame", () => {
   widen(1000);
   panZoom.show([svg], null, null);

@@ -44,7 +44,9 @@ export class PanZoom {
    */
   show(layers: readonly SVGSVGElement[], position: Position | null, height: number | null): void {
     const box = (layers[0]?.getAttribute("viewBox") ?? "").split(/[\s,]+/).map(Number);
+    const before = this.#layers.length ? this.#size : null;
     this.#size = { width: box[2] || 1, height: box[3] || 1 };
+    const isAsLarge = before?.width === this.#size.width && before.height === this.#size.height;
     for (const svg of layers) {
       svg.setAttribute("width", String(this.#size.width));
       svg.setAttribute("height", String(this.#size.height));
@@ -53,6 +55,7 @@ export class PanZoom {
     this.frame.replaceChildren(...layers);
     this.setHeight(height);
     if (position) this.#place(position);
+    else if (isAsLarge && this.#isFitted && this.frame.clientWidth === this.#width && this.#isAllSeen) this.#apply();
     else this.fit();
   }
 
