@@ -18,7 +18,7 @@ from notebook_flows.cli.history import (
     state_option,
 )
 from notebook_flows.cli.times import local, past
-from notebook_flows.core.lifecycle import S
+from notebook_flows.core.lifecycle import IS_FAILED, S
 from notebook_flows.errors import NoSuchRun
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ WIDE = 110
 """From this many columns on there is room for what a run said and was given."""
 KNOWN_FLOWS = 1_000
 BORING = frozenset({S.SUCCESS, S.FAILED})
-"""States whose message says nothing that the counts do not."""
+"""States whose message says nothing that the counts do not, where these count failures."""
 
 
 @command("runs")
@@ -130,6 +130,12 @@ def _nothing_found(log: AnyLog, flow: str | None, *, is_filtered: bool) -> str:
     return "No run is like this." if is_filtered or flow is not None else "There are no runs yet."
 
 
+def _news(row: RunRow) -> str:
+    """What a run says that its state and its counts do not."""
+    is_counted = row.state is S.SUCCESS or any(IS_FAILED[state] for state in counts_of(row))
+    return "" if row.state in BORING and is_counted else row.message
+
+
 def nested(rows: Sequence[RunRow]) -> list[tuple[int, RunRow]]:
     """The runs, each followed by those that its tasks have begun, and how deep inside of others each is."""
     known = {row.run_id for row in rows}
@@ -175,7 +181,7 @@ def _tell(rows: Sequence[RunRow]) -> None:
             started[5:-3] if is_narrow else started,
             "" if seconds is None else told_duration(seconds),
             screen.short_counts(counts_of(row), encoding),
-            "" if row.state in BORING else screen.carried(printable(row.message), encoding),
+            screen.carried(printable(_news(row)), encoding),
         ]
         table.add_row(*cells[: len(table.columns)])
     screen.print_table(console, table)

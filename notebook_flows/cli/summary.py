@@ -116,9 +116,19 @@ def _headline(ending: Ending, encoding: str) -> Text:
         f"after {told_duration(ending.seconds)}", "default"
     )
     text.append(f": {told_counts(ending.counts)}." if ending.counts else ".", "default")
-    is_told_below = any(ending.message in one.error for one in ending.failed)
-    is_news = ending.message and ending.state not in {S.SUCCESS, S.FAILED} and not is_told_below
-    return text.append(f" {printable(ending.message)}", "default") if is_news else text
+    news = _news(ending)
+    return text.append(f" {printable(news)}", "default") if news else text
+
+
+def _news(ending: Ending) -> str:
+    """What the run's message says and the failures, which are told below it, do not."""
+    lines = [line for one in ending.failed for line in one.error]
+    if ending.state is S.SUCCESS or ending.message in lines:
+        return ""
+    if ending.state is not S.FAILED or not ending.failed_count:
+        return ending.message
+    beyond = [ending.message.rpartition(line)[2] for line in lines if line and line in ending.message]
+    return min(beyond, key=len, default="").lstrip(". ")  # as that the output notebook could not be saved, either
 
 
 def _failure(one: Failed, encoding: str) -> list[Text]:

@@ -65,7 +65,7 @@ class Watch:
             try:
                 self._document.saver.finish()
             except OutputError as error:
-                self._error = f"{self._error} {error}" if self._error else str(error)
+                self._error = f"{self._error.rstrip('.')}. {error}" if self._error else str(error)
                 return type(settled)(self._error) if settled.is_failed() else api.Failed(self._error, result=error)
         return settled
 

@@ -49,6 +49,24 @@ def test_its_parameters_are_listed_with_their_help(nf: Command, notebook: Path) 
     assert "how many" in nf("params", notebook).stdout
 
 
+@pytest.mark.parametrize("last", ["1", "1 / 0"])
+def test_an_output_that_cannot_be_saved_in_the_end_is_told(
+    last: str, nf: Command, write_notebook: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    (tmp_path / "out").mkdir()
+    path = write_notebook("n.ipynb", "import os\nos.rename('out', 'gone')", last)
+
+    result = nf("run", path, "-o", "out/x.ipynb")
+
+    told = f"The output notebook '{tmp_path / 'out' / 'x.ipynb'}' cannot be written: No such file or directory."
+    headline = next(line for line in result.stderr.splitlines() if line.startswith("✗ n.ipynb failed"))
+    assert result.exit_code == 1
+    assert headline.endswith(told)
+    assert "ZeroDivisionError" not in headline
+    assert ("cannot be written" in nf("runs").stdout) == (last == "1")
+
+
 def test_it_is_shown_and_validated_without_running(nf: Command, notebook: Path, own_history: Path) -> None:
     assert "├─ 2 Say it" in nf("show", notebook).stdout
     assert nf("validate", notebook).stdout == (
