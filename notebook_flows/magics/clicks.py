@@ -86,7 +86,7 @@ class Clicks:
         run = here.flow.begin(
             outlook,
             selection,
-            parameters=wish.parameters or here.flow.given,
+            parameters=here.flow.parameters_of(wish),
             options=RunOptions(),
             sink=sink,
             is_background=True,

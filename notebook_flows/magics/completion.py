@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from typing import Any
 
 import click
@@ -19,6 +20,8 @@ _TAKE_FLOWS = frozenset({"run", "show", "validate"})
 _TAKE_RUNS = frozenset({"resume", "show", "logs", "artifacts"})
 _ONCE = frozenset({"result", "resume", "show", "validate", "mode", "help"})
 """Commands that take one word."""
+_STANDS_BEHIND = frozenset({"runs", "logs", "artifacts"})
+"""Commands of ours that are those of the command line, by the same names."""
 _NAMES_BEHIND = frozenset({"--from", "--only", "--needs"})
 _WORDS = {"--executor": EXECUTORS, "-x": EXECUTORS}
 _OPEN_NAME = re.compile(r"""(?:^|[\s=])(?P<quote>["'])(?P<begun>[^"']*)$""")
@@ -113,16 +116,7 @@ def _options(name: str) -> list[str]:
 
 def _on_the_command_line(name: str) -> click.Command | None:
     """The command that stands behind one of ours, with its options."""
-    if name == "runs":
-        from notebook_flows.cli.runs_command import command_line as runs
-
-        return runs
-    if name == "logs":
-        from notebook_flows.cli.logs_command import command_line as logs
-
-        return logs
-    if name == "artifacts":
-        from notebook_flows.cli.artifacts_command import command_line as artifacts
-
-        return artifacts
-    return None
+    if name not in _STANDS_BEHIND:
+        return None
+    command: click.Command = import_module(f"notebook_flows.cli.{name}_command").command_line
+    return command

@@ -87,7 +87,7 @@ def run_selected(
         as_executed = " as executed last" if edits else ""
         say(sink, f"{who} up to date{as_executed}; `--all` runs {'them' if several else 'it'} again.\n")
         return _nothing() if here.is_awaited else None
-    values = (wish.parameters or here.flow.given) if parameters is None else parameters
+    values = here.flow.parameters_of(wish) if parameters is None else parameters
     if background:
         return _in_background(here, outlook, selection, values, options, sink)
     began_s = monotonic()

@@ -117,7 +117,7 @@ class NotebookFlow:
             SelectionError: it cannot be run.
             NothingToRun: there are no tasks.
         """
-        values = (wish.parameters or self.given) if parameters is None else parameters
+        values = self.parameters_of(wish) if parameters is None else parameters
         return chosen(
             self._session,
             outlook,
@@ -285,6 +285,10 @@ class NotebookFlow:
     def given(self) -> Mapping[str, Any]:
         """Name -> value, of the parameters that were given when the parameters cell ran last: they hold for later runs, too."""
         return self._outlooks.given
+
+    def parameters_of(self, wish: Wish) -> Mapping[str, Any]:
+        """Name -> value, of the parameters of a run: those that are wished for, else those that hold."""
+        return wish.parameters or self.given
 
     def kept(self, key: str, name: str) -> tuple[bool, Any]:
         """Whether the value that a cell has given a name is held although another one has its place; and the value."""
