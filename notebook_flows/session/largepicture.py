@@ -12,7 +12,7 @@ from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import S
 from notebook_flows.session.livepicture import LivePicture
 from notebook_flows.session.outputs import CellSink
-from notebook_flows.session.page import answer, beside_page, has_page, page_at
+from notebook_flows.session.page import MOST_LISTED, answer, beside_page, has_page, page_at
 from notebook_flows.session.picturesource import FlowSource, surroundings_of
 from notebook_flows.session.standingboard import standing_board
 from notebook_flows.session.storedrun import StoredRun, run_called
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from notebook_flows.session.page import Page
     from notebook_flows.session.picturesource import PictureSource
 
-MOST_LISTED = 20_000
-"""Of larger flows no page gets a list: it could do nothing with it."""
 LISTING_S = 25e-6
 """What it costs to tell of one task by itself, in CPU seconds; while the run goes on, that is one part in 50 of the time."""
 SHARE = 50

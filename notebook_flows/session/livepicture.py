@@ -208,8 +208,7 @@ class LivePicture:
             self._page.teller.finish()
             tell_stale(self._page, self._source)
             self._allow()
-        if not self._had_page:
-            self._laid_out.wait()  # whoever saves the notebook now is to have the picture; Graphviz has a time limit
+        self._wait_for_layout()
         with self._drawing:
             run, self._run = self._run, None
             if self._timer is not None:
@@ -225,6 +224,13 @@ class LivePicture:
             if standings is not None:
                 self._last = self._whole(standings)
                 self._draw(self._last)
+
+    def _wait_for_layout(self) -> None:
+        """Whoever saves the notebook now is to have the picture; where there is a page, it may come later all the same."""
+        if not self._had_page:
+            self._laid_out.wait()  # Graphviz has a time limit
+        elif len(self._picture.diagram.nodes) <= QUICK_NODES:
+            self._laid_out.wait(LATE_S)
 
     @property
     def text(self) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from notebook_flows.session.picturesource import PictureSource
     from notebook_flows.widget.widget import FlowWidget
 
+MOST_LISTED = 20_000
+"""Of flows of more tasks no page gets a list: it could do nothing with it."""
 MOST_PAGES = 20
 """Pictures of more runs than this stay as they are: the oldest are pictures only, and take no more memory."""
 

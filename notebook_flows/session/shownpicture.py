@@ -9,7 +9,7 @@ import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from notebook_flows.session.page import Page, answer, beside_page, page_at, tell_stale
+from notebook_flows.session.page import MOST_LISTED, Page, answer, beside_page, page_at, tell_stale
 from notebook_flows.session.picturesource import FlowSource
 from notebook_flows.session.renumbering import Renumbering
 from notebook_flows.session.standingboard import standing_board, standings_on
@@ -55,7 +55,8 @@ class ShownPicture:
         self._drawing = threading.RLock()
         self._laid_out = threading.Event()
         self._known: Surroundings | None = None
-        self._page: Page | None = page_at(sink, self._hear, self._retired)
+        is_listed = len(self.keys) <= MOST_LISTED
+        self._page: Page | None = page_at(sink, self._hear, self._retired) if is_listed else None
 
     def show(self, stored: StoredRun | None = None, stands: Callable[[Board], Board] = lambda board: board) -> bool:
         """Display it; whether that could be.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import os
 import tempfile
@@ -37,6 +36,8 @@ MOST_NODES = 1_000
 MOST_ARROWS = 6_000
 MOST_LISTED = 500
 """So many tasks are listed in a notebook where there is no picture of them."""
+LARGEST_SAVED = 1_000_000
+"""Characters of a picture that a notebook keeps in two forms; of a larger one it keeps one."""
 LONGEST_SOURCE_SHOWN = 20_000
 _TEXTS = {"dot", "gv"}
 _OPAQUE = {"jpg", "jpeg", "gif"}
@@ -211,10 +212,12 @@ class Picture:
             svg = self.svg
         except PictureError as error:
             return self._told_bundle(str(error))
-        data = base64.b64encode(svg.encode()).decode()
         title = html.escape(self.title, quote=True)
-        image = f'<img alt="{title}" style="max-width:100%;height:auto" src="data:image/svg+xml;base64,{data}">'
-        return {"image/svg+xml": svg, "text/html": image, "text/plain": self.text()}
+        image = f'<img alt="{title}" style="max-width:100%;height:auto" src="{svg_of.as_address(svg)}">'
+        shown = {"image/svg+xml": svg, "text/html": image, "text/plain": self.text()}
+        if len(svg) + len(image) > LARGEST_SAVED:
+            del shown["image/svg+xml"]  # the same, which fewer readers take
+        return shown
 
     def _told_bundle(self, reason: str) -> dict[str, str]:
         is_long = len(self.diagram.nodes) > MOST_NODES  # then not even made, which takes a while

@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
+from notebook_flows.views.compactsvg import make_compact
 from notebook_flows.views.text import printable
 from notebook_flows.views.theme import (
     BADGE_FILL,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 SVG = "http://www.w3.org/2000/svg"
 _NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
-_SHAPES = {"path", "polygon", "polyline", "ellipse"}
+_SHAPES = {"path", "polygon", "polyline", "ellipse", "rect"}
 
 
 def tidied(raw: str, diagram: Diagram) -> str:
@@ -59,6 +60,7 @@ def tidied(raw: str, diagram: Diagram) -> str:
             start, end, label, _ = arrows[found]
             told = f"{diagram.nodes[start].name} → {diagram.nodes[end].name}"
             _set_title(group, f"{told} ({label})" if label else told)
+    make_compact(root)
     return _written(root)
 
 
@@ -116,6 +118,19 @@ def _set_title(group: ET.Element, text: str) -> None:
     title.text = printable(text)
 
 
+_CODES = str.maketrans({sign: f"%{ord(sign):02X}" for sign in '%#<>&"\\^`{|}'} | {"\n": None})
+_TAG = re.compile(r"<[^>]*>")
+
+
+def as_address(svg: str) -> str:
+    """A picture as the address of an ``<img>``, which can stand between double quotes.
+
+    Only what has to be is written as codes: base64 would be a quarter longer, and a change of one task a change of all.
+    """
+    single = _TAG.sub(lambda tag: tag[0].replace("'", "&#39;").replace('"', "'"), svg)
+    return f"data:image/svg+xml,{single.translate(_CODES)}"
+
+
 def coloured(svg: str, marks: Mapping[str, Mark]) -> str:
     """A tidied SVG with each node as its state has it: class, colours, border, line and tooltip.
 
@@ -160,6 +175,9 @@ def _corner_of(group: ET.Element) -> tuple[float, float] | None:
             if part.tag == "ellipse":
                 x, y, width, height = (float(part.get(name, "0")) for name in ("cx", "cy", "rx", "ry"))
                 return x + width * 0.7, y - height * 0.7
+            if part.tag == "rect":
+                x, y, width = (float(part.get(name, "0")) for name in ("x", "y", "width"))
+                return x + width - BADGE_RADIUS / 2, y + BADGE_RADIUS / 4
     return None
 
 

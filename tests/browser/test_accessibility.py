@@ -165,7 +165,8 @@ def test_a_name_from_right_to_left_turns_nothing_around_it(page: Page) -> None:
     assert name.bounding_box()["x"] < row.bounding_box()["x"] + 20  # it begins where the others do
 
 
-def test_nothing_moves_by_itself(page: Page) -> None:
+def test_nothing_moves_by_itself_also_where_nobody_has_asked_for_that(page: Page) -> None:
+    page.emulate_media(reduced_motion="no-preference")
     shown(page)
 
     moving = page.evaluate("() => document.getAnimations().length")

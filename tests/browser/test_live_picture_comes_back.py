@@ -105,6 +105,7 @@ def test_a_notebook_of_somebody_else_shows_the_still_picture_though_it_is_not_tr
     front.open(name)
     front.run_all()
     front.wait_for_text(1, "1 success")
+    front.wait_for_text(1, "image/svg+xml")
     front.save()
     theirs = front.server.read(name)
     theirs.cells[0].source += "# changed, so that its signature is not ours\n"

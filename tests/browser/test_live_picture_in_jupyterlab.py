@@ -170,6 +170,7 @@ def test_a_notebook_that_is_opened_again_without_its_kernel_shows_how_the_run_en
     waiting_flow(lab, gate, "reopened")
     lab.run_cell(1)
     lab.wait_for_text(1, "2 success")
+    lab.wait_for_text(1, "image/svg+xml")
     lab.save()
     lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
 

@@ -28,8 +28,9 @@ def saved_by_its_key(lab: Lab, name: str) -> Any:
     """Run all cells, press Ctrl+S, and read the file."""
     lab.open(name)
     lab.run_all()
-    lab.wait_for_text(3, "2 success")
-    lab.wait_for_text(4, "2 success")
+    for index in (3, 4):
+        lab.wait_for_text(index, "2 success")
+        lab.wait_for_text(index, "image/svg+xml")
     lab.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook").focus()
     lab.page.keyboard.press("Control+s")
     lab.page.wait_for_function(CLEAN)

@@ -298,7 +298,7 @@ def test_the_flow_as_it_ended_is_drawn_at_the_end_and_anew_by_the_next_run(write
     assert "load" in data["image/svg+xml"]
     assert "not run" in data["image/svg+xml"]
     assert "1 failed" in data["text/plain"]
-    assert "data:image/svg+xml;base64," in data["text/html"]
+    assert "data:image/svg+xml," in data["text/html"]
 
     again = run_notebook(str(done.output_path), parameters={"n": 1}, output="again.ipynb")
 

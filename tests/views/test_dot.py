@@ -190,7 +190,7 @@ def test_any_name_in_a_history_is_only_text(names, flow_name, key):
         [node.label] for node in diagram.nodes
     ]
     assert {element.tag.rpartition("}")[2] for element in root.iter()} <= {
-        "svg", "g", "title", "text", "path", "polygon", "polyline", "ellipse",
+        "svg", "g", "title", "text", "path", "polygon", "polyline", "ellipse", "rect",
     }  # fmt: skip
     assert not [name for element in root.iter() for name in element.attrib if name.startswith("on") or "href" in name]
 

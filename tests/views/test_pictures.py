@@ -1,21 +1,22 @@
 """The picture that ``flow.visualize()`` returns."""
 
-import base64
 import re
 import subprocess
 import sys
 import warnings
 from pathlib import Path
+from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 import pytest
 from pictured import HOSTILE, clean, flow_of, load, mapped_flow, report
 
-from notebook_flows import Flow, FlowError, Task, state, task
+from notebook_flows import Flow, FlowError, Parameter, Task, state, task, unmapped
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.views import layout, picture as picture_module
 from notebook_flows.views.diagram import diagram_of
+from notebook_flows.views.dot import digraph
 from notebook_flows.views.layout import PictureError, laid_out
 from notebook_flows.views.picture import Picture, picture_of
 from notebook_flows.views.standing import Standing
@@ -43,6 +44,27 @@ def no_graphviz(monkeypatch):
     monkeypatch.setattr(layout, "render", gone)
     monkeypatch.setattr(picture_module, "render", gone)
     laid_out.cache_clear()
+
+
+def as_told(svg):
+    """An SVG without what does not matter: quotes and breaks of lines."""
+    return ET.canonicalize(svg, strip_text=True)
+
+
+def shapes_of(group):
+    return (one for one in group.iter() if one.tag.removeprefix(SVG) in {"path", "polygon", "ellipse", "rect"})
+
+
+def bounds_of(shape):
+    """Left, top, right and bottom."""
+    told = {name: float(shape.get(name, 0)) for name in ("x", "y", "width", "height", "cx", "cy", "rx", "ry")}
+    if shape.tag == f"{SVG}ellipse":
+        x, y, rx, ry = (told[name] for name in ("cx", "cy", "rx", "ry"))
+        return x - rx, y - ry, x + rx, y + ry
+    if shape.tag == f"{SVG}rect":
+        return told["x"], told["y"], told["x"] + told["width"], told["y"] + told["height"]
+    found = [float(one) for one in re.findall(r"-?[\d.]+", shape.get("d") or shape.get("points"))]
+    return min(found[::2]), min(found[1::2]), max(found[::2]), max(found[1::2])
 
 
 def groups_of(svg):
@@ -194,11 +216,47 @@ def test_a_notebook_gets_svg_an_image_and_text():
 
     assert list(bundle) == ["image/svg+xml", "text/html", "text/plain"]
     alt, data = re.fullmatch(
-        r'<img alt="([^"]*)" style="[^"]*" src="data:image/svg\+xml;base64,([^"]*)">', bundle["text/html"]
+        r'<img alt="([^"]*)" style="[^"]*" src="data:image/svg\+xml,([^"]*)">', bundle["text/html"]
     ).groups()
-    assert base64.b64decode(data).decode() == bundle["image/svg+xml"]
+    assert as_told(unquote(data)) == as_told(bundle["image/svg+xml"])
     assert alt == "Flow &#x27;flow &quot;x&quot; &lt;i&gt;&#x27;: 2 tasks"
     assert bundle["text/plain"].splitlines()[1:] == ['a "quoted" <b>', "└─ c"]
+
+
+@pytest.mark.parametrize(
+    ("width", "forms", "most"),
+    [(20, {"image/svg+xml", "text/html", "text/plain"}, 700_000), (50, {"text/html", "text/plain"}, 1_000_000)],
+)
+def test_what_a_notebook_keeps_of_a_large_picture_has_a_limit(width, forms, most):
+    flow = flow_of(f"step {number}" for number in range(width * 20))
+    tasks = list(flow.tasks)
+    for number in range(width * 20 - 30):
+        flow.add_edge(tasks[number], tasks[number + 30])
+    states = standings(*[S.SUCCESS] * width * 20)
+
+    bundle = Picture(picture_of(flow).diagram, states)._repr_mimebundle_()
+
+    assert set(bundle) == forms
+    assert sum(map(len, bundle.values())) < most
+
+
+def test_a_picture_is_written_with_few_characters_and_looks_the_same():
+    with Flow("kinds") as flow:
+        made = [load(1), load(Task(name="other")())]
+        report(clean.map(made, factor=unmapped(Parameter("factor"))))
+    raw = ET.fromstring(laid_out(digraph(picture_of(flow).diagram).source))
+    compact = ET.fromstring(picture_of(flow).svg)
+
+    nodes = {g.get("id"): g for g in compact.iter(f"{SVG}g")}
+
+    assert len(ET.tostring(compact)) < 0.7 * len(ET.tostring(raw))
+    for group in raw.iter(f"{SVG}g"):
+        if not group.get("class", "").startswith("node"):
+            continue
+        before, after = (bounds_of(next(shapes_of(one))) for one in (group, nodes[group.get("id")]))
+        assert after == pytest.approx(before, abs=0.2)
+    labels = [text for text in compact.iter(f"{SVG}text") if text.get("stroke") == "none"]
+    assert [text.text.strip() for text in labels]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -208,7 +266,7 @@ def test_no_name_becomes_markup_in_any_form(name):
     bundle = picture._repr_mimebundle_()
 
     assert bundle["text/html"].count("<") == bundle["text/html"].count(">") == 1
-    assert not re.search(r"<(?!/?(svg|g|title|text|path|polygon|polyline|ellipse)\b)", bundle["image/svg+xml"])
+    assert not re.search(r"<(?!/?(svg|g|title|text|path|polygon|polyline|ellipse|rect)\b)", bundle["image/svg+xml"])
     for form in bundle.values():
         assert form.encode()
     assert "\x1b" not in bundle["text/plain"]

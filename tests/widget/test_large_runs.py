@@ -148,3 +148,17 @@ def test_a_long_run_goes_on_by_the_history(page: OpenPage) -> None:
 
     states = dict(zip(*(page.of("snapshot")[-1]["columns"][name] for name in ("node", "state")), strict=True))
     assert states == {**dict.fromkeys(range(MANY), S.SUCCESS), MANY: S.CANCELLED}
+
+
+@needs_script
+def test_of_a_flow_that_no_page_could_list_the_still_picture_is_shown_alone(page: OpenPage) -> None:
+    page.run(
+        "define",
+        "from notebook_flows import Flow, Task\nwith Flow('huge') as flow:\n"
+        "    for number in range(20_001): flow.add_task(Task(name=f'step {number}'))",
+    )
+
+    page.run("look", "flow.visualize()")
+
+    assert page.told == {}
+    assert "20,001 tasks" in page.shown["look"][0]["data"]["text/plain"]
