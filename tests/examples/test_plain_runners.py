@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 def shown(outputs: Any, notebook_name: str) -> list[tuple[str, str]]:
     """What people read, without figures, which are alike where the numbers are; nbclient does not tell names of notebooks."""
-    found = []
+    found: list[tuple[str, str]] = []
     for output in outputs:
-        if output.output_type == "stream":
-            found.append(("text", output.text))
+        if output.output_type == "stream":  # it keeps text that came in two messages in two outputs
+            before = found.pop()[1] if found and found[-1][0] == output.name else ""
+            found.append((output.name, before + output.text))
         elif output.output_type != "error":
             data = output.data
             text = data.get("text/markdown", data.get("text/plain", ""))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from ast import literal_eval
 from typing import TYPE_CHECKING, Any
 
 import nbformat
@@ -76,7 +77,7 @@ def test_a_notebook_runs_and_everything_about_it_is_told(write: Any, tmp_path: P
     assert [texts(cells[3]), cells[3].outputs[-1].data["text/plain"]] == [{"stdout": "first\nsecond\n"}, "'xx'"]
     assert cells[4].outputs[0].ename == "ZeroDivisionError"
     assert texts(cells[7]) == {"stdout": "100 %\n", "stderr": "oh\n"}
-    assert cells[8].outputs[0].data["text/plain"] == f"('ipc', '{tmp_path}')"
+    assert literal_eval(cells[8].outputs[0].data["text/plain"]) == ("ipc", str(tmp_path))
     assert texts(cells[9])["stdout"] == "".join(f"{number}\n" for number in range(3000))
     assert [cell.metadata["papermill"]["status"] for cell in cells] == ["completed"] * 5 + ["pending"] + [
         "completed"

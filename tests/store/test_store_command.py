@@ -291,7 +291,7 @@ def test_a_flow_runs_with_its_history_on_a_server_and_the_password_is_shown_nowh
 
     assert done.returncode == 0, done.stderr
     assert [row["flow"] for row in json.loads(listed.stdout)] == ["small"]
-    assert f"(from {tmp_path}/notebook_flows.toml)" in "".join(doctor.stdout.split("\n"))
+    assert f"(from{tmp_path}/notebook_flows.toml)" in "".join(doctor.stdout.split())
     assert "holds a password" in doctor.stdout
     assert [one.returncode for one in down] == [3, 3, 1, 3]
     assert (again.returncode, "is sound" in again.stderr) == (0, True)
