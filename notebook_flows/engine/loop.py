@@ -486,6 +486,10 @@ class Engine:
             if self._reuse is not None:
                 took_us = outcome.ended_us - outcome.started_us
                 data["result"] = self._reuse.ended(number, node, index, kept, took_us)
+        elif new is S.SKIPPED and self._reuse is not None and node in self._reuse.looks_at:
+            told = self._reuse.skipped(number, node)
+            if told is not None:
+                data["result"] = told
         if "rest_us" in data:  # by our clock, not the worker's
             data["due_us"] = self.clock.now_us() + data.pop("rest_us")
         if outcome.message:

@@ -217,6 +217,9 @@ class Reuse(Protocol):
             What its event says of the result. Content that goes into the history has been handed to it.
         """
 
+    def skipped(self, number: int, node: int) -> Mapping[str, Any] | None:
+        """It has run, and has skipped itself; returns what its event says in place of a result."""
+
     def close(self) -> None:
         """The run has ended."""
 

@@ -28,6 +28,7 @@ class Fingerprints:
     def __init__(self, *, secret_key: bytes | None = None) -> None:
         self._secret_key = secret_key
         self._codes: dict[int, tuple[Any, str | Unhashable]] = {}
+        self._texts: dict[int, str] = {}
 
     def of_value(self, value: Any) -> str:
         """The fingerprint of a value.
@@ -53,6 +54,24 @@ class Fingerprints:
             raise code
         return code
 
+    def of_text(self, task: Task) -> str:
+        """As `of_code`, also of a task that gets the run's context, which is no part of it: for who compares no more.
+
+        Raises:
+            Unhashable: it uses something else that has none.
+        """
+        try:
+            return self.of_code(task)
+        except Unhashable:
+            if not _wants_context(task):
+                raise
+        known = self._texts.get(id(task))
+        if known is None:
+            walk = Walk(secret_key=self._secret_key)
+            walk.value(task)
+            known = self._texts[id(task)] = walk.digest()
+        return known
+
     def _code(self, task: Task) -> str | Unhashable:
         walk = Walk(secret_key=self._secret_key)
         try:
@@ -61,12 +80,16 @@ class Fingerprints:
             return error
         except RecursionError:
             return Unhashable(f"what task {task.name!r} uses is nested too deeply")
-        if getattr(task._signature, "wants_context", False):
+        if _wants_context(task):
             return Unhashable(
                 f"task {task.name!r} gets the run's context, which is another one in each run: take what you need of it "
                 "as an argument, for example a Parameter"
             )
         return walk.digest()
+
+
+def _wants_context(task: Task) -> bool:
+    return bool(getattr(task._signature, "wants_context", False))
 
 
 def key_of(code: str, inputs: Mapping[str, str], *, version: str = "", serializer: str = "") -> str:

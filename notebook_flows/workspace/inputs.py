@@ -94,7 +94,7 @@ class InputPrints:
             constants = {
                 name: self._constant(node, name, value) for name, value in (self._constants.get(task) or {}).items()
             }
-            known = self._codes[node] = key_of(self._prints.of_code(task), constants, version=task.version or "")
+            known = self._codes[node] = key_of(self._prints.of_text(task), constants, version=task.version or "")
         return known
 
     def _constant(self, node: int, name: str, value: Any) -> str:
@@ -137,7 +137,7 @@ class InputPrints:
         known = self.content.get(number)
         kind = type(value)
         if known is None and kind is Stored:
-            known = value.reference.get("content")
+            known = value.content
             if known is not None:
                 self.content[number] = known
         if known is not None and (kind in LASTING or kind is Stored or kind is Pickled):

@@ -185,6 +185,7 @@ class Resumed:
             self._by_slug.setdefault(slug, []).append(one)
         self._changed = {node for node, task in enumerate(tasks) if task._is_parameter and task.name in changed}
         self._anew: set[int] = set(self._changed)
+        self._changed_code: dict[int, bool] = {}
         self._needed = self._needed_values()
 
     def ran(self, number: int) -> None:
@@ -202,20 +203,22 @@ class Resumed:
             found = self._known.find(result["cached"])
             if found is None:
                 return None
-            result = dict(found.reference)
+            result = {**found.reference, "key": result["cached"]}
         was_made_of = None if result is None else result.get("key")
         if key is not None and was_made_of is not None:
             if key != was_made_of:
                 return None
-        elif self._has_other_inputs(node, index):
+        elif self._is_changed(self._slugs[node], node) or self._has_other_inputs(node, index):
             return None
         data: dict[str, Any] = {"cached": {"run": self._source.run.run_id, "saved_us": before.took_us}}
         said = said_of(self._source.run.run_id, before.took_us)
         if before.state is S.SKIPPED:
-            return Taken(S.SKIPPED, None, said, data)
+            return Taken(S.SKIPPED, None, said, data if result is None else {**data, "result": result})
         if result is None or "sha256" not in result:
             if node in self._needed:
                 return None
+            if result is not None:
+                data["result"] = result
             why = "" if result is None else str(result.get("why", ""))
             return Taken(S.CACHED, Stored({}, None, _NotKept(self._tasks[node].name, why)), said, data)
         inline = None
@@ -285,6 +288,12 @@ class Resumed:
 
     def _is_changed(self, slug: str, node: int) -> bool:
         """Whether its code is another one now; if that cannot be told, it counts as the same."""
+        known = self._changed_code.get(node)
+        if known is None:
+            known = self._changed_code[node] = self._has_other_code(slug, node)
+        return known
+
+    def _has_other_code(self, slug: str, node: int) -> bool:
         try:
             code = self._prints.code(node)
         except Exception:  # Unhashable; and what a value of the user's own raises when it is looked at

@@ -151,17 +151,34 @@ class Reusing:
         key = self._keys.get(number)
         if "why" in kept:
             self._is_not_kept(node, kept["why"])
-            return {"why": kept["why"]}
+            return {"why": kept["why"], **self._made_of(number, node)}
         inline = kept["inline"]
         reference: dict[str, Any] = kept["result"]
         self._remember(number, reference)
+        made_of = self._made_of(number, node)
         found = None
         if key is not None and node in self._cached:
-            found = finding(self._run_id, self._slugs[node], index, took_us, reference)
-        if key is not None:
-            reference = {**reference, "key": key, "code": self._prints.code(node)}
+            named = {**reference, "code": made_of["code"]}
+            found = finding(self._run_id, self._slugs[node], index, took_us, named)
+        reference = {**reference, **made_of}
         self._log.keep([KeptContent(reference["sha256"], inline, None if found is None else key, found)])
         return reference
+
+    def skipped(self, number: int, node: int) -> Mapping[str, Any] | None:
+        """It has run, and has skipped itself."""
+        if self._resumed is not None:
+            self._resumed.ran(number)
+        return self._made_of(number, node) or None
+
+    def _made_of(self, number: int, node: int) -> dict[str, str]:
+        """By what it is known whether it would be the same again: also of what has no result that is kept."""
+        key = self._keys.get(number)
+        if key is not None:
+            return {"key": key, "code": self._prints.code(node)}
+        try:
+            return {"code": self._prints.code(node)}
+        except Exception:  # Unhashable, as `find` has told already; and what a value of the user's own raises
+            return {}
 
     def _is_not_kept(self, node: int, why: str) -> None:
         """Told once for each task: aloud where somebody has asked for its result to be cached, else in the log only."""

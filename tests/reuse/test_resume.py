@@ -210,6 +210,77 @@ def test_a_task_that_skipped_itself_is_not_run_again() -> None:
     assert state.result[after].is_skipped()
 
 
+WITHOUT_A_RESULT = {
+    "cannot be kept": "def made():\n    count('made')\n    return Lock(), {}",
+    "skips itself": "def made():\n    count('made')\n    raise SKIP('{}')",
+    "gets the context": "def made(context):\n    count('made')\n    return {}",
+    "holds a secret": "def made():\n    count('made')\n    return 'a-secret-word', {}",
+}
+
+
+@pytest.mark.parametrize("case", WITHOUT_A_RESULT)
+def test_a_task_that_has_left_no_result_runs_again_once_its_code_is_another_one(case: str) -> None:
+    def flow(number: int) -> Flow:
+        names: dict[str, Any] = {"count": count, "Lock": threading.Lock, "SKIP": signals.SKIP}
+        exec(WITHOUT_A_RESULT[case].format(number), names)
+        with Flow("edited") as built:
+            end = gate(1, task_args={"skip_on_upstream_skip": False})
+            end.set_upstream(task(names["made"])())
+            gate(Parameter("password", default=Secret("a-secret-word")))
+        return built
+
+    secret = {"password": Secret("a-secret-word")}
+    flow(1).run(keep_results=True, **secret)
+    assert counted()["made"] == 1
+
+    for number, times in ((1, 0), (1, 0), (2, 1), (2, 0)):
+        flow(number).run(resume="latest", **secret)
+        assert counted().get("made", 0) == times
+
+
+def test_a_task_that_was_cached_in_a_run_runs_when_that_is_gone_on_with_and_its_code_is_another_one() -> None:
+    def flow(number: int) -> tuple[Flow, Any]:
+        names: dict[str, Any] = {"count": count}
+        exec(f"def made():\n    count('made')\n    return {number}", names)
+        with Flow("edited") as built:
+            end = gate(task(cache=True)(names["made"])())
+        return built, end
+
+    flow(1)[0].run(keep_results=True)
+    flow(1)[0].run(keep_results=True)
+    assert counted() == {"made": 1, "gate": 2}
+    opened()
+
+    edited, end = flow(2)
+    state = edited.run(resume="latest")
+
+    assert counted() == {"made": 1, "gate": 1}
+    assert state.result[end].result == 2
+
+
+def test_what_an_edited_task_needs_is_made_again_though_the_task_was_cached() -> None:
+    def flow(number: int) -> tuple[Flow, Any]:
+        names: dict[str, Any] = {"count": count, "Lock": threading.Lock}
+        exec("def lock():\n    count('lock')\n    return Lock()", names)
+        exec(f"def made(lock=None):\n    count('made')\n    return {number}", names)
+        with Flow("edited") as built:
+            made = task(cache=True)(names["made"])()
+            end = gate(made)
+            made.set_upstream(task(names["lock"])(), key="lock")
+        return built, end
+
+    flow(1)[0].run(keep_results=True)
+    flow(1)[0].run(resume="latest")
+    opened()
+    edited, end = flow(2)
+    counted()
+
+    state = edited.run(resume="latest")
+
+    assert counted() == {"lock": 1, "made": 1, "gate": 1}
+    assert state.result[end].result == 2
+
+
 def test_resources_are_set_up_again_and_their_users_are_not_run_again() -> None:
     @resource_manager
     class Connection:
