@@ -125,3 +125,14 @@ export function criticalTasks(run: Run, edges: readonly Edge[], nowUs: number): 
   };
   return criticalPath(run.size, edges, seconds).tasks.filter((task) => seconds(task) > 0);
 }
+
+/** How long these tasks took together, each from its first bar's beginning to the end of its last; O(bars). */
+export function secondsOf(bars: Iterable<Bar>, tasks: ReadonlySet<number>): number {
+  const spans = new Map<number, [number, number]>();
+  for (const { task, beginS, endS } of bars) {
+    if (!tasks.has(task)) continue;
+    const [begin, end] = spans.get(task) ?? [beginS, endS];
+    spans.set(task, [Math.min(begin, beginS), Math.max(end, endS)]);
+  }
+  return [...spans.values()].reduce((sum, [begin, end]) => sum + end - begin, 0);
+}

@@ -4,7 +4,7 @@ import { progressOf } from "../src/eta";
 import { layered } from "../src/layout";
 import { Run } from "../src/run";
 import { S } from "../src/theme/states.generated";
-import { criticalPath, criticalTasks, timelineOf } from "../src/timeline";
+import { type Bar, criticalPath, criticalTasks, secondsOf, timelineOf } from "../src/timeline";
 import { counted, duration, moment, printable, printableLines } from "../src/words";
 
 const SECOND = 1e6;
@@ -229,4 +229,19 @@ test("names are shown without what would hide or turn them", () => {
   assert.equal(printable("x".repeat(1000), 10), "xxxxxxxxx…");
   assert.equal(counted(1, "task"), "1 task");
   assert.equal(counted(2000, "task"), "2,000 tasks");
+});
+
+test("what tasks took together is found in one pass over all bars", () => {
+  const bar = (task: number, index: number, beginS: number, endS: number): Bar => {
+    return { number: 0, task, index, beginS, endS };
+  };
+  function* bars(): Generator<Bar> {
+    yield bar(0, -1, 0, 2);
+    yield bar(1, 0, 2, 4);
+    yield bar(1, 1, 3, 7);
+    yield bar(2, -1, 0, 90);
+  }
+
+  assert.equal(secondsOf(bars(), new Set([0, 1])), 7);
+  assert.equal(secondsOf([], new Set([0])), 0);
 });

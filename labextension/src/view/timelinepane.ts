@@ -3,7 +3,7 @@
 import { gravest, shownSeconds, toldCounts } from "../counts";
 import { UNMAPPED } from "../run";
 import { STATES } from "../theme/states.generated";
-import { type Bar, criticalTasks, timelineOf } from "../timeline";
+import { type Bar, criticalTasks, secondsOf, timelineOf } from "../timeline";
 import { counted, duration, folded, isolated, moment } from "../words";
 import type { Context, Pane } from "./context";
 import { h, setAttribute, setText } from "./dom";
@@ -76,9 +76,9 @@ export class TimelinePane implements Pane {
     this.#rows.show(query ? rows.filter(({ name }) => folded(name).includes(query)) : rows);
     this.#drawAxis();
     if (!rows.length) return this.#tell(NOTHING);
-    const names = path.map((task) => isolated(flow.nameOf(task), LONGEST_NAME));
-    const chain = names.length > 8 ? [...names.slice(0, 4), "…", ...names.slice(-3)] : names;
-    const chainS = path.reduce((sum, task) => sum + secondsOf(bars, task), 0);
+    const shown = path.length > 8 ? [...path.slice(0, 4), null, ...path.slice(-3)] : path;
+    const chain = shown.map((task) => (task === null ? "…" : isolated(flow.nameOf(task), LONGEST_NAME)));
+    const chainS = secondsOf(bars, critical);
     this.#tell(`◆ Critical path, ${counted(path.length, "task")}, ${duration(chainS)}: ${chain.join(" → ")}`);
   }
 
@@ -150,12 +150,6 @@ export class TimelinePane implements Pane {
   dispose(): void {
     // nothing outlives the element
   }
-}
-
-function secondsOf(bars: readonly Bar[], task: number): number {
-  const own = bars.filter((bar) => bar.task === task);
-  if (!own.length) return 0;
-  return Math.max(...own.map(({ endS }) => endS)) - Math.min(...own.map(({ beginS }) => beginS));
 }
 
 /** Steps that are told in whole minutes or hours, in seconds. */
