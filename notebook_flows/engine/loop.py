@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import warnings
 from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ from notebook_flows.engine.reopening import Retries, try_again
 from notebook_flows.engine.stopping import reached_by, tell_stopping
 from notebook_flows.engine.timeouts import TaskTimeout
 from notebook_flows.engine.verdicts import MOST_ROUNDS_BY_HANDLERS, Verdicts
+from notebook_flows.engine.warned import warn_caller
 from notebook_flows.engine.wording import short
 from notebook_flows.errors import StoreError
 
@@ -572,7 +572,7 @@ class Engine:
     @staticmethod
     def _warn(message: str) -> None:
         try:
-            warnings.warn(message, stacklevel=2)
+            warn_caller(message)
         except Warning:  # the user has made errors of warnings; nobody is there to take this one
             logging.getLogger(__name__).warning(message)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import signals, state as api
@@ -14,6 +13,7 @@ from notebook_flows.engine.call import unwrapped
 from notebook_flows.engine.endings import retry_details
 from notebook_flows.engine.handlers import handled
 from notebook_flows.engine.timeouts import is_for_others
+from notebook_flows.engine.warned import warn_caller
 from notebook_flows.engine.wording import short
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Verdicts:
                 f"({', '.join(map(str, widths))}); the shortest counts."
             )
             try:
-                warnings.warn(message, stacklevel=2)
+                warn_caller(message)
             except Warning as error:  # the user has made errors of warnings: then it is the task's
                 self.mark(node, S.FAILED, message, value=error)
                 return

@@ -182,10 +182,11 @@ def test_unequal_lengths_warn_and_the_shortest_counts() -> None:
     with Flow("f") as f:
         made = add.map([1, 2, 3], [10, 20])
 
-    with pytest.warns(UserWarning, match=r"'add' is mapped over lists of unequal lengths \(3, 2\)"):
+    with pytest.warns(UserWarning, match=r"'add' is mapped over lists of unequal lengths \(3, 2\)") as warned:
         state = f.run()
 
     assert state.result[made].result == [11, 22]
+    assert warned[0].filename == __file__
 
 
 def test_lengths_given_by_state_only_edges_count_as_well() -> None:

@@ -56,6 +56,21 @@ def test_a_run_that_fails_exits_with_1_and_tells_the_error_and_where(nf: Command
     assert "Traceback" not in end
 
 
+@pytest.mark.filterwarnings("always:.*lists of unequal lengths:UserWarning")
+def test_what_the_engine_warns_of_is_a_sentence(nf: Command, tmp_path: Path) -> None:
+    file = tmp_path / "uneven.py"
+    file.write_text(
+        "from notebook_flows import Flow, task\n"
+        "@task\ndef add(a, b):\n    return a + b\n"
+        "with Flow('uneven') as flow:\n    add.map([1, 2, 3], [1, 2])\n"
+    )
+
+    result = nf("run", file)
+
+    assert "Warning: Task 'add' is mapped over lists of unequal lengths (3, 2); the shortest counts.\n" in result.stderr
+    assert "UserWarning" not in result.stderr
+
+
 def test_quiet_says_nothing_of_a_success_and_all_of_a_failure(nf: Command, write: Write) -> None:
     path = write("etl.py")
 

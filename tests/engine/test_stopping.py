@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import notebook_flows
 from notebook_flows import Flow, ThreadExecutor, task
 from notebook_flows.core.lifecycle import S
 from notebook_flows.store.sqlite import SqliteEventLog
@@ -59,12 +60,15 @@ def test_a_request_stops_what_runs_in_threads_and_names_what_goes_on() -> None:
         after = task(lambda x: x, name="after")(one)
 
     try:
-        with pytest.warns(UserWarning, match="cannot be stopped and go on in their threads: runs_on"):
+        with pytest.warns(UserWarning, match="cannot be stopped and go on in their threads: runs_on") as warned:
             state = run_flow_for_test(flow, executor=ThreadExecutor(1), event_log=log, flow_run_id=RUN)
     finally:
         may_end.set()
 
     assert_states(state, {one: "Cancelled", waiting: "NotRun", after: "NotRun"})
+    assert not warned[0].filename.startswith(
+        str(Path(notebook_flows.__file__).parent)
+    )  # nobody has written those lines
     assert [(event.node, event.state) for event in log.read(RUN)[1:-1] if event.node >= 0] == [
         (0, S.RUNNING),
         (0, S.CANCELLED),
