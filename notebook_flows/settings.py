@@ -29,6 +29,10 @@ CACHE_CHOICES = ("on", "all", "off", "refresh")
 KEEP_CHOICES = ("auto", "on", "off")
 PICTURE_CHOICES = ("on", "static", "off")
 _URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
+_SLASHES_LEFT_OUT = re.compile(
+    r"^(postgres|postgresql|postgresql\+psycopg|s3|gs|file|https?|sqlite|mysql):(?!//)", re.IGNORECASE
+)
+"""What somebody begins who means a URL; no file is likely to have such a name."""
 _SERVERS = ("postgresql", "postgres", "postgresql+psycopg")
 _NOT_SETTINGS = frozenset({"CRASH_AT", "PARENT_RUN", "DRIVEN_KERNEL", "EXAMPLES", "COMPLETE"})
 """Variables of ours that set nothing."""
@@ -172,6 +176,8 @@ def _parsed(file: Path, changed_ns: int, size: int) -> Mapping[str, Any]:
         told = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} is no TOML: {error}.") from None
+    except RecursionError:
+        raise SettingsError(f"{file} is no TOML that can be read: it is nested too deeply.") from None
     table = told if is_own else told.get("tool", {}).get("notebook_flows", {})
     if not isinstance(table, dict):
         raise SettingsError(f"[tool.notebook_flows] in {file} has to be a table.")
@@ -180,8 +186,11 @@ def _parsed(file: Path, changed_ns: int, size: int) -> Mapping[str, Any]:
 
 def _from_file(file: Path) -> Iterator[tuple[str, Given]]:
     for key, value in _table_of(file).items():
+        if key == "tool" and file.name == FILE:
+            raise SettingsError(f"[tool.notebook_flows] is for pyproject.toml; in {file} settings stand in no table.")
         if key not in _READ:
-            raise SettingsError(f"{key!r} in {file} is no setting.{did_you_mean(key, _READ) or _all_settings()}")
+            likely = did_you_mean(key.lower(), _READ) or _all_settings()
+            raise SettingsError(f"{key!r} in {file} is no setting.{likely}")
         yield key, Given(value, f"{key} in {file}", file.parent)
 
 
@@ -221,8 +230,16 @@ def _is_slip(variable: str) -> bool:
 
 def _store(given: Given) -> Path | str:
     text = _text(given, "the path of a file, or a URL such as postgresql://user@host/database")
+    if text == ":memory:":
+        raise SettingsError(
+            f"{given.origin} is ':memory:'; a history that ends with its process is history = \"memory\"."
+        )
     found = _URL.match(text)
     if found is None:
+        if _SLASHES_LEFT_OUT.match(text):
+            raise SettingsError(
+                f"{given.origin} is no URL and no path: a URL is such as postgresql://user@host/database."
+            )
         return _path(given)
     scheme = found[1].lower()
     if scheme == "sqlite":
@@ -237,7 +254,23 @@ def _store(given: Given) -> Path | str:
 
 def _blobs(given: Given) -> Path | str:
     text = _text(given, "the path of a folder, or s3://BUCKET/PREFIX")
-    return text if text.startswith("s3://") else _path(given)
+    found = _URL.match(text) or _SLASHES_LEFT_OUT.match(text)
+    if found is None:
+        return _path(given)
+    if re.match(r"s3://[^/]", text):
+        return text
+    if found[1].lower() == "s3":
+        raise SettingsError(f"{given.origin} is {text!r}; an address is s3://BUCKET/PREFIX.")
+    raise SettingsError(
+        f"{given.origin} is a URL with {found[1]!r}; results are kept in a folder, or in s3://BUCKET/PREFIX."
+    )
+
+
+def _folder(given: Given) -> Path:
+    found = _URL.match(_text(given, "the path of a folder"))
+    if found is not None:
+        raise SettingsError(f"{given.origin} is a URL with {found[1]!r}; it has to be the path of a folder.")
+    return _path(given)
 
 
 def _one_of(*choices: str) -> Callable[[Given], str]:
@@ -300,7 +333,7 @@ def _text(given: Given, what: str) -> str:
 _READ: dict[str, Callable[[Given], Any]] = {
     "store": _store,
     "history": _one_of(*HISTORY_CHOICES),
-    "results": _path,
+    "results": _folder,
     "blobs": _blobs,
     "cache": _one_of(*CACHE_CHOICES),
     "keep_results": _one_of(*KEEP_CHOICES),

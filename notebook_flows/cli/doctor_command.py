@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import platform
 import shutil
 import sqlite3
 import sys
+import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -186,7 +188,15 @@ def _server(settings: Settings) -> Iterator[Finding]:
 
 
 def _file(path: Path) -> Iterator[Finding]:
-    if not path.exists():
+    from notebook_flows.store.sqlite import SqliteEventLog
+
+    log = SqliteEventLog(path)
+    try:
+        is_begun = log.place.is_begun()
+    except FlowError as error:
+        yield Finding("History", "broken", str(error))
+        return
+    if not is_begun:
         yield _writable("History", path.parent, f"{path} is begun with the first run")
         return
     size = sum(one.stat().st_size for one in path.parent.glob(f"{path.name}*"))
@@ -195,9 +205,6 @@ def _file(path: Path) -> Iterator[Finding]:
     if not os.access(path, os.W_OK):
         yield Finding("History", "broken", f"{path} cannot be written. Make it yours: chmod u+w {path}")
         return
-    from notebook_flows.store.sqlite import SqliteEventLog
-
-    log = SqliteEventLog(path)
     try:
         yield from _soundness(log)
     except FlowError as error:
@@ -221,10 +228,14 @@ def _soundness(log: StoredEventLog) -> Iterator[Finding]:
 def _writable(what: str, folder: Path, told: str = "") -> Finding:
     """Whether files can be made in a folder, or it in the nearest one that there is."""
     nearest = folder
-    while not nearest.exists() and nearest != nearest.parent:
+    while not os.access(nearest, os.F_OK) and nearest != nearest.parent:  # which raises nothing, whatever the path
         nearest = nearest.parent
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        return Finding(what, "broken", f"{nearest} cannot be written.")
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:  # that is told below
+            return Finding(what, "broken", f"{nearest} cannot be written: {error.strerror}.")
     free = shutil.disk_usage(nearest).free
     room = f"{free / _MIB / 1024:.1f} GiB free"
     if free < _LOW_DISK:

@@ -238,7 +238,7 @@ class SqlitePlace:
             return None
         try:
             with closing(connect_to_read(self.path)) as connection:
-                return schema.version_of(connection)
+                return schema.version_of_file(connection, self.name)
         except sqlite3.Error as error:
             raise self.told(error, doing="read") from error
 

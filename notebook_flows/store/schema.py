@@ -133,11 +133,15 @@ def verify(connection: sqlite3.Connection, path: str, *, allow_older: bool = Fal
         "SELECT count(*) FROM sqlite_master WHERE name IN ('about', 'run', 'event', 'task_run', 'log', 'request')"
     ).fetchone()
     if application_id != APPLICATION_ID or tables != 6:
-        raise StoreCorrupt(
-            f"{path} is no history of notebook_flows, or was emptied: move it and its -wal file aside "
-            "(a new history is then begun), or name another file."
-        )
+        raise _none_of_ours(path)
     verify_version(connection, path, allow_older=allow_older)
+
+
+def _none_of_ours(path: str) -> StoreCorrupt:
+    return StoreCorrupt(
+        f"{path} is no history of notebook_flows, or was emptied: move it and its -wal file aside "
+        "(a new history is then begun), or name another file."
+    )
 
 
 def verify_version(connection: Connection, name: str, *, allow_older: bool = False) -> None:
@@ -165,6 +169,19 @@ def newer(name: str, version: int) -> StoreVersionError:
         f"{name} was written by a newer notebook_flows (history version {version}, this one knows {VERSION}): "
         "upgrade with `pip install -U notebook-flows`, or name another history."
     )
+
+
+def version_of_file(connection: sqlite3.Connection, path: str) -> int | None:
+    """The version that a file says it has, whatever else is in it; None: nothing is in it yet.
+
+    Raises:
+        StoreCorrupt: it is another program's file, or was emptied.
+        sqlite3.Error: it cannot be read.
+    """
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    if tables and "about" not in tables:
+        raise _none_of_ours(path)
+    return version_of(connection) if tables else None
 
 
 def version_of(connection: Connection) -> int | None:

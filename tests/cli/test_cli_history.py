@@ -173,6 +173,20 @@ def test_a_child_that_there_was_not_is_refused(
     assert f"Task {name!r} of run {two_runs[1][:8]} has no child {index}: {has}." in result.stderr
 
 
+@pytest.mark.parametrize("what", ["loop", "name"])
+def test_the_doctor_tells_a_place_where_no_history_can_be(
+    what: str, nf: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    monkeypatch.setenv("NOTEBOOK_FLOWS_STORE", str(tmp_path / (what if what == "loop" else "n" * 300)))
+
+    result = nf("doctor", "--json")
+
+    assert result.exit_code == 1
+    (broken,) = [one["told"] for one in json.loads(result.stdout) if one["verdict"] == "broken"]
+    assert {"loop": "Too many levels of symbolic links", "name": "File name too long"}[what] in broken
+
+
 def test_logs_below_the_level_are_left_out(nf: Command, two_runs: list[str]) -> None:
     result = nf("logs", two_runs[0], "--level", "warning")
 
@@ -318,7 +332,7 @@ def test_the_doctor_finds_a_folder_for_results_that_cannot_be_made(
 
     result = nf("doctor", "--json")
 
-    assert blobs_in(result) == [("broken", f"{tmp_path / 'file'} cannot be written.")]
+    assert blobs_in(result) == [("broken", f"{tmp_path / 'file'} cannot be written: Not a directory.")]
 
 
 def test_the_shell_completes_runs_and_states(two_runs: list[str]) -> None:

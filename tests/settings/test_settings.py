@@ -127,6 +127,17 @@ def test_a_file_may_be_named_by_a_url_too(tmp_path: Path) -> None:
         ('store = "postgre://x"', r"is a URL with 'postgre'.* Did you mean 'postgres"),
         ('results = "~nosuchuser/r"', r"the home of '~nosuchuser' is unknown"),
         ("keep_days", r"notebook_flows.toml is no TOML: "),
+        pytest.param("x = " + "[" * 100_000, r"is no TOML that can be read: it is nested too deeply", id="deep"),
+        ("KEEP_DAYS = 3", r"'KEEP_DAYS' in .* is no setting\. Did you mean 'keep_days'\?"),
+        (
+            "[tool.notebook_flows]\nkeep_days = 3",
+            r"is for pyproject.toml; in .*notebook_flows.toml settings stand in no",
+        ),
+        ('store = ":memory:"', r'is \':memory:\'; a history that ends with its process is history = "memory"'),
+        ('blobs = "s3:/bucket"', r"blobs in .* is 's3:/bucket'; an address is s3://BUCKET/PREFIX"),
+        ('blobs = "s3://"', r"blobs in .* is 's3://'; an address is s3://BUCKET/PREFIX"),
+        ('blobs = "gs://bucket"', r"is a URL with 'gs'; results are kept in a folder, or in s3://BUCKET/PREFIX"),
+        ('results = "s3://bucket"', r"results in .* is a URL with 's3'; it has to be the path of a folder"),
     ],
 )
 def test_what_cannot_be_understood_is_told(tmp_path: Path, text: str, told: str) -> None:
@@ -136,9 +147,12 @@ def test_what_cannot_be_understood_is_told(tmp_path: Path, text: str, told: str)
         settings(tmp_path)
 
 
-def test_a_url_that_is_refused_is_not_repeated(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "url", ["mysql://me:secret@db/runs", "postgresql:me:secret@db/runs", "postgresql:/me:secret@db/runs"]
+)
+def test_a_url_that_is_refused_is_not_repeated(tmp_path: Path, url: str) -> None:
     with pytest.raises(SettingsError) as told:
-        settings(tmp_path, STORE="mysql://me:secret@db/runs")
+        settings(tmp_path, STORE=url)
 
     assert "secret" not in str(told.value)
 

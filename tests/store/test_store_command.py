@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -41,6 +43,26 @@ def log(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
     found = workspace.event_log()
     yield found
     found.close()
+
+
+@pytest.mark.parametrize("command", ["info", "upgrade"])
+def test_what_is_no_history_is_told_and_an_empty_file_is_one_to_be_begun(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTEBOOK_FLOWS_HISTORY", "on")
+    (tmp_path / "empty").touch()
+    with closing(sqlite3.connect(tmp_path / "pets")) as other:
+        other.execute("CREATE TABLE pets (name)")
+
+    monkeypatch.setenv("NOTEBOOK_FLOWS_STORE", str(tmp_path / "empty"))
+    empty = store(command)
+    monkeypatch.setenv("NOTEBOOK_FLOWS_STORE", str(tmp_path / "pets"))
+    pets = store(command)
+
+    assert empty.exit_code == 0
+    assert "begun with the first run" in empty.output
+    assert pets.exit_code == 3
+    assert "is no history of notebook_flows" in pets.stderr
 
 
 def run_of(log: Any) -> str:
