@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from notebook_flows.notebook.room import Room
 
 INTERRUPT_S = 1.0
-"""How long a cell may go on after an interrupt, before its kernel is killed."""
+"""How long a cell may go on after an interrupt, before its kernel is killed, while somebody waits for the prompt."""
+PATIENCE_S = 4.0
+"""How much longer it may where nobody does, but its time is up: a kernel that is killed takes all values with it."""
 REPLY_S = 3.0
 """How long after a cell's end its kernel may take to answer: some never do."""
 LAST_WORDS_S = 0.2
@@ -206,9 +208,9 @@ class CellAttempt:
             if kernel.died.done():
                 return self._ended(self._died())
             if halt.done():
-                await self._stopped()
+                await self._stopped(halt, cancelled)
                 return None
-            was_interrupted = await self._stopped()
+            was_interrupted = await self._stopped(halt, cancelled)
             if cancelled.done():
                 return self._ended(endings.cancelled(self._judged, was_stopped=was_interrupted))
             ending = endings.too_late(self._judged, self.call.timeout_s or 0, was_stopped=was_interrupted)
@@ -271,19 +273,20 @@ class CellAttempt:
 
     # -- stopping it -----------------------------------------------------------------------------------------------
 
-    async def _stopped(self) -> endings.Stopped:
-        """Stop it as far as that can be done."""
+    async def _stopped(self, *asked: asyncio.Future[Any]) -> endings.Stopped:
+        """Stop it as far as that can be done; the sooner if somebody has asked for it."""
         if self.task.lane in {Lane.ALONE, Lane.MAIN}:
-            return await self._interrupted()
+            return await self._interrupted(*asked)
         self._kernel.execute_silently(cancelling(self.task.key, self.call.attempt))  # a thread's children, a process
         if self.task.lane is Lane.PROCESSES:
             return endings.Stopped.KILLED_PROCESS
         self._room.strays += 1
         return endings.Stopped.LEFT_ALONE
 
-    async def _interrupted(self) -> endings.Stopped:
+    async def _interrupted(self, *asked: asyncio.Future[Any]) -> endings.Stopped:
         kernel, others = self._kernel, self._room.others(self)
         await kernel.interrupt(only_itself=bool(others))
+        await first_of(self._idle, kernel.died, *asked, timeout_s=PATIENCE_S)
         await first_of(self._idle, kernel.died, timeout_s=INTERRUPT_S)
         if self._idle.done():
             return endings.Stopped.INTERRUPTED

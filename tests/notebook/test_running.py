@@ -141,6 +141,7 @@ def test_a_kernel_that_dies_is_told_with_how(write: Any, tmp_path: Path, source:
     [
         ("while True: pass", "was interrupted."),
         ("import asyncio\nawait asyncio.sleep(600)", "was interrupted."),
+        ("import time\ntry: time.sleep(600)\nfinally: time.sleep(2)", "was interrupted."),
         (
             "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: time.sleep(1)",
             "ignored the interrupt, so its kernel was killed.",
