@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from notebook_flows.magics.here import Here
     from notebook_flows.session.outlook import Outlook
     from notebook_flows.session.record import CellRecord
+    from notebook_flows.session.shownpicture import ShownPicture
     from notebook_flows.session.storedrun import StoredRun
     from notebook_flows.widget.board import Board
 
@@ -92,32 +93,27 @@ def _picture_of_run(here: Here, stored: StoredRun) -> Any:
 
 
 def _show_run_live(here: Here, picture: Any, stored: StoredRun) -> bool:
-    from notebook_flows.session.outputs import CellSink
     from notebook_flows.session.shownflow import sink_below_cell
     from notebook_flows.session.shownpicture import ShownPicture
     from notebook_flows.session.storedsource import StoredSource
 
     sink = sink_below_cell()
-    if not isinstance(sink, CellSink):
+    if sink is None:
         return False
     source = StoredSource(here.session, stored, sink)
     shown = ShownPicture(picture, sink, source, source.keys)
-    if not shown.show(stored):
-        return False
-    here.flow.shown = [*(one for one in here.flow.shown if one.is_open), shown]
-    return True
+    return shown.show(stored) and _followed(here, shown)
 
 
 def _show_live(here: Here, picture: Any, flow: Flow, records: Mapping[str, CellRecord], outlook: Outlook) -> bool:
     """Show the notebook's picture with what is known of its cells, if somebody looks; runs that follow are seen on it."""
     from notebook_flows.session.notebooksource import NotebookSource
-    from notebook_flows.session.outputs import CellSink
     from notebook_flows.session.shownflow import sink_below_cell
     from notebook_flows.session.shownpicture import ShownPicture
     from notebook_flows.session.tail import show_late
 
     sink = sink_below_cell()
-    if not isinstance(sink, CellSink):
+    if sink is None:
         return False
     going = here.flow.going
     source = NotebookSource(here.session, records, outlook.connections, flow, sink, run=going, stale=outlook.stale)
@@ -126,6 +122,11 @@ def _show_live(here: Here, picture: Any, flow: Flow, records: Mapping[str, CellR
         return False
     if going is not None:
         show_late(shown, going)
+    return _followed(here, shown)
+
+
+def _followed(here: Here, shown: ShownPicture) -> bool:
+    """Runs that follow are seen on it."""
     here.flow.shown = [*(one for one in here.flow.shown if one.is_open), shown]
     return True
 

@@ -14,20 +14,21 @@ if TYPE_CHECKING:
 
     from notebook_flows.core.flow import Flow
     from notebook_flows.core.state import State
-    from notebook_flows.session.outputs import Sink
+    from notebook_flows.session.outputs import CellSink
 
 
-def sink_below_cell() -> Sink | None:
+def sink_below_cell() -> CellSink | None:
     """Where the cell that is being executed shows things to somebody who looks; None: nobody does, or not here."""
     shell = _kernel_shell()
     if shell is None or not _executes_cells(threading.current_thread()) or current_attempt() is not None:
         return None
+    from notebook_flows.session.outputs import CellSink
     from notebook_flows.session.page import has_page
     from notebook_flows.session.session import session_of
     from notebook_flows.session.sinks import interactive_sink
 
     sink = interactive_sink(session_of(shell))
-    return sink if has_page(sink) else None
+    return sink if isinstance(sink, CellSink) and has_page(sink) else None
 
 
 def _executes_cells(thread: threading.Thread) -> bool:
@@ -84,12 +85,11 @@ def run_shown(run: Callable[..., State], flow: Flow, options: dict[str, Any]) ->
     return state
 
 
-def _tell_failures(state: State, sink: Sink) -> None:
+def _tell_failures(state: State, sink: CellSink) -> None:
     from notebook_flows.session.flowfailures import failures_told
-    from notebook_flows.session.outputs import RecordingSink
 
     said = failures_told(state)
-    if said and isinstance(sink, RecordingSink):
+    if said:
         sys.stdout.flush()  # what the tasks have printed comes first
         sink.stream("stderr", said)
         sink.flush()
