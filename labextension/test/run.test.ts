@@ -1,78 +1,12 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { alongBar, shortCounts, toldCounts } from "../src/counts";
 import { type Event, OutOfOrderError, Run } from "../src/run";
 import { S } from "../src/theme/states.generated";
-import type { EventsMessage, SnapshotMessage } from "../src/wire";
-
-const FOLDER = join(process.cwd(), "..", "tests", "golden");
-const NAMES = readdirSync(FOLDER)
-  .filter((name) => name.endsWith(".jsonl"))
-  .map((name) => name.replace(".jsonl", ""));
-
-function eventsOf(name: string): Event[] {
-  const lines = readFileSync(join(FOLDER, `${name}.jsonl`), "utf8")
-    .trim()
-    .split("\n");
-  return lines.map((line) => JSON.parse(line) as Event);
-}
-
-function folded(events: readonly Event[]): Run {
-  const run = Run.fromFirstEvent(events[0] as Event);
-  for (const event of events) run.apply(event);
-  return run;
-}
-
-/** Where a run stands, as tests/golden/NAME.json tells it. */
-function endOf(run: Run): unknown {
-  const counts: Record<string, number> = {};
-  run.counts.forEach((count, state) => {
-    if (count) counts[state] = count;
-  });
-  const children: Record<string, number> = {};
-  for (const [node, { width }] of run.children) children[node] = width;
-  const taskRuns = run.state.map((state, number) => [
-    ...run.placeOf(number),
-    state,
-    run.attempt[number],
-    run.loop[number],
-  ]);
-  return {
-    seq: run.seq,
-    run_state: run.runState,
-    stopping: run.stopping,
-    counts,
-    children,
-    task_runs: taskRuns,
-  };
-}
-
-/** What the kernel would tell of this run. */
-function snapshotOf(run: Run): SnapshotMessage {
-  const places = run.state.map((_, number) => run.placeOf(number));
-  return {
-    type: "snapshot",
-    batch: 1,
-    run: { id: "r" },
-    seq: run.seq,
-    now_us: 0,
-    run_state: run.runState,
-    stopping: run.stopping,
-    message: run.message,
-    width: Object.fromEntries([...run.children].map(([node, { width }]) => [node, width])),
-    columns: {
-      node: places.map(([node]) => node),
-      index: places.map(([, index]) => index),
-      state: [...run.state],
-      attempt: [...run.attempt],
-      loop: [...run.loop],
-      started_us: [...run.startedUs],
-      ended_us: [...run.endedUs],
-    },
-  };
-}
+import type { SnapshotMessage } from "../src/wire";
+import { batchOf, endOf, eventsOf, FOLDER, folded, NAMES, snapshotOf } from "./golden";
 
 test("there are golden runs", () => {
   assert.ok(NAMES.length >= 14);
@@ -112,25 +46,8 @@ for (const name of NAMES) {
 test("a batch in columns is the same as its events one by one", () => {
   const events = eventsOf("mapped");
   const run = Run.fromFirstEvent(events[0] as Event);
-  const column = <K extends keyof Event>(key: K): Event[K][] => events.map((event) => event[key]);
-  const message = {
-    type: "events",
-    batch: 2,
-    now_us: 0,
-    columns: {
-      seq: column("seq"),
-      at_us: column("at_us"),
-      kind: column("kind"),
-      node: column("node"),
-      index: column("index"),
-      attempt: column("attempt"),
-      loop: column("loop"),
-      state: column("state"),
-    },
-    data: Object.fromEntries(events.map((event, place) => [place, event.data ?? null])),
-  } satisfies EventsMessage;
 
-  run.applyAll(message);
+  run.applyAll(batchOf(events, 2));
 
   assert.deepEqual(endOf(run), endOf(folded(events)));
 });
