@@ -47,6 +47,8 @@ const LOOK_AGAIN_MS = 1_000;
 const LOOK_SELDOM_MS = 30_000;
 /** How long the kernel may take to answer, before the other way is taken. */
 const SOON_MS = 1_500;
+/** What is pressed again so soon was pressed by a double click. */
+const TWICE_MS = 1_000;
 /** How long nothing may be heard of a run that goes on, before that is told: three times as long as a kernel keeps silent. */
 const SILENCE_MS = 30_000;
 const SILENT =
@@ -74,6 +76,9 @@ export class LiveFlow {
   /** When a snapshot was asked for that has not come; 0: none was. */
   #askedMs = 0;
   #requests: number;
+  /** What was asked to be done last, of which run; and whether no answer has come. */
+  #pressed: { what: string; atMs: number; isOpen: boolean; answer: Promise<Pick<Done, "ok" | "message">> } | null =
+    null;
   readonly #waiting = new Map<number, (answer: Detail | Done) => void>();
   /** Those of them that ask for something to be done. */
   readonly #orders = new Set<number>();
@@ -149,8 +154,20 @@ export class LiveFlow {
     return this.#ask((request) => ({ type: "detail", request, node, index })) as Promise<Detail>;
   }
 
-  /** Have something done. */
-  async act(action: Action, node?: number): Promise<Pick<Done, "ok" | "message">> {
+  /** Have something done; pressed twice, as in a double click, it is done once. */
+  act(action: Action, node?: number): Promise<Pick<Done, "ok" | "message">> {
+    const what = JSON.stringify([action, node, this.run?.facts.id, this.isRunning]);
+    const before = this.#pressed;
+    if (before?.what === what && (before.isOpen || Date.now() - before.atMs < TWICE_MS)) return before.answer;
+    const pressed = { what, atMs: Date.now(), isOpen: true, answer: this.#act(action, node) };
+    this.#pressed = pressed;
+    void pressed.answer.finally(() => {
+      pressed.isOpen = false;
+    });
+    return pressed.answer;
+  }
+
+  async #act(action: Action, node?: number): Promise<Pick<Done, "ok" | "message">> {
     const run = this.run?.facts.id ?? null;
     if (action === "retry_failed" && this.isRunning) return this.#askRun(run, action);
     if (action !== "cancel") return this.#order(action, node);

@@ -13,6 +13,13 @@ export function duration(seconds: number): string {
   return joined(`${Math.floor(minutes / 60)} h`, minutes % 60, "min");
 }
 
+/** A duration that nobody knows to the second. */
+export function roughly(seconds: number): string {
+  const step = seconds < 10 ? 1 : seconds < 60 ? 5 : seconds < 600 ? 10 : 60;
+  const whole = Math.max(1, Math.ceil(seconds / step)) * step;
+  return whole < 60 ? `${whole} s` : duration(whole);
+}
+
 /** A moment on an axis whose marks are `stepS` apart, so finely that no two of them are told alike. */
 export function moment(seconds: number, stepS: number): string {
   if (seconds >= 59.9995) return duration(seconds);

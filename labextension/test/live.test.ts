@@ -201,3 +201,32 @@ test("a beat that knows of a later batch shows that one was lost", () => {
 
   assert.deepEqual(channel.sent, [{ type: "resync", have: 1 }]);
 });
+
+test("what is pressed twice, or again before it was answered, is asked for once", async (context) => {
+  context.mock.timers.enable({ apis: ["Date"], now: 1e12 });
+  const channel = new FakeChannel();
+  const live = new LiveFlow(channel);
+  const tell = (request: number): void =>
+    channel.tell({ type: "done", request, ok: true, message: `answer ${request}` });
+  channel.tell(FLOW, { ...snapshot(1, 1, [S.SUCCESS, S.FAILED]), run_state: S.FAILED });
+
+  const first = live.act("retry_failed");
+  context.mock.timers.tick(60_000);
+  const again = live.act("retry_failed");
+  const other = live.act("run_from", 1);
+  tell(1);
+  tell(2);
+
+  assert.deepEqual(
+    [await first, await again, await other].map(({ message }) => message),
+    ["answer 1", "answer 1", "answer 2"],
+  );
+
+  void live.act("run_from", 1);
+  context.mock.timers.tick(500);
+  void live.act("run_from", 1);
+  context.mock.timers.tick(2_000);
+  void live.act("run_from", 1);
+
+  assert.equal(channel.sent.length, 3);
+});

@@ -137,6 +137,23 @@ test("a task that takes longer than ever makes no time left below zero", () => {
   assert.equal(progressOf(run, [], { 0: { median_s: 2 } }, 60 * SECOND).leftS, 0);
 });
 
+test("the time left is told as roughly as it is known, and what takes longer than usual so", () => {
+  const run = running(2);
+  task(run, 0, S.RUNNING, 0);
+  const edges = [{ from: 0, to: 1 }];
+  const told = (first: number, second: number | null, atS: number): string => {
+    const known = { 0: { median_s: first }, ...(second === null ? {} : { 1: { median_s: second } }) };
+    return progressOf(run, edges, known, atS * SECOND).left;
+  };
+
+  assert.equal(told(10, 93, 3), "about 1 min 40 s left");
+  assert.equal(told(10, 0.1, 9.5), "nearly done");
+  assert.equal(told(10, null, 6), "at least 4 s left");
+  assert.equal(told(10, 7, 21), "about 7 s left");
+  assert.equal(told(0.01, 0.002, 14), "longer than usual");
+  assert.equal(told(0.01, null, 14), "longer than usual");
+});
+
 test("tasks that are shown and do not run count neither for progress nor for the time left", () => {
   const run = running(4);
   run.facts = { id: "r", bystanders: [0, 3] };

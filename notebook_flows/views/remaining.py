@@ -16,6 +16,8 @@ LONGER = 1.5
 """A task that runs for so many times what it took earlier takes longer than usual..."""
 LONGER_S = 2.0
 """... if that is at least so many seconds."""
+NEARLY_S = 1.0
+"""With no more than this left, what is late is all that there is to tell."""
 
 
 class Open(NamedTuple):
@@ -75,7 +77,7 @@ def left_of(upstream: Sequence[Sequence[int]], tasks: Mapping[int, Open], median
         is_late = is_late or any(elapsed > max(LONGER * median, median + LONGER_S) for elapsed in running_s)
     busy = sum(len(one.running_s) for one in tasks.values())
     seconds = max(_longest(upstream, own_s), work / max(1, busy))
-    return Left(seconds, len(known) == len(tasks), is_late and not seconds)
+    return Left(seconds, len(known) == len(tasks), is_late and seconds <= NEARLY_S)
 
 
 def _longest(upstream: Sequence[Sequence[int]], seconds: Mapping[int, float]) -> float:

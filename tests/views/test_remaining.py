@@ -43,6 +43,7 @@ def test_what_takes_longer_than_usual_is_told_so():
     assert str(left_of([[]], {0: Open([11.0], 0)}, {0: 10.0})) == "about 1 s left"
     assert str(left_of([[]], {0: Open([0.9], 0)}, {0: 0.1})) == "about 1 s left"
     assert str(left_of([[], [0]], {0: Open([21.0], 0), 1: Open([], 1)}, {0: 10.0, 1: 7.0})) == "about 7 s left"
+    assert str(left_of([[], [0]], {0: Open([14.0], 0), 1: Open([], 1)}, {0: 0.01, 1: 0.002})) == "longer than usual"
 
 
 def test_nothing_is_left_of_nothing():

@@ -45,7 +45,7 @@ export class StatusBar {
       return;
     }
     const now = live.nowUs;
-    const { counts, done, total, leftS } = progressOf(run, flow.edges, flow.estimate, now, flow.tasks.keys());
+    const { counts, done, total, left } = progressOf(run, flow.edges, flow.estimate, now, flow.tasks.keys());
     const aside = run.bystanders.size;
     const others = aside ? counted(aside, "other task") : "";
     const isStopping = run.stopping !== null && !isOver(run.runState);
@@ -54,10 +54,7 @@ export class StatusBar {
     setText(this.#counts, [toldCounts(counts), others, stale].filter(Boolean).join(", "));
     this.#showMeter(counts, done, total);
     const elapsed = run.elapsedS(now);
-    const times = [
-      elapsed === null ? "" : duration(elapsed),
-      leftS === null || !live.isRunning ? "" : leftS < 1 ? "nearly done" : `about ${duration(leftS)} left`,
-    ];
+    const times = [elapsed === null ? "" : duration(elapsed), live.isRunning && !live.silence ? left : ""];
     setText(this.#time, times.filter(Boolean).join(", "));
     const message = run.message !== null && SAYS_NO_MORE.has(run.message) ? "" : run.message;
     setText(this.#message, live.reason ?? live.silence ?? message ?? (isStopping ? "stopping…" : ""));
