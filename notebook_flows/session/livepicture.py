@@ -109,12 +109,14 @@ class LivePicture:
         self._had_page = self._page is not None
         self._draws = self._page is None
         self._goes_on = False
+        self._layouter: threading.Thread | None = None
         self._laid_out = threading.Event()
         self._is_introduced = False
 
     def begin(self) -> None:
         """Show the flow before anything has run. It is laid out meanwhile: no run waits for Graphviz."""
-        threading.Thread(target=self._lay_out, name="notebook-flows-layout", daemon=True).start()
+        self._layouter = threading.Thread(target=self._lay_out, name="notebook-flows-layout", daemon=True)
+        self._layouter.start()
         if len(self._picture.diagram.nodes) <= QUICK_NODES:
             self._laid_out.wait(LAYOUT_S)
         if self._page is None:
@@ -227,8 +229,10 @@ class LivePicture:
 
     def _wait_for_layout(self) -> None:
         """Whoever saves the notebook now is to have the picture; where there is a page, it may come later all the same."""
+        if self._layouter is None:
+            return  # it was stopped before it had begun
         if not self._had_page:
-            self._laid_out.wait()  # Graphviz has a time limit
+            self._layouter.join()  # Graphviz has a time limit
         elif len(self._picture.diagram.nodes) <= QUICK_NODES:
             self._laid_out.wait(LATE_S)
 

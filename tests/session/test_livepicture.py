@@ -118,3 +118,12 @@ def test_no_run_waits_for_graphviz_and_the_picture_of_its_end_comes_all_the_same
     assert "1 success" in screen.texts[-1]
     assert "<img" in screen.pictures[-1]
     assert len(asked) == 1
+
+
+def test_a_run_that_was_stopped_before_its_picture_began_ends() -> None:
+    screen = Screen()
+    picture = LivePicture(Flow("never"), screen)
+
+    picture.finish(None)
+
+    assert screen.texts == []
