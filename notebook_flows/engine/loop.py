@@ -423,6 +423,8 @@ class Engine:
         if self._reuse is None:
             return False
         if self.run.attempt[number] or number in self.run.loops or number in self._refused:
+            if self.run.attempt[number] and number not in self.run.loops:
+                self._reuse.begins_again(number, node, index)
             return False  # it has begun already, and goes on by itself
         taken = self._reuse.find(number, node, index)
         if taken is None:

@@ -204,6 +204,9 @@ class Reuse(Protocol):
     def find(self, number: int, node: int, index: int) -> Taken | None:
         """A result that makes it needless to run this task run, which is about to start; None: run it."""
 
+    def begins_again(self, number: int, node: int, index: int) -> None:
+        """It is tried again: it counts as given what it gets now, which an earlier attempt may have changed."""
+
     def ended(self, number: int, node: int, index: int, kept: Mapping[str, Any], took_us: int) -> Mapping[str, Any]:
         """It has run, and its result was kept, or not.
 

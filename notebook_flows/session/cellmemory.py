@@ -104,13 +104,14 @@ class CellMemory:
             known=known,
             used=history.used,
             find=self._find,
+            begins_again=lambda node: self._find(node, is_again=True),
             has_result=lambda node, content: self._wish.making.set_result(self._keys[node], content),
         )
         return self._reuse
 
     # -- before a cell runs --------------------------------------------------------------------------------------------
 
-    def _find(self, node: int) -> Taken | None:
+    def _find(self, node: int, *, is_again: bool = False) -> Taken | None:
         key = self._keys[node]
         record = self._records[key]
         if not record.is_task or self._shelf is None:
@@ -125,6 +126,7 @@ class CellMemory:
             is_off=wish.is_off,
             is_fresh=wish.is_fresh or key in wish.fresh,
             before=wish.recalled.get(key),
+            is_again=is_again,
         )
         hit = self._shelf.find(record, self._connections.cells[key], sight, asked)
         for level, text in self._shelf.said(key):

@@ -42,12 +42,15 @@ class Asked:
         caches: it is cached without ``--cache``, too, unless it acts on the world outside.
         is_off, is_fresh: it is not cached; it runs, and is kept anew.
         before: what the run that is gone on with has kept of it.
+        is_again: an earlier attempt has run, and may have changed what it was given: it counts as given what is there
+            now, and nothing is taken.
     """
 
     caches: bool = False
     is_off: bool = False
     is_fresh: bool = False
     before: KnownResult | None = None
+    is_again: bool = False
 
 
 class Hit(NamedTuple):
@@ -88,7 +91,11 @@ class Shelf:
             sight = sight_of_all(sight)
         expected = self._expected[key] = _expected(record, links, sight, evaluates=is_evaluating)
         look_before(sight, self._secret_key)
-        if asked.before is not None and (hit := self._hit(record, asked.before, sight)) is not None:
+        if (
+            asked.before is not None
+            and not asked.is_again
+            and (hit := self._hit(record, asked.before, sight)) is not None
+        ):
             return hit
         if not self._is_cached(record, links, sight, asked):
             return None
@@ -103,7 +110,7 @@ class Shelf:
         except Exception as error:  # Unhashable; and what a value of the user's own raises when it is looked at
             self._say_not_cached(record, str(error) if isinstance(error, Unhashable) else short(error))
             return None
-        found = None if asked.is_fresh else self._known.find(own_key)
+        found = None if asked.is_fresh or asked.is_again else self._known.find(own_key)
         return None if found is None else self._hit(record, found, sight)
 
     def _is_cached(self, record: CellRecord, links: Links, sight: Sight, asked: Asked) -> bool:

@@ -53,14 +53,13 @@ class ServedMemory:
             if self._prints is None:
                 self._prints = OrdinaryPrints(connections, self._key)
             self._inputs[key] = self._prints.of(key, sight)
-        if not order.get("looks"):
-            return None
         before = order.get("before")
         asked = Asked(
             caches=bool(order.get("caches")),
             is_off=bool(order.get("is_off")),
             is_fresh=bool(order.get("is_fresh")),
             before=None if before is None else _known(before),
+            is_again=not order.get("looks"),
         )
         return self._shelf.find(record, links, sight, asked)
 

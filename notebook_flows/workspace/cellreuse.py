@@ -26,6 +26,7 @@ class CellReuse:
         known: of earlier runs; closed at the end.
         used: told, at the end, which keys were of use.
         find: gives the result that makes it needless to run a task, which is about to start.
+        begins_again: told of a task that is tried again.
         has_result: told the fingerprint of what a task has made, once it is kept.
     """
 
@@ -38,6 +39,7 @@ class CellReuse:
         known: KnownResults,
         used: Callable[[Sequence[str]], Any],
         find: Callable[[int], Taken | None] = lambda _node: None,
+        begins_again: Callable[[int], Any] = lambda _node: None,
         has_result: Callable[[int, str], None] = lambda _node, _content: None,
     ) -> None:
         self.looks_at = frozenset(range(len(slugs)))
@@ -48,12 +50,18 @@ class CellReuse:
         self._known = known
         self._tell_used = used
         self._find = find
+        self._begins_again = begins_again
         self._has_result = has_result
 
     def find(self, number: int, node: int, index: int) -> Taken | None:
         """A result that makes it needless to run this cell, which is about to start; None: run it."""
         del number, index  # cells are not mapped
         return self._find(node)
+
+    def begins_again(self, number: int, node: int, index: int) -> None:
+        """It is tried again."""
+        del number, index
+        self._begins_again(node)
 
     def ended(self, number: int, node: int, index: int, kept: Mapping[str, Any], took_us: int) -> Mapping[str, Any]:
         """It has run, and its result was kept, or not.

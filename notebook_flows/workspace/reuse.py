@@ -144,6 +144,15 @@ class Reusing:
             return True
         return found.reference["in"] != "history" and self._store.has(found.reference)
 
+    def begins_again(self, number: int, node: int, index: int) -> None:
+        """It is tried again: it counts as given what it gets now, which an earlier attempt may have changed."""
+        if number in self._keys:
+            try:
+                self._keys[number] = self._prints.key(number, node, index)
+            except Exception as error:  # as in `find`
+                del self._keys[number]
+                self._has_no_key(node, error)
+
     def ended(self, number: int, node: int, index: int, kept: Mapping[str, Any], took_us: int) -> Mapping[str, Any]:
         """It has run, and its result was kept, or not."""
         if self._resumed is not None:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from cached_cells import CELLS, outputs, write
+from cached_cells import CELLS, outputs, with_flows, write
 from counted import counted
 
 from notebook_flows.core.lifecycle import S
@@ -14,7 +14,10 @@ from notebook_flows.running import run_notebook
 from notebook_flows.workspace import stored_log
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from opened import OpenNotebook
 
 
 def test_a_headless_run_takes_cached_cells_with_their_outputs_and_says_so(folder: Path) -> None:
@@ -159,3 +162,33 @@ def test_each_lane_takes_and_leaves_results(folder: Path, lane: str) -> None:
     assert counted() == {"grow": 1}
     assert outputs(done.output_path, "end") == ["[1, 2] 2\n"]
     assert outputs(done.output_path, "grow") == ["grown\n"]
+
+
+@pytest.mark.parametrize("is_headless", [True, False], ids=["headless", "%flow run"])
+def test_what_was_made_of_an_input_that_a_failed_attempt_had_changed_is_not_taken_for_the_unchanged_one(
+    is_headless: bool, folder: Path, start: Callable[[], OpenNotebook]
+) -> None:
+    """The first attempt leaves its change in the object; what the second makes of that is the result of no other input."""
+    (folder / "once.py").write_text(
+        "import os\nPLACE = 'tried'\ndef fails_once():\n"
+        "    if not os.path.exists(PLACE):\n        os.mkdir(PLACE)\n        raise ValueError\n"
+    )
+    cells = {
+        "ext": "%load_ext notebook_flows",
+        "setup": "from counting import count\nfrom once import fails_once\nrows = [1]",
+        "more": "%%task more --cache --retries 1\nrows.append(2)\ncount('more')\nfails_once()\nn = len(rows)",
+        "end": "print(n)",
+    }
+    path = write(folder, cells)
+
+    def length() -> str:
+        if is_headless:
+            return "".join(outputs(run_notebook(path).output_path, "end")).strip()
+        notebook = with_flows(start)
+        notebook.run("setup", cells["setup"])
+        answer = notebook.run("run", "%flow run --all")
+        assert answer.status == "ok", answer.said
+        return str(notebook.value("n"))
+
+    assert [length() for _ in range(3)] == ["3", "2", "2"]
+    assert counted() == {"more": 3}

@@ -256,6 +256,30 @@ def test_a_result_from_a_day_to_come_is_made_again_where_its_age_counts(monkeypa
     assert counted() == {"load": 2, "square": 1}
 
 
+@pytest.mark.parametrize("executor", ["local", "threads:2"])
+def test_what_was_made_of_an_input_that_a_failed_attempt_had_changed_is_not_taken_for_the_unchanged_one(
+    executor: str, tmp_path: Path
+) -> None:
+    tried = tmp_path / "tried"
+
+    @task(cache=True, max_retries=1, retry_delay=timedelta(0))
+    def appends(rows):
+        rows.append(2)
+        count("appends")
+        if not tried.exists():
+            tried.mkdir()
+            raise ValueError
+        return len(rows)
+
+    with Flow("again") as flow:
+        end = appends(load(1))
+
+    lengths = [flow.run(executor=executor).result[end].result for _ in range(3)]
+
+    assert lengths == [3, 2, 2]
+    assert counted() == {"load": 1, "appends": 3}
+
+
 def test_a_failure_is_never_taken() -> None:
     @task(cache=True)
     def fails(x):
