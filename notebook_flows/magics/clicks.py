@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from notebook_flows.errors import FlowError
 from notebook_flows.magics.errors import FlowRunFailed, RunStopped
 from notebook_flows.magics.here import Here
-from notebook_flows.magics.running import tell_report, warn
+from notebook_flows.magics.telling import tell_report, warn
 from notebook_flows.session.edits import told_edits
 from notebook_flows.session.notebookflow import Background
 from notebook_flows.session.runorder import RunOptions

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.magics.errors import FlowLineError
 from notebook_flows.magics.here import Here, only_asks
-from notebook_flows.magics.running import say, tell_report
+from notebook_flows.magics.telling import say, tell_report
 from notebook_flows.session.runorder import RunOptions
 from notebook_flows.session.selection import Wish
 from notebook_flows.session.session import Mode

@@ -12,7 +12,8 @@ from notebook_flows.errors import FlowError, NoSuchRun
 from notebook_flows.fingerprints.made import gone_file
 from notebook_flows.magics.errors import FlowLineError
 from notebook_flows.magics.parameters import values_for_notebook
-from notebook_flows.magics.running import run_selected, say, warn
+from notebook_flows.magics.running import run_selected
+from notebook_flows.magics.telling import say, warn
 from notebook_flows.session.remembered import kept_results
 from notebook_flows.session.runorder import RunOptions
 from notebook_flows.session.selection import Wish

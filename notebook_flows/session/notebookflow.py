@@ -256,13 +256,13 @@ class NotebookFlow:
             if report.states.get(key) in _GIVEN_UP:
                 sink.mute()
         for key in order.connections.cells:
-            if key in order.records and report.states[key] in _HAS_RUN:
+            if key in order.records and report.states[key] in HAS_RUN:
                 has_succeeded = report.states[key] in _WENT_WELL
                 self._outlooks.ran_in_flow(order.records[key], report.states[key], order.connections, order.parameters)
                 self._outlooks.take_result(order.remembering, key, has_succeeded=has_succeeded)
         if report.run_id and order.history is not False:
             self.ran_in.update(
-                dict.fromkeys((key for key, state in report.states.items() if state in _HAS_RUN), report.run_id)
+                dict.fromkeys((key for key, state in report.states.items() if state in HAS_RUN), report.run_id)
             )
         self.last = PastRun(
             run_id=report.run_id, states=report.states, cached=_taken_from(report), parameters=order.parameters
@@ -309,7 +309,7 @@ class NotebookFlow:
 
 _GIVEN_UP = frozenset({S.CANCELLED, S.TIMED_OUT})
 _WENT_WELL = frozenset({S.SUCCESS, S.CACHED})
-_HAS_RUN = frozenset({S.SUCCESS, S.CACHED, S.FAILED, S.TIMED_OUT, S.CRASHED, S.CANCELLED})
+HAS_RUN = frozenset({S.SUCCESS, S.CACHED, S.FAILED, S.TIMED_OUT, S.CRASHED, S.CANCELLED})
 
 
 def _taken_from(report: Report) -> dict[str, str]:
