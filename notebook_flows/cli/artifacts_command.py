@@ -124,13 +124,13 @@ def _list(found: Sequence[ArtifactRow], names: Sequence[str]) -> None:
 
 
 def shown(log: AnyLog, one: ArtifactRow) -> Any:
-    """It with its content; a `views.artifacts.Shown`."""
+    """It with its content, to be shown below a line that says its key; a `views.artifacts.Shown`."""
     from notebook_flows.views.artifacts import Shown
     from notebook_flows.workspace.attachments import content_of
 
     return Shown(
         kind=one.kind,
-        heading=one.title or one.key,
+        heading=one.title,
         description=one.description,
         media_type=one.media_type,
         summary=one.summary,

@@ -21,7 +21,7 @@ LARGEST_BYTES = 5_000_000
 MOST_BYTES = 20_000_000
 """Of all of them in one page."""
 _STYLE = (
-    "<style>.nbf-artifacts{max-width:60rem;margin:2rem auto;padding:0 1rem;font-family:system-ui,sans-serif}"
+    "<style>.nbf-artifacts{max-width:60rem;margin:2rem 0;padding:0 1rem;font-family:system-ui,sans-serif}"
     ".nbf-artifacts section{margin:1.5rem 0;overflow-x:auto}.nbf-artifacts table{border-collapse:collapse}"
     ".nbf-artifacts td,.nbf-artifacts th{border:1px solid #ccc;padding:.2rem .5rem;text-align:left}"
     ".nbf-artifacts h3{font-size:1rem;font-weight:400;color:#555;margin:0 0 .25rem}</style>"

@@ -31,7 +31,7 @@ class Shown:
 
     Args:
         kind: ``table``, ``markdown``, ``image``, ``file`` or ``link``.
-        heading: its title, or its key.
+        heading: its title; empty: what stands above it says its key.
         description: plain text.
         media_type: of the content.
         summary: how large it is.
@@ -54,7 +54,7 @@ class Shown:
         """The forms in which notebooks show it and keep it."""
         body = {"table": self._table, "markdown": self._markdown, "image": self._image, "link": self._link}
         made = body.get(self.kind, self._file)()
-        head = f"<strong>{_escaped(printable(self.heading))}</strong>"
+        head = f"<strong>{_escaped(printable(self.heading))}</strong>" if self.heading else ""
         said = f"<p>{_escaped(self.description)}</p>" if self.description else ""
         shown = {"text/html": f"<div>{head}{said}{made}</div>", "text/plain": self.text()}
         if self.media_type in {"image/png", "image/jpeg"}:  # for those that show no HTML
@@ -79,7 +79,7 @@ class Shown:
 
     def _image(self) -> str:
         data = base64.b64encode(self.content).decode()
-        alt = html.escape(printable(self.heading), quote=True)
+        alt = html.escape(printable(self.heading or self.summary), quote=True)
         return f'<div><img alt="{alt}" style="max-width:100%" src="data:{self.media_type};base64,{data}"></div>'
 
     def _link(self) -> str:
@@ -103,7 +103,7 @@ class Shown:
         Args:
             width: columns of the terminal.
         """
-        lines = [printable(self.heading)]
+        lines = [printable(self.heading)] if self.heading else []
         if self.description:
             lines += [_plain(line) for line in self.description.splitlines()]
         if self.kind == "table":

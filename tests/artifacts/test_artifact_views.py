@@ -145,6 +145,16 @@ def test_a_slip_is_told(run_id: str) -> None:
         assert "Traceback" not in done.output
 
 
+def test_what_has_no_title_does_not_say_its_key_twice(run_id: str) -> None:
+    untitled = shown("All is well.", heading="", description="")
+
+    printed = said("artifacts", run_id, "look: <b>[0]", "--key", "link", "--print")
+
+    assert untitled.text() == "All is well."
+    assert "<strong>" not in untitled.bundle()["text/html"]
+    assert printed.splitlines()[1].startswith("https://")
+
+
 def test_what_is_kept_is_printed(run_id: str) -> None:
     text = said("artifacts", run_id, "look: <b>[0]", "--print")
 
