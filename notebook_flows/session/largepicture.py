@@ -21,12 +21,13 @@ from notebook_flows.session.textpicture import TextPicture, shows_text_only
 from notebook_flows.views.diagram import diagram_of
 from notebook_flows.views.picture import MOST_NODES, Picture
 from notebook_flows.views.standing import Standing, standings_of_run
+from notebook_flows.views.table import counts_of, told_counts
 from notebook_flows.widget.flowmessage import flow_message
 from notebook_flows.widget.groupfeed import EVERY_S, GroupFeed, grouped, groups_message
 from notebook_flows.widget.teller import PING_S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from notebook_flows.core.events import Event
     from notebook_flows.core.flow import Flow
@@ -87,9 +88,7 @@ class LargePicture:
         self._page.teller.show({**self._message, "still": self._still})
         self._page.teller.watch(self._feed)
         self._page.display()
-        told = f"Flow {self._name!r}: {self._size:,} tasks"
-        still = {"text/html": beside_page(f"<pre>{html.escape(told)}</pre>", self._still), "text/plain": told}
-        self._sink.display(still, {}, {"display_id": self._still})
+        self._sink.display(self._in_words({}), {}, {"display_id": self._still})
         threading.Thread(target=self._show, name="notebook-flows-picture", daemon=True).start()
 
     def attend(self, run_id: str, ledger: Ledger) -> None:
@@ -102,10 +101,17 @@ class LargePicture:
         """Somebody tells of events all the same."""
 
     def finish(self, state: State | None) -> None:
-        """It has ended like this; what there is to show of that comes at once, but nobody waits for it."""
+        """It has ended like this: that is told at once, and what else there is to show comes when it is made."""
         self._goes_on = False
         self._source.ended(state)
+        if self._page is not None and self._run is not None:
+            self._sink.update(self._in_words(counts_of(self._run.state)), {}, {"display_id": self._still})
         self._end.set()
+
+    def _in_words(self, counts: Mapping[S, int]) -> dict[str, str]:
+        """What stands below the page as long as there is no more."""
+        told = ", ".join([f"Flow {self._name!r}: {self._size:,} tasks", *([told_counts(counts)] if counts else [])])
+        return {"text/html": beside_page(f"<pre>{html.escape(told)}</pre>", self._still), "text/plain": told}
 
     # -- in its thread -------------------------------------------------------------------------------------------------
 

@@ -162,3 +162,15 @@ def test_of_a_flow_that_no_page_could_list_the_still_picture_is_shown_alone(page
 
     assert page.told == {}
     assert "20,001 tasks" in page.shown["look"][0]["data"]["text/plain"]
+
+
+@needs_script
+def test_how_a_run_of_very_many_ended_is_told_below_it_at_once(page: OpenPage) -> None:
+    slow = "from notebook_flows.session.largepicture import LargePicture\nwas = LargePicture._show_end\n"
+    page.run("slow", slow + "LargePicture._show_end = lambda self: None")
+    page.run("define", DEFINE)
+
+    page.run("go", "may_end.set()\nstate = flow.run()")
+    page.run("as-before", "LargePicture._show_end = was")
+
+    assert page.shown["go"][1]["data"]["text/plain"] == f"Flow 'many': {MANY + 1:,} tasks, {MANY + 1:,} success"
