@@ -12,12 +12,11 @@ from notebook_flows.core.run import INDEX_BITS, INDEX_MASK, finished_states
 from notebook_flows.core.triggers import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterator
 
     from notebook_flows.core.run import Run
 
 
-NOBODY = -1
 NO_LIMIT = -1
 NOTHING: tuple[int, ...] = ()
 _new = tuple.__new__
@@ -108,35 +107,32 @@ def decide(
     return commands
 
 
-def next_asked(run: Run, asked: Container[int]) -> int:
-    """The task run that `decide` would tell to start before all others, if it is asked about; else -1.
+def asked_in_turn(run: Run, asked: Container[int]) -> Iterator[int]:
+    """One after the other, the task runs that `decide` would tell to start before all others, if they are asked about.
 
-    It is not in the frontier any more: if it has to run after all, `Run.put_back` puts it there again. So a chain of
-    results that are known is walked through, each link once the one before it has ended, without deciding about all that
-    there is. Where something may come before it, or is in its way, it is left to `decide`.
+    What is told is not in the frontier any more: its end is to be applied before the next one is asked for, or, if it has
+    to run after all, `Run.put_back` puts it there again, and the rest is left to `decide`. So a chain of results that are
+    known is walked through without deciding about all that there is. It ends where something may come before the next
+    one, or is in its way.
 
     Args:
         run: where it stands.
         asked: the tasks of which is asked whether they need run.
     """
-    frontier, plan = run.frontier, run.plan
-    if not frontier or run.due or run.stopping or run.limit_used or run.was_reopened or run.run_state is not _RUNNING:
-        return NOBODY
-    key = frontier[0]
-    node = key >> INDEX_BITS
-    number = node if not key & INDEX_MASK else run.number_at(key)
-    if (
-        node not in asked
-        or run.state[number] is not _PENDING
-        or run.failed[number]
-        or run.skipped[number]
-        or node in plan.judges
-        or (number == node and node in plan.mapped)
-        or (run.has_failed and plan.fail_fast)
-    ):
-        return NOBODY
-    heappop(frontier)
-    return number
+    frontier, state, failed, skipped, due, plan = run.frontier, run.state, run.failed, run.skipped, run.due, run.plan
+    judges, mapped, fail_fast = plan.judges, plan.mapped, plan.fail_fast
+    if run.limit_used or run.was_reopened:
+        return
+    while frontier and not due and not run.stopping and run.run_state is _RUNNING:
+        key = frontier[0]
+        node = key >> INDEX_BITS
+        number = node if not key & INDEX_MASK else run.number_at(key)
+        if node not in asked or state[number] is not _PENDING or failed[number] or skipped[number] or node in judges:
+            return
+        if (number == node and node in mapped) or (fail_fast and run.has_failed):
+            return
+        heappop(frontier)
+        yield number
 
 
 def _from_frontier(

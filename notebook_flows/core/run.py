@@ -460,7 +460,7 @@ class Run:
             self._take_limits(number)
 
     def put_back(self, number: int) -> None:
-        """What `decide.next_asked` has told has to run: it has its turn as any other."""
+        """What `decide.asked_in_turn` has told has to run: it has its turn as any other."""
         heappush(self.frontier, self.key_of(number))
 
     def _free_limits(self, number: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from notebook_flows.engine.reference import Reference, content_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -36,18 +38,24 @@ class Pickled:
 class Stored:
     """A value that an earlier run has kept, and that nobody has asked for yet.
 
-    Attributes:
-        reference: to it, as the event has it.
+    Args:
+        reference: to it, as the event has it, or its text as it lies in the history.
         inline: its content, where the history has it.
         store: what loads it.
     """
 
-    __slots__ = ("inline", "reference", "store")
+    __slots__ = ("_reference", "_store", "inline")
 
-    def __init__(self, reference: Mapping[str, Any], inline: bytes | None, store: ResultLoader) -> None:
-        self.reference = reference
+    def __init__(self, reference: Mapping[str, Any] | str, inline: bytes | None, store: ResultLoader) -> None:
+        self._reference = reference
         self.inline = inline
-        self.store = store
+        self._store = store
+
+    @property
+    def content(self) -> str | None:
+        """The fingerprint of the value, if it is known."""
+        content: str | None = content_of(self._reference)
+        return content
 
     def load(self) -> Any:
         """The value itself, made anew at each call.
@@ -55,7 +63,8 @@ class Stored:
         Raises:
             StoreError: it is gone, damaged, or does not load here.
         """
-        return self.store.load(self.reference, self.inline)
+        reference = self._reference
+        return self._store.load(Reference(reference) if isinstance(reference, str) else reference, self.inline)
 
 
 def unwrapped(value: Any) -> Any:

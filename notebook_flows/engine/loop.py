@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
+from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core import signals, state as api
 from notebook_flows.core.context import context
-from notebook_flows.core.decide import NOBODY, Command, End, Expand, Judge, Mark, Start, decide, next_asked
+from notebook_flows.core.decide import Command, End, Expand, Judge, Mark, Start, asked_in_turn, decide
 from notebook_flows.core.events import UNMAPPED, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.core.run import tally
@@ -112,7 +113,7 @@ class Engine:
         self.raise_errors = raise_errors
         self._reuse = reuse
         self._looks_at = frozenset[int]() if reuse is None else reuse.looks_at
-        self._has_to_run = NOBODY
+        self._has_to_run: int | None = None
         """Which task run was asked about just now: it is the next to start, and not asked about twice."""
         self._refused: set[int] = set()
         """Whose handlers have not let it end with what an earlier run has left: it runs."""
@@ -211,14 +212,14 @@ class Engine:
             if interrupts.cancel_reason and not run.stopping:
                 self._stop(S.CANCELLED, interrupts.cancel_reason)
             may_start = log.may_start()
-            if may_start and not here and run.in_flight - len(in_lane) < self._most_in_flight and self._take_known():
+            if may_start and not here and self._room() > 0 and self._take_known():
                 self._take_arrived()
                 continue  # there may be more of them
             commands: Sequence[Command] = ()
             while not here:
                 commands = decide(
                     run,
-                    room=self._most_in_flight - run.in_flight + len(in_lane) if may_start else 0,
+                    room=self._room() if may_start else 0,
                     now_us=clock.now_us() if run.due else 0,
                     in_segments=self._in_segments,
                     one_by_one=self._is_one_by_one,
@@ -230,7 +231,7 @@ class Engine:
                         were_taken = False
                     elif not self._start(command):
                         were_taken = False
-                self._has_to_run = NOBODY
+                self._has_to_run = None
                 if run.is_over:
                     return
                 if not were_taken:
@@ -243,6 +244,10 @@ class Engine:
             elif not commands:  # else what they have led to, such as the children of a mapped task, comes first
                 self._wait_for_outcomes()
             self._take_arrived()
+
+    def _room(self) -> int:
+        """How many more calls may be handed out."""
+        return self._most_in_flight - self.run.in_flight + len(self._handed_out.in_lane)
 
     def _take_arrived(self) -> None:
         arrived = self._inbox.arrived
@@ -258,18 +263,15 @@ class Engine:
         Returns:
             Whether there may be more: one has to look around first.
         """
-        run, asked = self.run, self._looks_at
-        if not asked:
-            return False
-        for _ in range(BACKLOG_HERE):
-            number = next_asked(run, asked)
-            if number == NOBODY:
-                return False
-            node, index = (number, UNMAPPED) if number < self._size else run.place_of(number)
+        run, size = self.run, self._size
+        for number in islice(asked_in_turn(run, self._looks_at), BACKLOG_HERE):
+            node, index = (number, UNMAPPED) if number < size else run.place_of(number)
             if not self._need_not_run(number, node, index):
                 self._has_to_run = number
                 run.put_back(number)
                 return False
+        if self._record.waiting < BACKLOG_HERE:
+            return False
         self._record.hand_over()
         return True
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from notebook_flows.core.collecting import no_collection
 from notebook_flows.engine.ports import KnownResult
+from notebook_flows.engine.reference import Reference
 from notebook_flows.errors import StoreError
 from notebook_flows.store.connection import as_store_error, open_for_reading
 from notebook_flows.store.encoding import clean_text, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from notebook_flows.engine.ports import KeptContent
@@ -177,8 +176,7 @@ class KeptReader:
                 found = found._replace(inline=None)  # other results with this content are there, this one is elsewhere
             self._hits[found.run_id] += 1
             if self._hits[found.run_id] == HITS_BEFORE_AHEAD:
-                with no_collection():
-                    self._read_ahead(found.run_id)
+                self._read_ahead(found.run_id)
         except StoreError:
             return None
         return found
@@ -227,53 +225,16 @@ class KeptReader:
             connection.close()
 
 
-_read = json.JSONDecoder().raw_decode  # of what `to_json` has written: no white space around it is to be looked for
+class _Row(KnownResult):
+    """What a row says; its reference is a text, which is read where somebody wants to know."""
 
+    __slots__ = ()
 
-class Reference(Mapping[str, Any]):
-    """A reference to a result that is read when it is looked into: in a run in which nothing has changed nobody does."""
-
-    __slots__ = ("_read", "_text")
-    _read: dict[str, Any]
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def _all(self) -> dict[str, Any]:
-        try:
-            return self._read
-        except AttributeError:
-            self._read = _read(self._text)[0]
-            return self._read
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """What it says of this, if it says anything.
-
-        Each link of a chain asks for the ``content`` of the one before it, and for nothing else. So that is looked for
-        in the text: quotation marks within a text in JSON have a backslash before them, those of this pattern have none.
-        """
-        if key == "content":
-            text = self._text
-            _, _, after = text.partition(',"content":"')
-            content, is_whole, _ = after.partition('"')
-            if is_whole and "\\" not in content and text.find("{", 1) < 0:
-                return content
-        return self._all().get(key, default)
-
-    def __getitem__(self, key: str) -> Any:
-        return self._all()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
-
-    def __len__(self) -> int:
-        return len(self._all())
-
-    def __repr__(self) -> str:
-        return f"Reference({self._text!r})"
-
-    def __reduce__(self) -> tuple[type[Reference], tuple[str]]:
-        return Reference, (self._text,)
+    @property
+    def reference(self) -> Mapping[str, Any]:
+        """To its content."""
+        text: Any = self[6]
+        return Reference(text)
 
 
 _new = tuple.__new__  # twice as quick as the class itself
@@ -283,4 +244,4 @@ def _known(row: Sequence[Any]) -> KnownResult:
     """What a row says."""
     key, run_id, task, index, took_us, created_us, result, inline, used_us = row
     content = None if inline is None else bytes(inline)
-    return _new(KnownResult, (key, run_id, task, index, took_us, created_us, Reference(result), content, used_us))
+    return _new(_Row, (key, run_id, task, index, took_us, created_us, result, content, used_us))

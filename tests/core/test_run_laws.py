@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from random_runs import Flow, Node, Unfolding, are_final, ends_of, expected_ends, flows, rebuilt
 
 from notebook_flows.core import triggers
-from notebook_flows.core.decide import NOBODY, Start, decide, next_asked
+from notebook_flows.core.decide import Start, asked_in_turn, decide
 from notebook_flows.core.events import RUN_ITSELF, UNMAPPED, Event, Kind
 from notebook_flows.core.lifecycle import IS_FINAL, IS_SUCCESSFUL, S
 from notebook_flows.core.run import Run
@@ -243,7 +243,7 @@ def in_turn(
         room: how many it may be told to run at once.
         asked: the tasks of which is asked whether they need run.
         hits: those of them that need not.
-        walks: they are asked about with `next_asked` where that knows one, and once they are told to start elsewhere.
+        walks: they are asked about with `asked_in_turn` as far as that goes, and once they are told to start elsewhere.
     """
     plain = [
         place not in asked and all(tries == loops == 0 for tries, loops, _ in node.lucks)
@@ -260,13 +260,13 @@ def in_turn(
 
     world.record(Kind.RUN, RUN_ITSELF, S.RUNNING)
     while not run.is_over:
-        number = next_asked(run, asked) if walks else NOBODY
-        if number != NOBODY:
-            if need_not_run(number):
-                continue
-            run.put_back(number)
+        first = next(
+            (number for number in asked_in_turn(run, asked if walks else ()) if not need_not_run(number)), None
+        )
+        if first is not None:
+            run.put_back(first)
         commands = decide(run, room=room, now_us=world.now_us, one_by_one=True)
-        assert number == NOBODY or commands[0] == Start(number)
+        assert first is None or commands[0] == Start(first)
         for command in commands:
             if not isinstance(command, Start) or not need_not_run(command.number):
                 world.obey(command)
@@ -305,31 +305,29 @@ def test_a_chain_that_is_known_is_walked_through_without_deciding() -> None:
     run.apply(Event(1, 0, Kind.RUN, RUN_ITSELF, UNMAPPED, 0, 1, S.RUNNING, None))
 
     walked = []
-    for seq in range(2, 6):
-        walked.append(next_asked(run, asked))
-        run.apply(Event(seq, 0, Kind.TASK, walked[-1], UNMAPPED, 0, 1, S.CACHED, None))
-    after = next_asked(run, asked)
+    for seq, number in enumerate(asked_in_turn(run, asked), 2):
+        walked.append(number)
+        run.apply(Event(seq, 0, Kind.TASK, number, UNMAPPED, 0, 1, S.CACHED, None))
 
     assert walked == [0, 1, 2, 3]
-    assert after == NOBODY
     assert decide(run, room=1, now_us=0) == [Start(4)]
 
 
 def test_what_has_a_trigger_limit_or_failure_before_it_is_left_to_decide() -> None:
     chain = (Node(), Node(((0, False, False),)))
 
-    def after(flow: Flow, first: S) -> int:
+    def after(flow: Flow, first: S) -> int | None:
         run = Run(flow.plan())
         run.apply(Event(1, 0, Kind.RUN, RUN_ITSELF, UNMAPPED, 0, 1, S.RUNNING, None))
         assert decide(run, room=1, now_us=0) == [Start(0)]
         run.apply(Event(2, 0, Kind.TASK, 0, UNMAPPED, 0, 1, first, None))
-        return next_asked(run, frozenset({0, 1}))
+        return next(asked_in_turn(run, frozenset({0, 1})), None)
 
     assert after(Flow(chain), S.CACHED) == 1
-    assert after(Flow(chain), S.FAILED) == NOBODY
-    assert after(Flow(chain), S.SKIPPED) == NOBODY
-    assert after(Flow((chain[0], replace(chain[1], trigger=triggers.any_failed))), S.CACHED) == NOBODY
-    assert after(Flow((chain[0], replace(chain[1], limits=(0,))), limit_sizes=(1,)), S.CACHED) == NOBODY
+    assert after(Flow(chain), S.FAILED) is None
+    assert after(Flow(chain), S.SKIPPED) is None
+    assert after(Flow((chain[0], replace(chain[1], trigger=triggers.any_failed))), S.CACHED) is None
+    assert after(Flow((chain[0], replace(chain[1], limits=(0,))), limit_sizes=(1,)), S.CACHED) is None
 
 
 def test_the_world_of_these_tests_has_all_kinds_of_events() -> None:
