@@ -9,7 +9,7 @@ import click
 
 from notebook_flows.cli.exits import Exit
 from notebook_flows.cli.guard import command
-from notebook_flows.cli.history import LATEST, MOST_CHILDREN, SHORT_ID, complete_run, may_be_latest, run_named
+from notebook_flows.cli.history import LATEST, SHORT_ID, complete_run, run_to_ask
 from notebook_flows.cli.times import Seconds
 from notebook_flows.core.lifecycle import S, facts_of
 
@@ -46,7 +46,7 @@ def command_line(ctx: click.Context, run: str, wait: bool, timeout: float, reaso
 
     log = event_log()
     dead = log.sweep()
-    row = (run.lower() == LATEST and _newest_that_goes_on(log)) or run_named(log, run)
+    row = run_to_ask(log, run)
     told = _told(row)
     if row.run_id in dead:
         click.echo(f"{told} had lost its process: it is crashed now. There was nothing to cancel.", err=True)
@@ -62,10 +62,6 @@ def command_line(ctx: click.Context, run: str, wait: bool, timeout: float, reaso
     click.echo(f"{told} is asked to stop; process {row.owner.pid} on {row.owner.host} is running it.", err=True)
     if wait:
         ctx.exit(_wait(log, row.run_id, timeout))
-
-
-def _newest_that_goes_on(log: AnyLog) -> RunRow | None:
-    return next((row for row in log.runs(limit=MOST_CHILDREN) if row.goes_on and may_be_latest(row)), None)
 
 
 def _told(row: RunRow) -> str:

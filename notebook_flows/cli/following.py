@@ -10,7 +10,7 @@ from notebook_flows.cli.batch import is_batch
 from notebook_flows.cli.children import begun_by, place_of
 from notebook_flows.cli.exits import Exit, exit_of_state
 from notebook_flows.cli.flow_run import commands_for_more
-from notebook_flows.cli.history import SHORT_ID, counts_of, graph_of
+from notebook_flows.cli.history import SHORT_ID, counts_of, graph_of, look_for_dead
 from notebook_flows.cli.progress import view_for
 from notebook_flows.cli.summary import ending_of, tell_ending
 from notebook_flows.cli.watch import Watch
@@ -100,7 +100,7 @@ class Following:
     def look(self) -> bool:
         """Read what is new; whether nothing more will come."""
         if self._looks % SWEEP_EVERY == 0:
-            self._log.sweep()
+            look_for_dead(self._log)
         row = self._log.run(self._run_id)  # before reading: what comes in between is read
         while events := self._log.read(self._run_id, after=0 if self._run is None else self._run.seq, limit=PIECE):
             if self._run is None:

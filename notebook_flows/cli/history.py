@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from notebook_flows.cli.times import iso
 from notebook_flows.core.lifecycle import IS_FINAL, S, facts_of
-from notebook_flows.errors import NoSuchRun, StoreCorrupt, StoreError, did_you_mean
+from notebook_flows.errors import NoSuchRun, StoreCorrupt, StoreError, StoreUnavailable, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +65,21 @@ def run_named(log: AnyLog, text: str) -> RunRow:
         newest = next(filter(may_be_latest, rows), rows[0])
         return log.run(newest.run_id)
     return log.run(text)
+
+
+def run_to_ask(log: AnyLog, text: str) -> RunRow:
+    """The run of which something is asked: ``latest`` is the newest of those that go on, if any does."""
+    if text.lower() == LATEST:
+        for row in log.runs(limit=MOST_CHILDREN):
+            if row.goes_on and may_be_latest(row):
+                return row
+    return run_named(log, text)
+
+
+def look_for_dead(log: AnyLog) -> None:
+    """Have runs without a process told crashed, if the history can be written: who looks on need not be able to."""
+    with suppress(StoreUnavailable):
+        log.sweep()
 
 
 def graph_of(log: AnyLog, run_id: str) -> Mapping[str, Any]:

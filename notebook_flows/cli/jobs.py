@@ -76,8 +76,7 @@ def jobs_from(
 
 def _tell_oddities(path: str, name: str, kernel: str | None) -> None:
     """What is odd in a notebook that can run, once for all its runs."""
-    import click
-
+    from notebook_flows.cli.screen import say_note
     from notebook_flows.notebook.oddities import NO_KERNEL
     from notebook_flows.notebook.reading import read_notebook
 
@@ -85,7 +84,7 @@ def _tell_oddities(path: str, name: str, kernel: str | None) -> None:
     read_notebook(path, oddities=oddities)
     for one in oddities:
         if kernel is None or one != NO_KERNEL:
-            click.echo(f"Note: {name}: {one}", err=True)
+            say_note(f"{name}: {one}")
 
 
 def _names(targets: Sequence[Target]) -> list[str]:

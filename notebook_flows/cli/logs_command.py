@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from notebook_flows.cli.guard import command
-from notebook_flows.cli.history import SHORT_ID, complete_run, graph_of, run_named, seconds_of
+from notebook_flows.cli.history import SHORT_ID, complete_run, graph_of, look_for_dead, run_named, seconds_of
 from notebook_flows.cli.logreading import ERRORS, LogReading, Wanted
 from notebook_flows.cli.times import clock, iso
 from notebook_flows.core.lifecycle import S
@@ -123,7 +123,7 @@ def _tell_until_end(log: AnyLog, run_id: str, reading: LogReading, tell: Callabl
         time.sleep(LOOK_EVERY_S)
         looks += 1
         if looks % SWEEP_EVERY == 0:
-            log.sweep()  # it may have lost its process meanwhile
+            look_for_dead(log)  # it may have lost its process meanwhile
 
 
 def _tell_end(row: RunRow) -> None:

@@ -101,7 +101,7 @@ def _run_once(target: Target, wishes: Wishes, more: NotebookWishes, parameters: 
     except KeyboardInterrupt:
         stops.reason = stops.reason or Exit.INTERRUPTED
     for note in () if done is None or wishes.is_quiet else done.notes:
-        click.echo(f"Note: {note}", err=True)
+        screen.say_note(note)
     recorded = None if wishes.history is False else run_id
     kept = {} if report is None else write_report(output_path, report, hides_input=more.hides_input, run_id=recorded)
     _tell(path, output_path, watch, run_id, wishes, kept)

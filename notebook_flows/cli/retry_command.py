@@ -8,7 +8,7 @@ import click
 
 from notebook_flows.cli.exits import Exit
 from notebook_flows.cli.guard import command
-from notebook_flows.cli.history import SHORT_ID, complete_run, run_named
+from notebook_flows.cli.history import SHORT_ID, complete_run, run_to_ask
 from notebook_flows.core.lifecycle import IS_FAILED, S, facts_of
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 def command_line(ctx: click.Context, run: str) -> None:
     """Try again, in a run that goes on in another process, what has failed in it.
 
-    RUN is a run's id, the beginning of one, or `latest`. Each task that has failed by now gets one more attempt, and
-    what did not run because of it runs after all. A run that has ended is gone on with by `notebook-flows resume`.
+    RUN is a run's id, the beginning of one, or `latest`: the latest of those that go on. Each task that has failed by now gets one
+    more attempt, and what did not run because of it runs after all. A run that has ended is gone on with by `notebook-flows resume`.
     """
     from notebook_flows.workspace import event_log
 
     log = event_log()
     log.sweep()
-    row = run_named(log, run)
+    row = run_to_ask(log, run)
     told = f"Run {row.run_id[:SHORT_ID]} of {row.flow!r}"
     if row.ended_us is not None or row.state is S.PAUSED:
         click.echo(f"{told} does not go on any more: {facts_of(row.state).word}.{_instead(row)}", err=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
+import click
 from rich.console import Console
 from rich.text import Text
 
@@ -73,6 +75,14 @@ class _Steady(Console):
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether a person looks at it."""
     return stream is not None and not stream.closed and stream.isatty()
+
+
+def say_note(text: str) -> None:
+    """Print a note on stderr. On a terminal its lines end between words; elsewhere it is one line."""
+    told = f"Note: {text}"
+    if is_terminal(sys.stderr):
+        told = textwrap.fill(told, width=stderr().width, break_long_words=False, break_on_hyphens=False)
+    click.echo(told, err=True)
 
 
 def can_redraw(console: Console) -> bool:

@@ -14,6 +14,7 @@ from notebook_flows.cli.history import (
     durations_of,
     folded,
     graph_of,
+    look_for_dead,
     run_named,
     seconds_of,
 )
@@ -97,7 +98,7 @@ def _follow(ctx: click.Context, what: str) -> None:
     from notebook_flows.workspace import event_log
 
     log = event_log()
-    log.sweep()
+    look_for_dead(log)
     row = run_named(log, what)
     if row.goes_on:
         from notebook_flows.cli.following import follow

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 
 from notebook_flows import workspace
+from notebook_flows.cli import screen
 from notebook_flows.core.lifecycle import S
 from notebook_flows.views.tracebacks import place_of
 
@@ -65,6 +66,22 @@ def test_an_output_that_cannot_be_saved_in_the_end_is_told(
     assert headline.endswith(told)
     assert "ZeroDivisionError" not in headline
     assert ("cannot be written" in nf("runs").stdout) == (last == "1")
+
+
+def test_a_note_breaks_between_words_on_a_terminal_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "'2 import os' runs again, for 'report' needs what a_name_that_is_longer_than_a_line_of_this_terminal does"
+    monkeypatch.setenv("COLUMNS", "40")
+
+    screen.say_note(words)
+    monkeypatch.setattr(screen, "is_terminal", lambda _: True)
+    screen.say_note(words)
+
+    plain, *wrapped = capsys.readouterr().err.splitlines()
+    assert plain == f"Note: {words}"
+    assert " ".join(wrapped) == plain
+    assert [line for line in wrapped if len(line) > 40] == ["a_name_that_is_longer_than_a_line_of_this_terminal"]
 
 
 def test_it_is_shown_and_validated_without_running(nf: Command, notebook: Path, own_history: Path) -> None:

@@ -219,6 +219,22 @@ def test_a_run_that_has_ended_is_not_tried_again_but_resumed(
     assert "does not go on any more: failed. To go on with it: notebook-flows resume" in result.stderr
 
 
+def test_the_latest_run_to_be_tried_again_is_one_that_goes_on(
+    start: Start, nf: Callable[..., Result], write: Callable[..., Path], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "go")
+    run = start("run", write("shaky.py", FAILS_AT_FIRST), "-x", "threads:2")
+    run.wait_until_begun()
+    nf("run", write("short.py", f"{SAYS_READY}\nwith Flow('short') as flow: task(lambda: 1, name='one')()"))
+
+    asked = nf("retry", "latest")
+    (tmp_path / "go").write_text("!")
+    run.end()
+
+    assert asked.exit_code == 0, asked.stderr
+    assert "of 'shaky' is asked to try again" in asked.stderr
+
+
 def test_the_latest_run_to_be_cancelled_is_one_that_goes_on(
     start: Start, nf: Callable[..., Result], write: Callable[..., Path]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from store_processes import in_own_mounts
@@ -79,6 +80,19 @@ def test_what_makes_room_works_on_a_full_disk(tmp_path: Path) -> None:
 
     assert (said["gone"], said["left"], said["forgotten"], said["problems"]) == (1, 0, 0, [])
     assert "is full: free some space" in said["refused"]
+
+
+def test_a_run_in_a_read_only_history_can_be_looked_on_at(tmp_path: Path) -> None:
+    history = f"{tmp_path}/disk/history.db"
+    said = in_own_mounts(
+        f"mkdir {tmp_path}/disk; mount -t tmpfs -o size=6m none {tmp_path}/disk; CHILD run {history} 5 >/dev/null;"
+        f"mount -o remount,ro {tmp_path}/disk;"
+        f"{sys.executable} -m notebook_flows show latest --follow | grep -q success; CHILD version {history}",
+        NOTEBOOK_FLOWS_STORE=history,
+        NOTEBOOK_FLOWS_HISTORY="on",
+    )
+
+    assert said == [{"version": VERSION}]
 
 
 def test_a_read_only_history_tells_its_version(tmp_path: Path) -> None:
