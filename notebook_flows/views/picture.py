@@ -201,10 +201,7 @@ class Picture:
             raise NotImplementedError  # IPython goes on with the forms below
 
     def _repr_svg_(self) -> str | None:
-        try:
-            return self.svg
-        except PictureError:
-            return None
+        return self._repr_mimebundle_().get("image/svg+xml")  # IPython asks here for what is not there
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """The picture in the forms that notebooks show and keep. Never raises: what cannot be drawn is told."""

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from pictured import HOSTILE, clean, flow_of, load, mapped_flow, report
 
 from notebook_flows import Flow, FlowError, Parameter, Task, state, task, unmapped
@@ -234,7 +235,7 @@ def test_what_a_notebook_keeps_of_a_large_picture_has_a_limit(width, forms, most
         flow.add_edge(tasks[number], tasks[number + 30])
     states = standings(*[S.SUCCESS] * width * 20)
 
-    bundle = Picture(picture_of(flow).diagram, states)._repr_mimebundle_()
+    bundle, _ = DisplayFormatter().format(Picture(picture_of(flow).diagram, states))
 
     assert set(bundle) == forms
     assert sum(map(len, bundle.values())) < most
