@@ -108,6 +108,8 @@ def reason_of(error: BaseException, bucket: str) -> str:
     code, kind = code_of(error), type(error).__name__
     if code == "NoSuchBucket":
         return f"there is no bucket {bucket!r}"
+    if code == "InvalidBucketName" or (kind == "ParamValidationError" and "bucket name" in str(error)):
+        return f"{bucket!r} cannot be the name of a bucket"
     if code in _DENIED:
         return f"access denied ({code}). Check the AWS_* settings"
     if kind in _NO_CREDENTIALS:

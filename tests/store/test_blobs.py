@@ -387,6 +387,13 @@ def test_a_bucket_that_is_not_there_is_named(aws: str) -> None:
         BlobBucket("s3://nowhere-at-all").put(name_of(b"1"), b"1")
 
 
+def test_a_name_that_no_bucket_has_is_told_in_one_line(aws: str) -> None:
+    with pytest.raises(StoreError) as told:
+        BlobBucket("s3://Bad Bucket!").put(name_of(b"1"), b"1")
+
+    assert str(told.value).endswith("cannot be written: 'Bad Bucket!' cannot be the name of a bucket.")
+
+
 @pytest.mark.parametrize(("fresh_s", "conditions"), [(43_200, ["*"]), (0, ["*", None])], ids=["young", "old"])
 def test_what_is_in_a_bucket_for_long_is_written_again_so_that_no_cleaning_takes_it(
     fresh_s: int, conditions: list[str | None], aws: str, monkeypatch: pytest.MonkeyPatch

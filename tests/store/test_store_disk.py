@@ -84,10 +84,13 @@ def test_what_makes_room_works_on_a_full_disk(tmp_path: Path) -> None:
 
 def test_a_run_in_a_read_only_history_can_be_looked_on_at(tmp_path: Path) -> None:
     history = f"{tmp_path}/disk/history.db"
+    flow = "from notebook_flows import Flow, task\nwith Flow('one') as flow: task(lambda: 1, name='first')()\n"
+    (tmp_path / "one.py").write_text(flow)
+    ours = f"{sys.executable} -m notebook_flows"
     said = in_own_mounts(
-        f"mkdir {tmp_path}/disk; mount -t tmpfs -o size=6m none {tmp_path}/disk; CHILD run {history} 5 >/dev/null;"
+        f"mkdir {tmp_path}/disk; mount -t tmpfs -o size=6m none {tmp_path}/disk; {ours} run -q {tmp_path}/one.py;"
         f"mount -o remount,ro {tmp_path}/disk;"
-        f"{sys.executable} -m notebook_flows show latest --follow | grep -q success; CHILD version {history}",
+        f"{ours} show latest --follow | grep -q '1 task, 1 success'; CHILD version {history}",
         NOTEBOOK_FLOWS_STORE=history,
         NOTEBOOK_FLOWS_HISTORY="on",
     )
