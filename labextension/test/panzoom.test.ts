@@ -82,3 +82,35 @@ test("a picture is fitted into a frame that becomes wider", () => {
 
   assert.equal(svg.style.transform, "translate(300.0px, 26.7px) scale(1.3333)");
 });
+
+test("however far it is moved, some of the picture stays in sight", () => {
+  widen(1000);
+  panZoom.show([svg], null, null);
+
+  panZoom.pan(5_000, -5_000);
+
+  const { left, top, right, bottom } = panZoom.seen;
+  assert.ok(left < 300 && right > 0 && top < 200 && bottom > 0, JSON.stringify(panZoom.seen));
+});
+
+test("two fingers that move apart look closer, and what lies between them stays there", () => {
+  widen(1000);
+  panZoom.show([svg], { x: 0, y: 0, scale: 1 }, null);
+  const finger = (kind: string, pointerId: number, clientX: number): void => {
+    const event = new MouseEvent(`pointer${kind}`, { bubbles: true, clientX, clientY: 100 });
+    Object.defineProperty(event, "pointerId", { value: pointerId });
+    frame.dispatchEvent(event);
+  };
+
+  finger("down", 1, 100);
+  finger("down", 2, 200);
+  finger("move", 1, 50);
+  finger("move", 2, 250);
+  finger("up", 1, 50);
+  finger("up", 2, 250);
+  const pinched = svg.style.transform;
+  finger("move", 1, 400);
+
+  assert.equal(pinched, "translate(-150.0px, -100.0px) scale(2.0000)");
+  assert.equal(svg.style.transform, pinched);
+});

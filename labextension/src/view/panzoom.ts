@@ -1,4 +1,4 @@
-// Moves and scales a picture in its frame: by wheel with Ctrl, by dragging, by buttons and keys.
+// Moves and scales a picture in its frame: by wheel with Ctrl, by dragging, by two fingers, by buttons and keys.
 
 import type { Position } from "./context";
 import type { Bounds } from "./shape";
@@ -13,6 +13,11 @@ const EDGE = 24;
 const TALLEST = 520;
 const LOWEST = 120;
 const DRAG = 4;
+
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
 
 export class PanZoom {
   #layers: readonly SVGSVGElement[] = [];
@@ -127,11 +132,15 @@ export class PanZoom {
     if (dx || dy) this.pan(dx, dy);
   }
 
-  #place(position: Position): void {
+  /** Some of the picture stays in the frame: what is lost from sight would have to be looked for. */
+  #place({ x, y, scale }: Position): void {
+    const { width, height } = this.#frameSize;
+    const within = (at: number, size: number, room: number): number =>
+      Math.min(room - EDGE, Math.max(EDGE - size * scale, at));
     this.#isFitted = false;
-    this.#at = position;
+    this.#at = { x: within(x, this.#size.width, width), y: within(y, this.#size.height, height), scale };
     this.#apply();
-    this.moved(position);
+    this.moved(this.#at);
   }
 
   #apply(): void {
@@ -152,19 +161,29 @@ export class PanZoom {
     this.zoom(Math.exp(-step / 300), event.clientX - box.left, event.clientY - box.top);
   };
 
+  /** Where each finger is that is down, or the mouse. */
+  readonly #fingers = new Map<number, Point>();
+
   readonly #pointerDown = (event: PointerEvent): void => {
     if (event.button !== 0) return;
     const start = { x: event.clientX, y: event.clientY };
-    let last = start;
-    this.hasDragged = false;
+    this.#fingers.set(event.pointerId, start);
+    this.hasDragged = this.#fingers.size > 1;
     const move = (next: PointerEvent): void => {
+      const last = next.pointerId === event.pointerId ? this.#fingers.get(event.pointerId) : undefined;
+      if (!last) return;
       if (!this.hasDragged && Math.hypot(next.clientX - start.x, next.clientY - start.y) < DRAG) return;
       this.hasDragged = true;
       this.frame.classList.add("is-dragging");
-      this.pan(next.clientX - last.x, next.clientY - last.y);
-      last = { x: next.clientX, y: next.clientY };
+      const now = { x: next.clientX, y: next.clientY };
+      this.#fingers.set(event.pointerId, now);
+      const [other] = [...this.#fingers].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
+      if (other) this.#pinch(last, now, other);
+      else this.pan(now.x - last.x, now.y - last.y);
     };
-    const up = (): void => {
+    const up = (next: PointerEvent): void => {
+      if (next.pointerId !== event.pointerId) return;
+      this.#fingers.delete(event.pointerId);
       window.removeEventListener("pointermove", move);
       window.removeEventListener("pointerup", up);
       window.removeEventListener("pointercancel", up);
@@ -174,6 +193,14 @@ export class PanZoom {
     window.addEventListener("pointerup", up);
     window.addEventListener("pointercancel", up);
   };
+
+  /** One of two fingers has moved: what lies under both of them stays there. */
+  #pinch(last: Point, now: Point, other: Point): void {
+    const factor = distance(now, other) / Math.max(1, distance(last, other));
+    const box = this.frame.getBoundingClientRect();
+    this.zoom(factor, (last.x + other.x) / 2 - box.left, (last.y + other.y) / 2 - box.top);
+    this.pan((now.x - last.x) / 2, (now.y - last.y) / 2);
+  }
 
   /** Show no picture. */
   clear(note: HTMLElement): void {
@@ -185,6 +212,10 @@ export class PanZoom {
   dispose(): void {
     this.#observer?.disconnect();
   }
+}
+
+function distance(one: Point, other: Point): number {
+  return Math.hypot(one.x - other.x, one.y - other.y);
 }
 
 /** By how much to move so that what lies from `low` to `high` is inside 0 to `size`. */
