@@ -197,11 +197,21 @@ class Picture:
     # -- in notebooks --------------------------------------------------------------------------------------------------
 
     def _ipython_display_(self) -> None:
-        if self.shown_by is None or not self.shown_by():
+        if self.shown_by is not None and self.shown_by():
+            return
+        bundle = self._repr_mimebundle_()
+        if "image/svg+xml" in bundle or self._repr_svg_() is None:
             raise NotImplementedError  # IPython goes on with the forms below
+        from IPython.display import display
+
+        # else IPython would ask `_repr_svg_` for what is left out
+        display(bundle, raw=True)  # type: ignore[no-untyped-call] # IPython has no types
 
     def _repr_svg_(self) -> str | None:
-        return self._repr_mimebundle_().get("image/svg+xml")  # IPython asks here for what is not there
+        try:
+            return self.svg
+        except PictureError:
+            return None
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """The picture in the forms that notebooks show and keep. Never raises: what cannot be drawn is told."""
