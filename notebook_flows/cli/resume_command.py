@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from notebook_flows.cli.history import SHORT_ID, complete_run, run_named
 from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.errors import FlowError
 from notebook_flows.notebook.names import address_of
+from notebook_flows.store.rows import is_of_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,12 +31,16 @@ class NoFile(FlowError):  # noqa: N818 - the sentence that people read
 @command("resume")
 @click.argument("run", default="latest", shell_complete=complete_run)
 @click.option(
-    "--file", metavar="FILE.py[:FLOW]|NOTEBOOK.ipynb", help="The file with the flow, if it has another place now."
+    "--file",
+    metavar="FILE.py[:FLOW]|NOTEBOOK.ipynb",
+    help="The file with the flow, if it has another place now, or the history does not say it.",
 )
 @click.option(
     "-o", "--output", metavar="FILE", help="Where the executed notebook goes; in place of that of RUN unless given."
 )
-@click.option("-p", "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter again.")
+@click.option(
+    "-p", "--parameter", "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter again."
+)
 @click.option("-x", "--executor", metavar="NAME", help="Where tasks run: local, threads, threads:8, processes:4.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing unless it fails.")
 @click.pass_context
@@ -67,9 +73,12 @@ def command_line(
     if not place:
         if parts := [one for one in log.runs(parent=row.run_id, limit=None) if one.environment.get("file")]:
             raise NoFile(_of_parts(row, parts))
+        is_notebook = is_of_notebook(row)
+        what = "notebook" if is_notebook else "flow"
+        likely = shlex.quote(f"{row.flow}.ipynb") if is_notebook else "FILE.py"
         raise NoFile(
-            f"The history does not say from which file run {row.run_id[:SHORT_ID]} of flow {row.flow!r} was. "
-            f"Say it: notebook-flows resume {row.run_id[:SHORT_ID]} --file FILE.py"
+            f"The history does not say from which file run {row.run_id[:SHORT_ID]} of {what} {row.flow!r} was. "
+            f"Say it: notebook-flows resume {row.run_id[:SHORT_ID]} --file {likely}"
         )
     target = target_of(str(place))
     if not target.is_notebook and output is not None:

@@ -284,6 +284,36 @@ def test_cleaning_keeps_what_is_needed_and_what_is_young(cli: Callable[..., Resu
     assert counted()["load"] == 1
 
 
+@pytest.mark.parametrize(
+    ("executor", "told"),
+    [
+        (
+            "cells(threads(6), processes(2))",
+            "of notebook 'my sales' was. Say it: notebook-flows resume latest --file 'my sales.ipynb'",
+        ),
+        ("threads(4)", "of flow 'my sales' was. Say it: notebook-flows resume latest --file FILE.py"),
+    ],
+)
+def test_a_run_of_an_unknown_file_is_resumed_by_naming_it(cli: Callable[..., Result], executor: str, told: str) -> None:
+    info = RunInfo(run_id=uuid4().hex, flow_name="my sales", run_name="m", slugs=["a"], executor=executor)
+    event_log().begin(info).close()
+
+    refused = cli("resume", info.run_id)
+
+    assert refused.exit_code == 2
+    assert told.replace("latest", info.run_id[:8]) in refused.stderr
+
+
+def test_the_long_name_of_parameters_is_that_of_run(cli: Callable[..., Result]) -> None:
+    cli("run", "etl.py", "--parameter", "n=2")
+    Path("gate").touch()
+
+    resumed = cli("resume", "--parameter", "n=5")
+
+    assert resumed.exit_code == 0
+    assert event_log().runs(limit=1)[0].parameters == {"n": 5}
+
+
 def test_gc_says_what_it_has_done(cli: Callable[..., Result]) -> None:
     assert "no history yet" in cli("cache", "gc").stderr
     cli("run", "etl.py")
