@@ -123,7 +123,8 @@ def key_beginning(beginning: str, inputs: Mapping[str, str]) -> str:
     for name in sorted(inputs) if len(inputs) > 1 else inputs:
         one = inputs[name]
         written += f"{len(name)},{name}{len(one)},{one}"
-    return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=SIZE).hexdigest()
+    content = written.encode() if written.isascii() else written.encode("utf-8", "surrogatepass")
+    return blake2b(content, digest_size=SIZE).hexdigest()
 
 
 __all__ = [

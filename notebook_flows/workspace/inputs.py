@@ -40,7 +40,7 @@ class InputPrints:
         self._prints = prints
         self._codes: dict[int, str] = {}
         self._known_constants: dict[tuple[int, str], str] = {}
-        self._beginnings: dict[tuple[int, str | None], tuple[Any, str]] = {}
+        self._beginnings: dict[int, tuple[Any, str | None, str]] = {}
 
     def key(self, number: int, node: int, index: int) -> str:
         """The key of a task run that is about to start.
@@ -73,14 +73,14 @@ class InputPrints:
         return made
 
     def _beginning(self, task: Task) -> str:
-        """What the keys of a task begin with: made once for each function and version."""
+        """What the keys of a task begin with: made once for each function, and anew where its version is another one."""
         anchor = task.__dict__.get("run", task)
-        which = (id(anchor), task.version)
-        known = self._beginnings.get(which)
-        if known is None:
-            beginning = beginning_of(self._prints.of_code(task), version=task.version or "")
-            known = self._beginnings[which] = (anchor, beginning)  # alive, so that its id stays its own
-        return known[1]
+        version = task.version
+        known = self._beginnings.get(id(anchor))
+        if known is None or known[1] != version:
+            beginning = beginning_of(self._prints.of_code(task), version=version or "")
+            known = self._beginnings[id(anchor)] = (anchor, version, beginning)  # alive, so that its id stays its own
+        return known[2]
 
     def code(self, node: int) -> str:
         """The fingerprint of a task as it is written: what it runs, with which constants, in which version.

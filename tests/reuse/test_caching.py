@@ -46,6 +46,12 @@ def square(x):
 
 
 @task(cache=True)
+def add(x, y):
+    count("add")
+    return x + y
+
+
+@task(cache=True)
 def big(n):
     count("big")
     return "x" * (MOST_INLINE + n)
@@ -93,6 +99,33 @@ def test_what_has_to_run_again_has_its_turn_among_what_need_not(executor: str) -
     assert row.counts == {S.CACHED: 155, S.SUCCESS: 1}
     assert asked == sorted(asked) or executor != "local"
     assert sorted(asked) == list(range(156))
+
+
+@pytest.mark.parametrize("executor", ["local", "threads:2"])
+def test_in_chains_only_what_comes_after_a_change_runs_again(executor: str) -> None:
+    def flow(changed: int) -> tuple[Flow, list[Any]]:
+        with Flow("chains") as made:
+            ends = []
+            for number in range(40):
+                link = square(-number if number == changed else number)
+                for _ in range(4):
+                    link = add(link, 100 if number == changed else 1)
+                ends.append(link)
+        return made, ends
+
+    flow(-1)[0].run(executor=executor)
+    counted()
+
+    made, ends = flow(23)
+    state = made.run(executor=executor)
+
+    log = event_log()
+    row = log.runs(limit=1)[0]
+    ended = [event.node for event in log.read(row.run_id) if event.state in {S.SUCCESS, S.CACHED} and event.node >= 0]
+    assert [state.result[one].result for one in ends] == [n * n + (400 if n == 23 else 4) for n in range(40)]
+    assert counted() == {"square": 1, "add": 4}
+    assert row.counts == {S.CACHED: 195, S.SUCCESS: 5}
+    assert ended == list(range(200)) or executor != "local"
 
 
 def test_what_is_taken_from_the_cache_is_told_while_the_run_goes_on() -> None:
@@ -187,6 +220,24 @@ def test_an_upstream_that_gives_the_same_again_makes_nothing_run_after_it() -> N
 
     assert counted() == {"plain": 1}
     assert flow.run().result[end].result == 3
+
+
+def test_calls_of_other_versions_have_results_of_their_own_in_one_flow_too() -> None:
+    def flow() -> Flow:
+        with Flow("versions") as made:
+            for version in (None, 1, None, 2, 1):
+                square(3, task_args={"version": version})
+        return made
+
+    flow().run()
+    assert counted().keys() == {"square"}
+    flow().run()
+
+    log = event_log()
+    events = log.read(log.runs(limit=1)[0].run_id)
+    keys = [event.data["result"]["cached"] for event in events if event.state is S.CACHED]
+    assert counted() == {}
+    assert [keys.index(key) for key in keys] == [0, 1, 0, 3, 1]
 
 
 def test_another_version_runs_again() -> None:
