@@ -41,15 +41,19 @@ def is_text_of(source: str, tree: ast.Module, file: Path, module: ModuleType) ->
         module: as it is loaded.
     """
     specification = getattr(module, "__spec__", None)
-    before = _looked_at.get(module)
-    if before is not None and before[0] is specification:
-        return before[1] == source
+    seen, text = _looked_at.get(module, (None, ""))
+    is_known = seen is not None and seen is specification
+    if is_known and text != source:
+        return False
     linecache.checkcache(str(file))
     code = compile(source, str(file), "exec", dont_inherit=True)
-    is_same = _has_its_functions(code, module) and _has_its_constants(tree, module) and _is_compiled(code, module)
-    if is_same:
+    if not _has_its_functions(code, module) or not _has_its_constants(tree, module):
+        return False
+    if not is_known:
+        if not _is_compiled(code, module):
+            return False
         _looked_at[module] = specification, source
-    return is_same
+    return True
 
 
 def _has_its_functions(code: CodeType, module: ModuleType) -> bool:
@@ -108,16 +112,23 @@ def _has_its_constants(tree: ast.Module, module: ModuleType) -> bool:
 
 def _bound_otherwise(tree: ast.Module) -> frozenset[str]:
     """Names to which the text gives values in other places, too: in loops and conditions, by ``global``, by ``+=``."""
-    top = {id(target) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}
-    top |= {id(node.target) for node in tree.body if isinstance(node, ast.AnnAssign)}
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) and id(node) not in top:
-            found.add(node.id)
-        elif isinstance(node, (ast.Global, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found.update(node.names if isinstance(node, ast.Global) else [node.name])
+    found = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    waiting: list[ast.AST] = list(tree.body)
+    at_top = set(map(id, tree.body))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)  # what is inside has names of its own
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             found.update((one.asname or one.name).partition(".")[0] for one in node.names)
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and id(node) in at_top:
+            plain = node.targets if isinstance(node, ast.Assign) else [node.target]
+            waiting += [one for one in plain if not isinstance(one, ast.Name)]
+            waiting += [node.value] if node.value is not None else []
+        else:
+            waiting += ast.iter_child_nodes(node)
     return frozenset(found)
 
 

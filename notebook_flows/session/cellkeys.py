@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from notebook_flows.fingerprints.cells import (
     file_print,
@@ -15,7 +16,9 @@ from notebook_flows.fingerprints.cells import (
 )
 from notebook_flows.fingerprints.comparing import asks_which
 from notebook_flows.fingerprints.errors import Unhashable
+from notebook_flows.fingerprints.libraries import library_of_module
 from notebook_flows.fingerprints.made import files_of, is_on_this_machine
+from notebook_flows.fingerprints.names import names_of
 from notebook_flows.fingerprints.outside import outside_of
 from notebook_flows.fingerprints.readfiles import files_named_by
 from notebook_flows.fingerprints.sharing import sharing_print
@@ -54,17 +57,44 @@ def _parts(
     for name in sorted(wanted):
         if name not in sight.names:
             continue
-        try:
-            told = value_print(sight.names[name], secret_key=secret_key, globals_of=sight.globals_of)
-        except Unhashable as error:
-            raise error.inside(f"{name!r}, which it reads") from None
-        yield "name", name, told
+        for said, value in _values_of(name, sight.names[name], record, sight):
+            try:
+                told = value_print(value, secret_key=secret_key, globals_of=sight.globals_of)
+            except Unhashable as error:
+                raise error.inside(f"{said!r}, which it reads") from None
+            yield "name", said, told
     if shared := _shared(record, links, sight, wanted):
         yield "shared", shared
     for one in imports_of(record.source):
         yield "import", one.module, import_print(one)
     for path in files:
         yield "file", path, file_print(path, Path.cwd())
+
+
+def _values_of(name: str, value: Any, record: CellRecord, sight: Sight) -> Iterator[tuple[str, Any]]:
+    """What counts of a name: its value; of a module of one's own, as far as the cell tells, what it takes from there.
+
+    For that may have been given other values since the module was loaded.
+    """
+    paths: set[tuple[str, ...]] = set()
+    if isinstance(value, ModuleType) and library_of_module(value) is None and name not in record.facts.binds:
+        paths = {path for code in sight.codes for path in names_of(code).globals if path[0] == name}
+    if not paths or any(len(path) == 1 for path in paths):
+        yield name, value
+        return
+    told: dict[str, Any] = {}
+    for path in sorted(paths):
+        found, said = value, name
+        for attribute in path[1:]:
+            if (
+                not isinstance(found, ModuleType)
+                or library_of_module(found) is not None
+                or not hasattr(found, attribute)
+            ):
+                break
+            found, said = getattr(found, attribute), f"{said}.{attribute}"
+        told[said] = found
+    yield from told.items()
 
 
 def _shared(record: CellRecord, links: Links, sight: Sight, wanted: frozenset[str]) -> str:

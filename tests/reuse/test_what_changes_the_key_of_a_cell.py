@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from cells_seen import key_after, reason_after
 
+from notebook_flows.fingerprints import Unhashable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -382,3 +384,45 @@ def test_chance_and_clocks_are_seen_wherever_they_are_used(setup: str, cell: str
 )
 def test_what_is_seeded_or_says_the_time_is_cached_where_all_is(setup: str, cell: str) -> None:
     assert reason_after(setup, f"%%task\n{cell}") == ""
+
+
+TAKEN = "%%task --cache\n"
+MODULE = "rate = 1\ntable = {'a': 1}\nclass Model:\n    rate = 1\ndef rated(): return rate\n"
+
+
+@pytest.mark.parametrize(
+    ("takes", "gives"),
+    [
+        ("x = own_rates.rate", "own_rates.rate = 5"),
+        ("x = own_rates.rated()", "own_rates.rate = 5"),
+        ("x = own_rates.table['a']", "own_rates.table['a'] = 5"),
+        ("x = own_rates.Model.rate", "own_rates.Model.rate = 5"),
+        ("x = own_rates.rated()", "own_rates.rated = lambda: 7"),
+        ("def f(): return own_rates.table['a']\nx = f()", "own_rates.table['a'] = 5"),
+    ],
+)
+def test_what_a_cell_takes_from_a_module_counts_as_it_is_and_not_as_it_was_loaded(
+    takes: str, gives: str, tmp_path: Path
+) -> None:
+    (tmp_path / "own_rates.py").write_text(MODULE)
+    before = key_after("import own_rates", TAKEN + takes)
+
+    after = key_after(f"import own_rates\n{gives}", TAKEN + takes)
+
+    assert after != before
+    assert key_after("import own_rates", TAKEN + takes) == after
+
+
+def test_what_a_cell_does_not_take_from_a_module_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "own_rates.py").write_text(MODULE)
+    before = key_after("import own_rates", f"{TAKEN}x = own_rates.rate")
+
+    assert key_after("import own_rates\nown_rates.table['a'] = 5", f"{TAKEN}x = own_rates.rate") == before
+
+
+def test_a_module_that_was_given_another_value_and_is_taken_as_a_whole_has_no_key(tmp_path: Path) -> None:
+    (tmp_path / "own_rates.py").write_text(MODULE)
+    key_after("import own_rates", f"{TAKEN}x = vars(own_rates)['rate']")
+
+    with pytest.raises(Unhashable, match="'own_rates' was changed since it was loaded"):
+        key_after("import own_rates\nown_rates.rate = 5", f"{TAKEN}x = vars(own_rates)['rate']")
