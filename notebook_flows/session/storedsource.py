@@ -136,18 +136,8 @@ def with_times(board: Board, keys: Sequence[str], stored: StoredRun, records: Se
     theirs = stored.board
     for number, key in enumerate(keys_of(stored.names, records)):
         ours = place.get(key) if key is not None else None
-        if ours is None or board.state[ours] is not theirs.state[number]:
-            continue
-        board.attempt[ours] = theirs.attempt[number]
-        board.started_us[ours], board.ended_us[ours] = theirs.started_us[number], theirs.ended_us[number]
-        if number in theirs.tried:
-            board.tried[ours] = theirs.tried[number]
-        if number in theirs.took:
-            board.took[ours] = theirs.took[number]
-        if number in theirs.attached:
-            board.attached[ours] = theirs.attached[number]
-        if number in theirs.messages:
-            board.messages[ours] = theirs.messages[number]
+        if ours is not None and board.state[ours] is theirs.state[number]:
+            board.stand_as(ours, theirs, number)
     return board
 
 

@@ -6,34 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from opened import OpenNotebook
-from talking import kernels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from talking import Kernel, Message
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernel")
-
-
-@pytest.fixture(scope="module")
-def kernel(folder: Path) -> Iterator[Kernel]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NOTEBOOK_FLOWS_HISTORY", "on")
-        patch.setenv("NOTEBOOK_FLOWS_STORE", str(folder / "history.sqlite"))
-        yield from kernels(folder)
-
-
-@pytest.fixture
-def notebook(kernel: Kernel) -> OpenNotebook:
-    found = OpenNotebook(kernel)
-    found.anew()
-    return found
+    from opened import OpenNotebook
+    from talking import Message
 
 
 def a_pipeline(notebook: OpenNotebook, *, n: int = 3) -> None:

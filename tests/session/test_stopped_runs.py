@@ -5,37 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from opened import OpenNotebook, Result
-from talking import kernels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from talking import Kernel
+    from opened import OpenNotebook, Result
 
 PROMPT_S = 2.0
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernel")
-
-
-@pytest.fixture(scope="module")
-def kernel(folder: Path) -> Iterator[Kernel]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NOTEBOOK_FLOWS_HISTORY", "on")
-        patch.setenv("NOTEBOOK_FLOWS_STORE", str(folder / "history.sqlite"))
-        yield from kernels(folder)
-
-
-@pytest.fixture
-def notebook(kernel: Kernel) -> OpenNotebook:
-    found = OpenNotebook(kernel)
-    found.anew()
-    return found
-
 
 # -- Ctrl-C ------------------------------------------------------------------------------------------------------------
 
