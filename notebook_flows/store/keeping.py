@@ -205,10 +205,15 @@ def verified(content: bytes, reference: Mapping[str, Any]) -> bytes:
     Raises:
         BlobDamaged: it is not.
     """
-    if len(content) != reference["size"] or sha256(content).hexdigest() != reference["sha256"]:
+    size, was = len(content), reference["size"]
+    if size != was or sha256(content).hexdigest() != reference["sha256"]:
+        how = (
+            f"{size:,} bytes, of {was:,} that were written"
+            if size != was
+            else "its bytes are not those that were written"
+        )
         raise BlobDamaged(
-            f"The content {reference['sha256'][:12]} of a result is damaged: {len(content)} bytes, of "
-            f"{reference['size']} that were written. Its task runs again in the next run; "
+            f"The content {reference['sha256'][:12]} of a result is damaged: {how}. Its task runs again in the next run; "
             "`notebook-flows cache verify --remove` forgets all that are damaged."
         )
     return content

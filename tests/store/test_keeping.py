@@ -146,9 +146,15 @@ def test_what_is_damaged_is_never_taken_for_a_value(store: ResultStore, tmp_path
     path = next(path for path in (tmp_path / "blobs").rglob("*") if path.is_file())
     content = path.read_bytes()
 
-    for damaged in (content[:-1], content + b" ", content.replace(b"49", b"94", 1), b""):
+    told_of = {
+        content[:-1]: f"{len(content) - 1:,} bytes, of {len(content):,}",
+        content + b" ": f"{len(content) + 1:,} bytes, of {len(content):,}",
+        content.replace(b"49", b"94", 1): "its bytes are not those that were written",
+        b"": "0 bytes, of ",
+    }
+    for damaged, told in told_of.items():
         path.write_bytes(damaged)
-        with pytest.raises(BlobDamaged, match="runs again"):
+        with pytest.raises(BlobDamaged, match=f"is damaged: {told}.*runs again"):
             store.load(kept.reference)
 
 
