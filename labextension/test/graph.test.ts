@@ -131,6 +131,30 @@ test("groups are drawn as one node each, and can be opened and closed", () => {
   assert.deepEqual(shown(), ["Loading (2)", "Looking (2)"]);
 });
 
+test("tasks are grouped by tag, those of several tags once, and those of none by themselves", () => {
+  const tags: Record<number, string[]> = { 0: ["daily", "raw"], 1: ["raw"], 2: ["raw"] };
+  const groups = [
+    { name: "daily", kind: "tag", tasks: [0] },
+    { name: "raw", kind: "tag", tasks: [0, 1, 2] },
+    { name: "Everything", kind: "heading", tasks: [0, 1, 2, 3] },
+  ];
+  const flow = chain(["a", "b", "c", "plot"], { groups });
+  const nodes = flow.nodes.map((node) => ({ ...node, ...(tags[node.task] ? { tags: tags[node.task] } : {}) }));
+  tell({ ...flow, nodes }, snapshot([[1, -1, S.RUNNING, 1]]));
+  const choice = page.querySelector("select[aria-label='Group tasks']") as HTMLSelectElement;
+
+  const choices = [...choice.options].map((option) => option.value);
+  choice.value = "tag";
+  choice.dispatchEvent(new Event("change"));
+
+  assert.deepEqual(choices, ["", "tag"]); // one heading for all parts nothing
+  assert.deepEqual(
+    all(page, "g.node text.name").map((one) => one.textContent),
+    ["a", "raw (2)", "plot"],
+  );
+  assert.ok(page.querySelector("g.node.group")?.classList.contains("state-running"));
+});
+
 test("a flow of 5,000 tasks without a picture begins with groups", () => {
   const names = Array.from({ length: 5_000 }, (_, task) => `step ${task % 20}_${task}`);
   const rows: Row[] = names.map((_, task) => [task, -1, S.PENDING]);

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(
     not is_built(), reason="the browser's half was not built (NOTEBOOK_FLOWS_SKIP_LABEXTENSION)"
 )
-SHORT_STATE = 150_000
+SHORT_STATE = 110_000
 """Characters that a saved notebook may have for one of our widgets: its script and style, and nothing of the run."""
 
 
@@ -291,6 +291,25 @@ def test_flow_show_tells_how_the_cells_stand_and_shows_the_runs_that_follow(page
     assert page.widget != shown
     page.wait(lambda: "3 success" in page.shown["look"][1]["data"]["text/plain"])
     assert page.shown["look"][1]["data"]["image/svg+xml"].count("✓ success") == 3
+
+
+def test_tags_of_task_cells_and_of_tasks_are_told_with_the_flow(page: OpenPage) -> None:
+    page.run("load-data", "%%task load --tags raw,daily\nrows = [1]")
+    page.run("clean-data", "%%task clean --tags raw\nkept = rows")
+    page.run("plot-data", "%%task plot\nshown = kept")
+
+    page.run("go", "%flow run --all")
+    cells = page.of("flow")[-1]
+    page.run(
+        "define",
+        "from notebook_flows import Flow, task\n@task(tags={'raw'})\ndef one(): return 1\nwith Flow('tagged') as flow: one()",
+    )
+    page.run("look", "flow.visualize()")
+
+    by_tag = {one["name"]: one["tasks"] for one in cells["groups"] if one["kind"] == "tag"}
+    assert by_tag == {"raw": [0, 1], "daily": [0]}
+    assert [node.get("tags") for node in cells["nodes"]] == [["daily", "raw"], ["raw"], None]
+    assert page.of("flow")[-1]["groups"] == [{"name": "raw", "kind": "tag", "tasks": [0]}]
 
 
 def test_at_the_end_of_a_run_a_page_hears_what_is_stale_then_whenever_it_comes(page: OpenPage) -> None:
