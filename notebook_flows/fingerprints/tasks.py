@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.task import FunctionTask, Task
 from notebook_flows.fingerprints.classes import write_class
+from notebook_flows.fingerprints.libraries import library_of
 
 if TYPE_CHECKING:
     from notebook_flows.fingerprints.walk import Walk
@@ -23,9 +24,12 @@ def write_task(walk: Walk, task: Any) -> None:
     walk.put("task")
     if isinstance(task, FunctionTask):
         walk.inside(f"task {task.name!r}", task.run)
-        return
+        if library_of(type(task).__module__) is not None:
+            return
     write_class(walk, type(task))
-    for name, value in sorted(vars(task).items()):
-        if name not in _options() and not name.startswith("_"):
-            walk.text("attribute", name)
-            walk.inside(f"{name!r} of task {task.name!r}", value)
+    state: Any = object.__getstate__(task)  # those of slots, too
+    for part in state if isinstance(state, tuple) else (state,):
+        for name, value in sorted((part or {}).items()):
+            if name not in _options():
+                walk.text("attribute", name)
+                walk.inside(f"{name!r} of task {task.name!r}", value)

@@ -190,21 +190,24 @@ def test_how_a_task_is_run_does_not_count(tmp_path: Path) -> None:
     assert key_of_call(module_of(tmp_path, source.replace("{}", options)).f) == plain
 
 
-def test_an_attribute_of_a_class_task_counts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["factor", "_factor", "__factor", "slotted"])
+def test_an_attribute_of_a_class_task_counts(name: str, tmp_path: Path) -> None:
     source = """
         from notebook_flows import Task
 
         class Scale(Task):
+            __slots__ = ("slotted",)
+
             def __init__(self, factor, **kwargs):
-                self.factor = factor
+                self.{name} = factor
                 super().__init__(**kwargs)
 
             def run(self, x):
-                return self.factor * x
+                return self.{name} * x
     """
-    scale = module_of(tmp_path, source).Scale
+    scale = module_of(tmp_path, source.replace("{name}", name)).Scale
 
-    assert key_of_call(scale(2)) == key_of_call(scale(2, name="doubled"))
+    assert key_of_call(scale(2)) == key_of_call(scale(2, name="doubled", max_retries=1, retry_delay=1, tags={"slow"}))
     assert key_of_call(scale(2)) != key_of_call(scale(3))
 
 
