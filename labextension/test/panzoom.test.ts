@@ -91,6 +91,12 @@ test("however far it is moved, some of the picture stays in sight", () => {
 
   const { left, top, right, bottom } = panZoom.seen;
   assert.ok(left < 300 && right > 0 && top < 200 && bottom > 0, JSON.stringify(panZoom.seen));
+
+  const position = { x: 900, y: -150, scale: 1 };
+  widen(0); // a view that is made anew, and has no place in the page yet
+  panZoom.show([svg], position, null);
+
+  assert.equal(svg.style.transform, "translate(900.0px, -150.0px) scale(1.0000)");
 });
 
 test("two fingers that move apart look closer, and what lies between them stays there", () => {

@@ -116,11 +116,11 @@ export class PanZoom {
   zoom(factor: number, x = this.#frameSize.width / 2, y = this.#frameSize.height / 2): void {
     const scale = Math.min(MOST, Math.max(LEAST, this.#at.scale * factor));
     const real = scale / this.#at.scale;
-    this.#place({ scale, x: x - (x - this.#at.x) * real, y: y - (y - this.#at.y) * real });
+    this.#move({ scale, x: x - (x - this.#at.x) * real, y: y - (y - this.#at.y) * real });
   }
 
   pan(dx: number, dy: number): void {
-    this.#place({ ...this.#at, x: this.#at.x + dx, y: this.#at.y + dy });
+    this.#move({ ...this.#at, x: this.#at.x + dx, y: this.#at.y + dy });
   }
 
   /** Move as little as is needed for these bounds, in units of the picture's own coordinates on the screen, to be seen. */
@@ -133,14 +133,18 @@ export class PanZoom {
   }
 
   /** Some of the picture stays in the frame: what is lost from sight would have to be looked for. */
-  #place({ x, y, scale }: Position): void {
+  #move({ x, y, scale }: Position): void {
     const { width, height } = this.#frameSize;
     const within = (at: number, size: number, room: number): number =>
       Math.min(room - EDGE, Math.max(EDGE - size * scale, at));
+    this.#place({ x: within(x, this.#size.width, width), y: within(y, this.#size.height, height), scale });
+  }
+
+  #place(position: Position): void {
     this.#isFitted = false;
-    this.#at = { x: within(x, this.#size.width, width), y: within(y, this.#size.height, height), scale };
+    this.#at = position;
     this.#apply();
-    this.moved(this.#at);
+    this.moved(position);
   }
 
   #apply(): void {
