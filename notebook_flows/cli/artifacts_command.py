@@ -14,6 +14,7 @@ import click
 from notebook_flows.cli.guard import command
 from notebook_flows.cli.history import SHORT_ID, complete_run, echo_json, graph_of, run_named
 from notebook_flows.cli.logs_command import check_child, task_named
+from notebook_flows.cli.outputs import OutputFolder
 from notebook_flows.cli.times import iso
 from notebook_flows.errors import FlowError, NoSuchRun, did_you_mean
 from notebook_flows.views.text import child_name
@@ -41,7 +42,7 @@ class NotSaved(FlowError):  # noqa: N818 - the sentence that people read
     "--all", "all_versions", is_flag=True, help="Earlier versions too: those of attempts that were tried again."
 )
 @click.option("--print", "prints", is_flag=True, help="Print what they are: tables, texts, links.")
-@click.option("--save", type=click.Path(file_okay=False, path_type=Path), help="Write them to files in this folder.")
+@click.option("--save", type=OutputFolder(), help="Write them to files in this folder.")
 @click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
 def command_line(
     run: str,

@@ -14,17 +14,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class OutputFile(click.Path):
+class _Output(click.Path):
+    """A name that is one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        if not str(value).strip():
+            self.fail(f"{value!r} names no {self.name}.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class OutputFile(_Output):
     """The name of a file to write, for an option."""
 
     def __init__(self) -> None:
         super().__init__(dir_okay=False, path_type=Path)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path."""
-        if not str(value).strip():
-            self.fail(f"{value!r} names no file.", param, ctx)
-        return super().convert(value, param, ctx)
+
+class OutputFolder(_Output):
+    """The name of a folder to write files into, for an option."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False, path_type=Path)
 
 
 def write_file(path: Path, pieces: Iterable[bytes]) -> None:

@@ -122,12 +122,14 @@ def test_a_folder_that_is_not_there_is_told_by_the_name_that_was_given(nf: Comma
     assert (result.exit_code, result.stderr) == (2, "Error: nowhere/export.jsonl: No such file or directory.\n")
 
 
-@pytest.mark.parametrize("words", [["show", "latest"], ["store", "export"]])
+@pytest.mark.parametrize(
+    "words", [["show", "latest", "-o"], ["store", "export", "-o"], ["artifacts", "latest", "--save"]]
+)
 def test_no_name_is_no_file(words: list[str], nf: Command, etl: Path) -> None:
-    result = nf(*words, "-o", "")
+    result = nf(*words, "")
 
     assert result.exit_code == 2
-    assert "'' names no file" in result.stderr
+    assert "'' names no " in result.stderr
 
 
 def test_show_writes_each_format_that_the_name_of_the_file_tells(nf: Command, etl: Path, tmp_path: Path) -> None:

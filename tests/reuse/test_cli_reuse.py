@@ -148,6 +148,25 @@ def test_a_run_shows_from_where_its_results_are(cli: Callable[..., Result]) -> N
     assert f"≡ load  From run {first[:8]}" in shown.output
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([""], "A KEY is empty. All results are meant by --all."),
+        (["--all", "ffff"], "give one of them"),
+        (["--all", "--task", "load"], "give one of them"),
+        (["ffff", "--task", "load"], "give one of them"),
+    ],
+)
+def test_results_are_not_removed_by_a_slip(cli: Callable[..., Result], words: list[str], told: str) -> None:
+    cli("run", "etl.py")
+
+    slip = cli("cache", "rm", *words)
+
+    assert slip.exit_code == 2
+    assert told in " ".join(slip.stderr.split())
+    assert len(json.loads(cli("cache", "ls", "--json").stdout)) == 1
+
+
 def test_results_are_listed_and_removed(cli: Callable[..., Result]) -> None:
     assert "Nothing is cached" in cli("cache", "ls").stderr
     cli("run", "etl.py")
