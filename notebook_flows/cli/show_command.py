@@ -151,11 +151,11 @@ def _head(row: RunRow) -> str:
     """What is known of the run, a line for each thing."""
     from notebook_flows.views.text import printable, told_duration
 
-    seconds = seconds_of(row)
+    seconds, took = seconds_of(row), "so far" if row.goes_on else "took"
     facts = {
         "Run": f"{row.run_id}  {row.name}",
         "State": facts_of(row.state).word + (f": {row.message}" if row.message else ""),
-        "Started": local(row.started_us) + (f", took {told_duration(seconds)}" if seconds is not None else ""),
+        "Started": local(row.started_us) + (f", {took} {told_duration(seconds)}" if seconds is not None else ""),
         "Executor": row.executor,
         "Parameters": ", ".join(f"{name}={_told_value(value)}" for name, value in row.parameters.items()),
     }
@@ -198,8 +198,11 @@ def _problems(row: RunRow, graph: Mapping[str, Any], attempts: list[TaskRunRow])
     lines = []
     for one in failed[:MOST_PROBLEMS]:
         name = child_name(names[one.node], one.index)
-        lines.append(f"{facts_of(one.state).glyph} {printable(name)}  {printable(told_error(one.message))}")
+        told = printable(told_error(one.message)) or facts_of(one.state).word
+        lines.append(f"{facts_of(one.state).glyph} {printable(name)}  {told}")
     if len(failed) > MOST_PROBLEMS:
         lines.append(f"and {counted(len(failed) - MOST_PROBLEMS, 'more task run')}.")
     lines.append(f"More: notebook-flows logs {row.run_id[:SHORT_ID]}")
+    if not row.goes_on and row.environment.get("file"):
+        lines.append(f"      notebook-flows resume {row.run_id[:SHORT_ID]}")
     return "\n".join(lines)

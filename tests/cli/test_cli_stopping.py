@@ -264,14 +264,20 @@ def test_a_run_that_lost_its_process_is_told_crashed(
 ) -> None:
     run = start("run", write("sleeper.py", SLEEPS))
     run.wait_until_begun()
+    going_on = nf("show", "latest").stdout
     run.process.kill()
     run.process.wait()
 
     result = nf("cancel", "latest")
+    shown = nf("show", "latest").stdout
 
     assert result.exit_code == 0
     assert "had lost its process: it is crashed now" in result.stderr
     assert only_run().state is S.CRASHED
+    assert ", so far " in going_on
+    assert "  crashed\nMore: notebook-flows logs " in shown
+    assert f"notebook-flows resume {only_run().run_id[:8]}\n" in shown
+    assert "resume" not in going_on
 
 
 def test_logs_can_be_followed_from_another_process(start: Start, write: Callable[..., Path], tmp_path: Path) -> None:
