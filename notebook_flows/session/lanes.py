@@ -15,6 +15,7 @@ from notebook_flows.engine.attempt import perform, perform_async
 from notebook_flows.engine.endings import failed_outcome
 from notebook_flows.engine.open_calls import OpenCalls, ended_without, raised_by, stopped
 from notebook_flows.engine.timeouts import TaskTimeout
+from notebook_flows.errors import ShellCommandFailed
 from notebook_flows.executors import ProcessExecutor, ThreadExecutor
 from notebook_flows.session.apart import was_cancelled
 from notebook_flows.session.nobodys import nobodys_text_logged
@@ -48,6 +49,7 @@ ENDING_S, LOOK_S = 0.5, 0.02
 """How long a thread may take whose command was ended, and how often it is looked at."""
 RAISED_IN_A_THREAD = raised_by(KeyboardInterrupt())
 """What a thread's outcome says then: it means the same wherever a cell runs."""
+CANCELLED = "Cancelled."
 MAIN_IS_CLOSED = "The kernel's main thread takes nothing more."
 
 
@@ -112,6 +114,8 @@ class LanesExecutor:
         if outcome.state is S.CANCELLED and outcome.message == RAISED_IN_A_THREAD:
             self._main.ask_to_stop()
             self.interrupt()
+        if isinstance(outcome.value, ShellCommandFailed) and outcome.value.was_stopped:
+            outcome = outcome._replace(state=S.CANCELLED, value=None, message=CANCELLED)  # before it was given up
         return self._on_end(task, outcome)
 
     def interrupt(self) -> None:
@@ -202,7 +206,7 @@ class LanesExecutor:
             return any(self._lanes[lane].cancel(ref, attempt) for lane in self._started)
         self._main.interrupt(_key_of(call))
         assert self._inbox is not None
-        self._inbox.put(ended_without(call, S.CANCELLED, "Cancelled."))
+        self._inbox.put(ended_without(call, S.CANCELLED, CANCELLED))
         return True
 
     def stop(self, *, cancel_running: bool) -> Sequence[str]:

@@ -10,6 +10,7 @@ from bench import FACTS, Inbox
 from notebook_flows.core.lifecycle import S
 from notebook_flows.core.task import Task
 from notebook_flows.engine.call import Call
+from notebook_flows.errors import ShellCommandFailed
 from notebook_flows.session.lanes import LOOP_IS_TAKEN, Lane, LanesExecutor
 from notebook_flows.session.mainlane import MainLane
 from notebook_flows.session.turns import Turns
@@ -121,6 +122,26 @@ def test_values_that_nobody_can_take_fail_their_cell() -> None:
 
     assert outcome.state is S.FAILED
     assert outcome.message == "Its values cannot be taken: made is broken, 1"
+
+
+def test_a_cell_whose_command_was_stopped_is_cancelled_also_if_it_ends_before_it_is_given_up() -> None:
+    lanes, is_stopped = Lanes(), threading.Event()
+
+    class Commanding(FakeCell):
+        def give_up(self) -> None:  # the first step of stopping it, which the thread overtakes here
+            is_stopped.set()
+            ended.append(lanes.outcome())
+
+    def command() -> None:
+        assert is_stopped.wait(PATIENCE_S)
+        raise ShellCommandFailed("sleep 60", -2, was_stopped=True)
+
+    ended: list[Outcome] = []
+    lanes.submit(1, Commanding("commands", Lane.THREADS, command))
+
+    lanes.end()
+
+    assert [one.state for one in ended] == [S.CANCELLED]
 
 
 def test_a_cell_that_awaits_says_that_the_loop_is_taken() -> None:
