@@ -166,6 +166,30 @@ class NotebookTask(Task):
         self.run_ids: list[str] = []
         self.pool: KernelPool | None = None
 
+    def __fingerprint__(self) -> list[Any]:
+        """What counts for the key of its result: the notebook as it is now, the modules of one's own that it imports, and
+        what it is run with.
+
+        Raises:
+            Unhashable: the notebook cannot be read here.
+        """
+        from notebook_flows.fingerprints.cells import import_print, imports_of, text_print
+        from notebook_flows.fingerprints.errors import Unhashable
+        from notebook_flows.notebook.reading import read_notebook
+        from notebook_flows.running.places import folder_of
+
+        if "://" in self.path:
+            raise Unhashable(f"the notebook at {self.path} is only known once it is fetched")
+        try:
+            cells = [one.source for one in read_notebook(self.path).cells if one.cell_type == "code"]
+            folder = folder_of(self.path, self.cwd).resolve()
+        except FlowError as error:
+            raise Unhashable(str(error)) from None
+        modules = [import_print(one, folder) for source in cells for one in imports_of(source)]
+        wanted = None if self.selection is None else (self.selection.first, list(self.selection.only))
+        told = (self.path, self.output, self.kernel, self.cwd, self.strict_shell)
+        return [[text_print(one) for one in cells], modules, self.parameters, wanted, told]
+
     def run(self, **parameters: Any) -> NotebookResult:
         """Run it, in the thread or process of the task.
 
