@@ -11,11 +11,11 @@ import click
 
 from notebook_flows.cli.exits import Exit
 from notebook_flows.cli.guard import command
-from notebook_flows.cli.history import as_json, complete_run, echo_json, run_named
+from notebook_flows.cli.history import SHORT_ID, as_json, complete_run, echo_json, run_named
 from notebook_flows.cli.outputs import OutputFile, write_file
 from notebook_flows.cli.times import Amount
 from notebook_flows.core.lifecycle import IS_FINAL, facts_of
-from notebook_flows.errors import StoreError
+from notebook_flows.errors import NoSuchRun, StoreCorrupt, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST_DAYS = 1_000_000
 _OF_SQLITE = b"SQLite format 3\0"
+_PARTS = {"", "-wal", "-shm", "-journal", ".reserve", ".pruned"}
 PIECE = 5_000
 """Events, or log lines, that are read at once."""
 
@@ -198,10 +199,12 @@ def _runs(count: int) -> str:
 @command("export")
 @click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete_run)
 @click.option("-o", "--output", type=OutputFile(), help="The file; stdout unless given.")
-def export(runs: tuple[str, ...], output: Path | None) -> None:
+@click.pass_context
+def export(ctx: click.Context, runs: tuple[str, ...], output: Path | None) -> None:
     """Write runs as JSON, one object a line: a run, then its events, then its log lines.
 
-    RUN is a run's id, the beginning of one, or `latest`; all runs unless given, the oldest first.
+    RUN is a run's id, the beginning of one, or `latest`; all runs unless given, the oldest first. Of a run that is damaged
+    there is what comes before the damage, and the exit code is 1.
     """
     log = _log()
     if output is not None:
@@ -209,12 +212,17 @@ def export(runs: tuple[str, ...], output: Path | None) -> None:
     ids = [run_named(log, run).run_id for run in runs]
     if not runs:
         ids = [row.run_id for row in reversed(log.runs(limit=None))]
+    lines = Export(log, ids)
     if output is None:
-        for line in _lines(log, ids):
+        for line in lines:
             sys.stdout.write(line)
-        return
-    write_file(output, (line.encode() for line in _lines(log, ids)))
-    click.echo(f"{len(ids):,} {'run' if len(ids) == 1 else 'runs'} written to {output}.", err=True)
+    else:
+        write_file(output, (line.encode() for line in lines))
+        click.echo(f"{lines.count:,} {'run' if lines.count == 1 else 'runs'} written to {output}.", err=True)
+    for problem in lines.problems:
+        click.echo(f"Error: {problem}", err=True)
+    if lines.problems:
+        ctx.exit(Exit.FAILED)
 
 
 def _check_export(output: Path, log: StoredEventLog) -> None:
@@ -224,7 +232,7 @@ def _check_export(output: Path, log: StoredEventLog) -> None:
         click.UsageError: the file is one.
     """
     history, target = log.path.resolve(), output.resolve()
-    is_part = target.parent == history.parent and target.name.startswith(history.name)
+    is_part = target.parent == history.parent and target.name.removeprefix(history.name) in _PARTS
     if is_part or (target.is_file() and _begin_of(target, len(_OF_SQLITE)) == _OF_SQLITE):
         raise click.UsageError(f"--output {output} is a history, or belongs to one; name another file.")
 
@@ -234,18 +242,41 @@ def _begin_of(path: Path, length: int) -> bytes:
         return file.read(length)
 
 
-def _lines(log: StoredEventLog, ids: list[str]) -> Iterator[str]:
-    for run_id in ids:
-        row = log.run(run_id)
+class Export:
+    """The lines of an export, read as they are asked for.
+
+    Attributes:
+        count: runs that were written as a whole; known at the end, as `problems`.
+        problems: what is wrong with others.
+    """
+
+    def __init__(self, log: StoredEventLog, ids: list[str]) -> None:
+        self.count = 0
+        self.problems: list[str] = []
+        self._log = log
+        self._ids = ids
+
+    def __iter__(self) -> Iterator[str]:
+        for run_id in self._ids:
+            try:
+                yield from self._lines_of(run_id)
+                self.count += 1
+            except NoSuchRun:
+                continue  # it has been forgotten since the export began
+            except StoreCorrupt as error:
+                self.problems.append(f"Run {run_id[:SHORT_ID]} is not whole there. {error}")
+
+    def _lines_of(self, run_id: str) -> Iterator[str]:
+        row = self._log.run(run_id)
         yield _line("run", {**as_json(row), "tasks": list(row.slugs), "last_seq": row.last_seq})
         after = 0
-        while events := log.read(run_id, after=after, limit=PIECE):
+        while events := self._log.read(run_id, after=after, limit=PIECE):
             for event in events:
                 told = {**event._asdict(), "kind": event.kind.value, "state": event.state.name.lower()}
                 yield _line("event", {"run_id": run_id, **told})
             after = events[-1].seq
         after = 0
-        while lines := log.log_lines(run_id, after=after, limit=PIECE):
+        while lines := self._log.log_lines(run_id, after=after, limit=PIECE):
             for line in lines:
                 told = {name: getattr(line, name) for name in line.__slots__}
                 yield _line("log", {"run_id": run_id, **told})

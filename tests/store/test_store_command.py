@@ -21,6 +21,7 @@ from store_processes import ROOT
 
 from notebook_flows import workspace
 from notebook_flows.cli.app import app
+from notebook_flows.cli.store_command import Export
 from notebook_flows.core.lifecycle import S
 from notebook_flows.store import migrating, schema
 
@@ -202,6 +203,41 @@ def test_an_export_that_fails_leaves_the_old_file(log: Any, tmp_path: Path, monk
     assert result.exit_code == 70
     assert (tmp_path / "all.jsonl").read_text(encoding="utf-8") == "old"
     assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".all")] == []
+
+
+def test_an_export_has_the_runs_that_are_sound_and_tells_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTEBOOK_FLOWS_HISTORY", "on")
+    monkeypatch.setenv("NOTEBOOK_FLOWS_STORE", str(tmp_path / "h.sqlite"))
+    log = workspace.event_log()
+    damaged, sound = run_of(log), run_of(log)
+    log.close()
+    with closing(sqlite3.connect(tmp_path / "h.sqlite")) as other, other:
+        other.execute("UPDATE event SET body = '[1' WHERE run_no = 1")
+
+    result = store("export", "-o", str(tmp_path / "out.jsonl"))
+
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert result.exit_code == 1
+    assert "1 run written" in result.stderr
+    assert f"Error: Run {damaged[:8]} is not whole there." in result.stderr
+    assert {line["type"] for line in lines if line["run_id"] == sound} == {"run", "event", "log"}
+
+
+def test_an_export_leaves_out_what_is_forgotten_meanwhile(log: Any) -> None:
+    run_of(log)
+    forgotten = run_of(log)
+    export = Export(log, [row.run_id for row in reversed(log.runs())])
+
+    lines = iter(export)
+    first = next(lines)
+    log.prune(keep_runs=0)
+    rest = list(lines)
+
+    assert json.loads(first)["type"] == "run"
+    assert not any(forgotten in line for line in rest)
+    assert (export.count, export.problems) == (0, [])
 
 
 def test_export_of_a_run_that_is_not_there(log: Any) -> None:
