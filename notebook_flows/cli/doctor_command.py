@@ -21,6 +21,7 @@ from notebook_flows.cli.exits import Exit
 from notebook_flows.cli.guard import command
 from notebook_flows.cli.history import echo_json
 from notebook_flows.errors import FlowError
+from notebook_flows.views.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,9 +221,9 @@ def _soundness(log: StoredEventLog) -> Iterator[Finding]:
     if problems:
         return
     dead = log.sweep()
-    yield Finding("History", "ok", f"sound, {len(log.runs(limit=None)):,} runs")
+    yield Finding("History", "ok", f"sound, {counted(len(log.runs(limit=None)), 'run')}")
     if dead:
-        yield Finding("History", "note", f"{len(dead)} runs had lost their process and are crashed now")
+        yield Finding("History", "note", f"crashed, for the process is gone: {counted(len(dead), 'run')}")
 
 
 def _writable(what: str, folder: Path, told: str = "") -> Finding:
