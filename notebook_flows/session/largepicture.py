@@ -77,7 +77,7 @@ class LargePicture:
         self._tail: Tail | None = None
         self._stored: StoredRun | None = None
         self._end = threading.Event()
-        self._page: Page | None = page_at(sink, self._hear, self._retired)
+        self._page: Page | None = page_at(sink, self._hear, self._retired, lambda: self._goes_on)
 
     def begin(self) -> None:
         """Show the groups before anything has run."""

@@ -105,7 +105,7 @@ class LivePicture:
         self._drawing = threading.RLock()
         self._run: Run | None = None
         self._timer: threading.Timer | None = None
-        self._page: Page | None = page_at(sink, self._hear, self._retired)
+        self._page: Page | None = page_at(sink, self._hear, self._retired, lambda: self._goes_on)
         self._had_page = self._page is not None
         self._draws = self._page is None
         self._goes_on = False
@@ -297,8 +297,12 @@ class LivePicture:
     def _retired(self) -> None:
         """There are too many pages: this one is the picture of its end, and no more."""
         self._page = None
-        if self._last is not None:
-            self._draw(self._last)
+        with self._drawing:
+            if self._last is not None:
+                self._draw(self._last)
+            elif self._goes_on:
+                self._draws = True
+                self._draw_soon()
 
     def _allow(self) -> None:
         if self._page is not None:

@@ -61,6 +61,7 @@ class Page:
         sink: below whose cell it is.
         hear: called with each message of a page; any thread.
         retire: called when it is closed because there are too many, before that.
+        goes_on: whether it shows a run that goes on; such a page is closed last.
 
     Attributes:
         teller: tells what happens.
@@ -69,7 +70,11 @@ class Page:
     """
 
     def __init__(
-        self, sink: CellSink, hear: Callable[[Page, dict[str, Any]], None], retire: Callable[[], None]
+        self,
+        sink: CellSink,
+        hear: Callable[[Page, dict[str, Any]], None],
+        retire: Callable[[], None],
+        goes_on: Callable[[], bool],
     ) -> None:
         from notebook_flows.widget.widget import FlowWidget
 
@@ -79,10 +84,12 @@ class Page:
         self._sink = sink
         self._hear = hear
         self._retire = retire
+        self._goes_on = goes_on
         self._widget: FlowWidget | None = FlowWidget(self._heard)
         _OPEN.append(self)
         while len(_OPEN) > MOST_PAGES:
-            _OPEN.pop(0).close()
+            others = _OPEN[:-1]
+            next((one for one in others if not one._goes_on()), others[0]).close()
 
     def display(self) -> None:
         """Show it below its cell; nothing once it is closed."""
@@ -131,13 +138,18 @@ class Page:
 _OPEN: list[Page] = []
 
 
-def page_at(sink: Sink, hear: Callable[[Page, dict[str, Any]], None], retire: Callable[[], None]) -> Page | None:
+def page_at(
+    sink: Sink,
+    hear: Callable[[Page, dict[str, Any]], None],
+    retire: Callable[[], None],
+    goes_on: Callable[[], bool],
+) -> Page | None:
     """A page below a cell, if somebody looks there, and the kernel can have one; see `Page`."""
     if not has_page(sink):
         return None
     assert isinstance(sink, CellSink)
     try:
-        return Page(sink, hear, retire)
+        return Page(sink, hear, retire, goes_on)
     except Exception:  # a kernel with other libraries than we know: the run and its still picture are what counts
         logging.getLogger(__name__).warning("The picture cannot be live here.", exc_info=True)
         return None

@@ -56,7 +56,7 @@ class ShownPicture:
         self._laid_out = threading.Event()
         self._known: Surroundings | None = None
         is_listed = len(self.keys) <= MOST_LISTED
-        self._page: Page | None = page_at(sink, self._hear, self._retired) if is_listed else None
+        self._page: Page | None = page_at(sink, self._hear, self._retired, lambda: self._goes_on) if is_listed else None
 
     def show(self, stored: StoredRun | None = None, stands: Callable[[Board], Board] = lambda board: board) -> bool:
         """Display it; whether that could be.

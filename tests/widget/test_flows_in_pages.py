@@ -136,6 +136,22 @@ def test_of_many_runs_in_one_cell_the_last_twenty_are_live_and_all_have_the_pict
     assert all("1 success" in one["text/plain"] for one in pictures)
 
 
+def test_a_picture_of_a_run_that_goes_on_stays_live_however_many_come_after_it(page: OpenPage) -> None:
+    page.run("define", f"{SIMPLE}\nmay_end.set()")
+    page.run("wait", "%%task wait\nmay_end.wait(60)")
+    page.run("hold", "may_end.clear()")
+    page.run("long", "%flow run --all --background")
+    page.wait(lambda: page.has_told(0, S.RUNNING))
+    long = page.widget
+
+    page.run("go", "for _ in range(23): flow.run()")
+    page.run("release", "may_end.set()")
+    page.wait(lambda: page.of("snapshot", long)[-1]["run_state"] == S.SUCCESS)
+
+    assert VIEW in page.shown["long"][0]["data"]
+    assert sum(VIEW in one["data"] for one in page.shown["go"] if "data" in one) == 19
+
+
 def test_each_run_of_a_schedule_is_told_by_its_own_id(page: OpenPage) -> None:
     page.run("define", SIMPLE)
     page.run(
