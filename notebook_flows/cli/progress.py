@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.text import Text
@@ -16,9 +17,10 @@ from notebook_flows.cli.watch import MOST_LISTED
 from notebook_flows.core.lifecycle import IS_FAILED, S, facts_of
 from notebook_flows.views.livetree import LiveTree
 from notebook_flows.views.runview import reason_of
-from notebook_flows.views.styled import style_of
+from notebook_flows.views.styled import plain, style_of
 from notebook_flows.views.table import GRAVITY
 from notebook_flows.views.text import columns_of, padded, printable, shortened, told_duration
+from notebook_flows.views.treelines import told_badly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -134,19 +136,29 @@ class Plain:
     def line(self, change: Change) -> Text:
         """Glyph, name, duration or state, and what went wrong."""
         encoding = self.console.encoding
-        text = screen.glyph(change.state, encoding)
+        state, word = self._as_told(change)
+        text = screen.glyph(state, encoding)
         columns = min(NAME_COLUMNS, self.console.width // 3)
         text.append(f" {padded(shortened(printable(change.name), columns), columns)} ", style="default")
         time_taken = "" if change.seconds is None else told_duration(change.seconds)
         is_plain = change.state in {S.SUCCESS, S.RUNNING} and time_taken
-        text.append(
-            time_taken if is_plain else "  ".join(filter(None, [time_taken.ljust(6), facts_of(change.state).word]))
-        )
+        text.append(time_taken if is_plain else "  ".join(filter(None, [time_taken.ljust(6), word])))
         said = reason_of(change.state, change.data)
         if said:
             room = max(min(self.console.width, LONGEST_LINE) - columns_of(text.plain) - 3, 20)
             text.append("  " + shortened(said, room), style="dim")
         return Text(screen.carried(text.plain, encoding), spans=text.spans, style=text.style)
+
+    def _as_told(self, change: Change) -> tuple[S, str]:
+        """Its state and a word for it; a mapped task has ended as its children have."""
+        run = self.watch.run
+        if change.state is S.MAPPED and run is not None and change.node in run.children:
+            first, width = run.children[change.node]
+            counts = Counter(run.state[first : first + width])
+            gravest = next((state for state in GRAVITY if counts[state]), change.state)
+            if IS_FAILED[gravest]:
+                return gravest, plain(told_badly(counts, width))
+        return change.state, facts_of(change.state).word
 
 
 class Drawn:

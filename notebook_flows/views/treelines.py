@@ -9,7 +9,7 @@ from notebook_flows.core.lifecycle import IS_FAILED, IS_FINAL, S, facts_of
 from notebook_flows.views.reduction import without_implied, without_tasks
 from notebook_flows.views.runview import OWN_FAILURES
 from notebook_flows.views.styled import fitting, plain, style_of, width_of
-from notebook_flows.views.table import carries_glyphs, glyph_of, told_counts
+from notebook_flows.views.table import GRAVITY, carries_glyphs, glyph_of, told_counts
 from notebook_flows.views.text import columns_of, counted, padded, printable, shortened, stop_watch, told_duration
 from notebook_flows.views.tree import DEEPEST, in_encoding, is_chain, placed, rails_of, strand
 
@@ -233,12 +233,24 @@ class TreeLines:
 
 def _bar_of(children: Mapping[S, int]) -> Line:
     total = sum(children.values())
-    failed = sum(count for state, count in children.items() if IS_FAILED[state])
-    done = sum(count for state, count in children.items() if IS_FINAL[state]) - failed
-    if failed and done + failed == total:  # what went wrong needs the room
-        return [(f"{failed:,} of {total:,} failed", "red")]
-    told: Line = [*bar(done, failed, total, BAR), (f" {done + failed:,} of {total:,}", "")]
-    return [*told, (f", {failed:,} failed", "red")] if failed else told
+    not_well = sum(count for state, count in children.items() if IS_FAILED[state])
+    ended = sum(count for state, count in children.items() if IS_FINAL[state])
+    if not_well and ended == total:  # what went wrong needs the room
+        return told_badly(children, total)
+    told: Line = [*bar(ended - not_well, not_well, total, BAR), (f" {ended:,} of {total:,}", "")]
+    return [*told, (", ", ""), *told_badly(children)] if not_well else told
+
+
+def told_badly(children: Mapping[S, int], total: int | None = None) -> Line:
+    """How many children did not end well: those that failed by themselves first, then what became of others."""
+    counts: dict[str, int] = {}
+    for state in GRAVITY:
+        if IS_FAILED[state] and children.get(state):
+            word = "failed" if state in OWN_FAILURES else facts_of(state).word
+            counts[word] = counts.get(word, 0) + children[state]
+    of_all = "" if total is None else f" of {total:,}"
+    told = [f"{count:,}{of_all if not place else ''} {word}" for place, (word, count) in enumerate(counts.items())]
+    return [(", ".join(told), "red" if "failed" in counts else "dim")]
 
 
 def bar(done: int, failed: int, total: int, columns: int) -> Line:

@@ -257,6 +257,15 @@ def test_there_is_a_line_with_the_time_of_day_for_each_task_that_ends(nf: Comman
     assert not any("running" in line for line in lines)
 
 
+def test_the_line_of_a_mapped_task_tells_how_its_children_have_ended(nf: Command, write: Write) -> None:
+    well = nf("run", write("etl.py")).stderr.splitlines()
+    badly = nf("run", write("etl.py"), "-p", "limit=2").stderr.splitlines()
+
+    assert [line.split("  ")[1].split() for line in well if line.endswith(" mapped")] == [["✓", "clean"]]
+    [told] = [line for line in badly if re.search(r" clean  ", line)]
+    assert re.search(r"✗ clean +1 of 3 failed$", told)
+
+
 def test_outside_a_terminal_a_task_that_takes_long_is_told_while_it_runs() -> None:
     watch = Watch()
     written = io.StringIO()

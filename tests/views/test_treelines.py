@@ -16,7 +16,7 @@ from notebook_flows.testing import InlineExecutor
 from notebook_flows.views.livetree import LiveTree
 from notebook_flows.views.runview import RunView
 from notebook_flows.views.styled import painted, plain, width_of
-from notebook_flows.views.treelines import Inside, TreeLines, bar, heading
+from notebook_flows.views.treelines import Inside, TreeLines, _bar_of, bar, heading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -155,6 +155,21 @@ def test_what_goes_on_inside_has_a_bar_until_it_ends() -> None:
 
     assert "cells" not in plain(lines[0])
     assert "━━━━━───── 2 of 4 cells  ValueError: three is" in plain(lines[1])
+
+
+@pytest.mark.parametrize(
+    ("children", "told"),
+    [
+        ({S.SUCCESS: 4, S.CANCELLED: 5, S.NOT_RUN: 3}, "5 of 12 cancelled, 3 not run"),
+        ({S.SUCCESS: 9, S.FAILED: 1, S.TIMED_OUT: 1, S.CANCELLED: 1}, "2 of 12 failed, 1 cancelled"),
+        ({S.SUCCESS: 6, S.CANCELLED: 1, S.RUNNING: 5}, "━━━━━━━━━━ 7 of 12, 1 cancelled"),
+        ({S.SUCCESS: 12}, "━━━━━━━━━━ 12 of 12"),
+    ],
+)
+def test_of_children_only_those_that_failed_are_told_to_have_failed(children: dict[S, int], told: str) -> None:
+    line = plain(_bar_of(children))
+
+    assert line.replace("─", "━") == told
 
 
 def test_a_single_failure_among_many_is_seen() -> None:
