@@ -62,6 +62,25 @@ def test_each_state_has_its_colour_glyph_and_word_in_both_themes(page: Page, dar
         assert hex_of(node.locator(".name").evaluate("text => getComputedStyle(text).fill")) == look.ink
 
 
+@pytest.mark.parametrize(
+    ("page_colour", "text_colour"),
+    [
+        ("--vscode-editor-background", "--vscode-foreground"),
+        ("--colab-primary-surface-color", "--colab-primary-text-color"),
+        ("--jp-layout-color0", "--jp-ui-font-color1"),
+    ],
+    ids=["VS Code", "Colab", "JupyterLab"],
+)
+def test_a_view_has_the_colours_of_the_page_around_it(picture: WidgetPage, page_colour: str, text_colour: str) -> None:
+    view = picture.page.locator(".nbflow-view")
+    colours = "view => [getComputedStyle(view).backgroundColor, getComputedStyle(view).color]"
+    before = view.evaluate(colours)
+
+    picture.page.evaluate(f"() => {{ document.body.style = '{page_colour}: #1e1e1e; {text_colour}: #cccccc'; }}")
+
+    assert view.evaluate(colours) == ["rgb(30, 30, 30)", "rgb(204, 204, 204)"] != before
+
+
 def test_a_node_changes_and_does_not_move(picture: WidgetPage) -> None:
     before = centre(picture, "clean")
 
