@@ -39,7 +39,14 @@ _NOT_SETTINGS = frozenset({"CRASH_AT", "PARENT_RUN", "DRIVEN_KERNEL", "EXAMPLES"
 
 
 class SettingsError(FlowError, ValueError):
-    """A setting that cannot be understood."""
+    """Settings that cannot be understood: a sentence for each."""
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__(*sentences)
+        self.sentences = sentences
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,15 +108,23 @@ def settings_from(environment: Mapping[str, str] | None = None, folder: Path | N
         environment: variables; those of the process unless given. If given, no file is looked at without a ``folder``.
         folder: where the project's file is looked for, upwards; the working directory unless given.
     Raises:
-        SettingsError: a value or a name cannot be understood.
+        SettingsError: values or names cannot be understood; tells all of them.
     """
     files = () if environment is not None and folder is None else setting_files(folder)
     variables = os.environ if environment is None else environment
     given: dict[str, Given] = {}
+    wrong: list[str] = []
     for file in reversed(files):
-        given |= _from_file(file)
-    given |= _from_variables(variables)
-    values = {name: read(given[name]) for name, read in _READ.items() if name in given}
+        given |= _from_file(file, wrong)
+    given |= _from_variables(variables, wrong)
+    values: dict[str, Any] = {}
+    for name in [name for name in _READ if name in given]:
+        try:
+            values[name] = _READ[name](given[name])
+        except SettingsError as error:
+            wrong += error.sentences
+    if wrong:
+        raise SettingsError(*wrong)
     for name, place in (("store", "history.sqlite"), ("results", "results")):
         if name not in values:
             values[name] = data_folder() / place
@@ -184,21 +199,21 @@ def _parsed(file: Path, changed_ns: int, size: int) -> Mapping[str, Any]:
     return table
 
 
-def _from_file(file: Path) -> Iterator[tuple[str, Given]]:
+def _from_file(file: Path, wrong: list[str]) -> Iterator[tuple[str, Given]]:
     for key, value in _table_of(file).items():
-        if key == "tool" and file.name == FILE:
-            raise SettingsError(f"[tool.notebook_flows] is for pyproject.toml; in {file} settings stand in no table.")
-        if key not in _READ:
-            likely = did_you_mean(key.lower(), _READ) or _all_settings()
-            raise SettingsError(f"{key!r} in {file} is no setting.{likely}")
-        yield key, Given(value, f"{key} in {file}", file.parent)
+        if key in _READ:
+            yield key, Given(value, f"{key} in {file}", file.parent)
+        elif key == "tool" and file.name == FILE:
+            wrong.append(f"[tool.notebook_flows] is for pyproject.toml; in {file} settings stand in no table.")
+        else:
+            wrong.append(f"{key!r} in {file} is no setting.{did_you_mean(key.lower(), _READ) or _all_settings()}")
 
 
 def _all_settings() -> str:
     return f" There are {', '.join(sorted(_READ))}."
 
 
-def _from_variables(variables: Mapping[str, str]) -> Iterator[tuple[str, Given]]:
+def _from_variables(variables: Mapping[str, str], wrong: list[str]) -> Iterator[tuple[str, Given]]:
     for name in _READ:
         value = variables.get(f"{PREFIX}{name.upper()}")
         if value:
@@ -207,7 +222,7 @@ def _from_variables(variables: Mapping[str, str]) -> Iterator[tuple[str, Given]]
         if variable.startswith(PREFIX) and is_stray(variable):
             likely = did_you_mean(variable, [f"{PREFIX}{name.upper()}" for name in _READ])
             if _is_slip(variable):
-                raise SettingsError(f"The variable {variable} is no setting.{likely}")
+                wrong.append(f"The variable {variable} is no setting.{likely}")
 
 
 def is_stray(variable: str) -> bool:

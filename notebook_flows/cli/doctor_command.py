@@ -119,12 +119,13 @@ def _version(name: str) -> str | None:
 
 
 def _settings_and_history() -> Iterator[Finding]:
-    from notebook_flows.settings import settings_from
+    from notebook_flows.settings import SettingsError, settings_from
 
     try:
         settings = settings_from()
-    except FlowError as error:
-        yield Finding("Settings", "broken", str(error))
+    except SettingsError as error:
+        for sentence in error.sentences:
+            yield Finding("Settings", "broken", sentence)
         return
     yield from _settings(settings)
     if settings.history == "on":

@@ -52,6 +52,21 @@ def test_variables_come_before_the_project_and_the_project_before_the_user(tmp_p
     }
 
 
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    file = write(tmp_path / "project" / "notebook_flows.toml", 'stoer = "x"\nkeep_days = "many"\nhistory = "on"')
+
+    with pytest.raises(SettingsError) as error:
+        settings(tmp_path, CACHE="of", BLOSB="b")
+
+    assert error.value.sentences == (
+        f"'stoer' in {file} is no setting. Did you mean 'store'?",
+        "The variable NOTEBOOK_FLOWS_BLOSB is no setting. Did you mean 'NOTEBOOK_FLOWS_BLOBS'?",
+        "NOTEBOOK_FLOWS_CACHE is 'of'; it can be on, all, off or refresh. Did you mean 'off'?",
+        f"keep_days in {file} is 'many'; it is a number of days, 0 to keep all.",
+    )
+    assert str(error.value).splitlines() == list(error.value.sentences)
+
+
 def test_a_table_in_pyproject_is_as_good_as_a_file_of_its_own(tmp_path: Path) -> None:
     write(tmp_path / "project" / "pyproject.toml", "[project]\nname = 'x'\n[tool.notebook_flows]\nkeep_days = 7")
 
