@@ -86,14 +86,28 @@ def graph_of(log: AnyLog, run_id: str) -> Mapping[str, Any]:
     """The graph of a run, from its first event.
 
     Raises:
-        StoreError: it has no event yet.
+        StoreError: it has no event yet, or has ended without one.
     """
-    events = log.read(run_id, limit=1)
-    graph = (events[0].data or {}).get("graph") if events else None
+    graph = first_graph(log, run_id)
     if graph is None:
-        raise StoreError(f"Run {run_id[:SHORT_ID]} has recorded nothing yet.")
-    found: Mapping[str, Any] = graph
+        raise StoreError(_why_nothing(log.run(run_id)))
+    return graph
+
+
+def first_graph(log: AnyLog, run_id: str) -> Mapping[str, Any] | None:
+    """The same; None: it has no event yet."""
+    events = log.read(run_id, limit=1)
+    found: Mapping[str, Any] | None = (events[0].data or {}).get("graph") if events else None
     return found
+
+
+def _why_nothing(row: RunRow) -> str:
+    if row.goes_on:
+        return f"Run {row.run_id[:SHORT_ID]} of {row.flow!r} has recorded nothing yet."
+    ended = (
+        f"Run {row.run_id[:SHORT_ID]} of {row.flow!r} has recorded nothing before it ended: {facts_of(row.state).word}."
+    )
+    return f"{ended} {row.message}".rstrip()
 
 
 def folded(log: AnyLog, run_id: str) -> Run:

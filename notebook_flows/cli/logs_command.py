@@ -6,12 +6,20 @@ import json
 import logging
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from notebook_flows.cli.guard import command
-from notebook_flows.cli.history import SHORT_ID, complete_run, graph_of, look_for_dead, run_named, seconds_of
+from notebook_flows.cli.history import (
+    SHORT_ID,
+    complete_run,
+    first_graph,
+    graph_of,
+    look_for_dead,
+    run_named,
+    seconds_of,
+)
 from notebook_flows.cli.logreading import ERRORS, LogReading, Wanted
 from notebook_flows.cli.times import clock, iso
 from notebook_flows.core.lifecycle import S
@@ -19,7 +27,7 @@ from notebook_flows.errors import NoSuchRun, did_you_mean
 from notebook_flows.views.text import child_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from notebook_flows.cli.history import AnyLog
     from notebook_flows.cli.logreading import Line
@@ -48,7 +56,7 @@ def command_line(run: str, task: str | None, follow: bool, level: str, wants_jso
 
     log = event_log()
     row = run_named(log, run)
-    graph = graph_of(log, row.run_id)
+    graph = _graph_to_come(log, row.run_id) if follow else graph_of(log, row.run_id)
     node, index = (None, None) if task is None else task_named(task, graph["names"], row)
     wanted = Wanted(node, index, getattr(logging, level.upper()))
     reading = LogReading(log, row, graph["names"], wanted)
@@ -63,6 +71,21 @@ def command_line(run: str, task: str | None, follow: bool, level: str, wants_jso
         if node is not None and index is not None:
             check_child(log, row, child_of=graph["names"][node], node=node, index=index)
         click.echo(_nothing(row, task), err=True)
+
+
+def _graph_to_come(log: AnyLog, run_id: str) -> Mapping[str, Any]:
+    """The graph of a run that may have only just begun.
+
+    Raises:
+        StoreError: it has ended without one.
+    """
+    looks = 0
+    while (graph := first_graph(log, run_id)) is None and log.run(run_id).goes_on:
+        time.sleep(LOOK_EVERY_S)
+        looks += 1
+        if looks % SWEEP_EVERY == 0:
+            look_for_dead(log)
+    return graph_of(log, run_id) if graph is None else graph
 
 
 def _nothing(row: RunRow, task: str | None) -> str:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -20,6 +21,8 @@ from cli_processes import ROOT, SAYS_READY
 from nbformat.v4 import new_code_cell, new_notebook
 
 from notebook_flows import workspace
+from notebook_flows.cli import logs_command
+from notebook_flows.core.events import Event, Kind
 from notebook_flows.core.lifecycle import S
 from notebook_flows.engine.ports import RunInfo
 from notebook_flows.store.rows import BY_HAND
@@ -278,6 +281,32 @@ def test_a_run_that_lost_its_process_is_told_crashed(
     assert "  crashed\nMore: notebook-flows logs " in shown
     assert f"notebook-flows resume {only_run().run_id[:8]}\n" in shown
     assert "resume" not in going_on
+
+
+@pytest.mark.parametrize("has_tasks", [True, False])
+def test_the_log_of_a_run_that_has_only_just_begun_is_waited_for(
+    has_tasks: bool, nf: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = workspace.event_log().begin(
+        RunInfo(run_id=uuid4().hex, flow_name="new", run_name="n", slugs=["a"], executor="local")
+    )
+    begun = Event(1, 1, Kind.RUN, -1, -1, 0, 1, S.RUNNING, {"graph": {"names": ["a"]}} if has_tasks else {})
+
+    def meanwhile(_: float) -> None:
+        run.append([begun, Event(2, 2, Kind.RUN, -1, -1, 0, 1, S.CRASHED, {"message": "It is gone."})])
+
+    asked = nf("logs", "latest")
+    monkeypatch.setattr(logs_command, "time", SimpleNamespace(sleep=meanwhile))
+    followed = nf("logs", "latest", "--follow")
+    run.close()
+
+    nothing = f"Error: Run {only_run().run_id[:8]} of 'new' has recorded nothing "
+    assert (asked.exit_code, asked.stderr) == (3, f"{nothing}yet.\n")
+    if has_tasks:
+        assert followed.exit_code == 0
+        assert "of 'new' crashed after" in followed.stderr
+    else:
+        assert (followed.exit_code, followed.stderr) == (3, f"{nothing}before it ended: crashed. It is gone.\n")
 
 
 def test_logs_can_be_followed_from_another_process(start: Start, write: Callable[..., Path], tmp_path: Path) -> None:
