@@ -359,7 +359,7 @@ class Calling(Remembering):
         return found
 
     def call_back(self, functions: Value, given: Value, site: Hashable) -> Value:
-        """Functions of the notebook that somebody else calls, with anything out of ``given``."""
+        """Functions of the notebook that somebody else may call, with anything out of ``given``."""
         found = NOTHING
         for number in functions:
             thing = self.heap.things[number]

@@ -140,6 +140,16 @@ class Naming(Calling):
         self.sure.add(name)
         self.gone.discard(name)
 
+    def call_back(self, functions: Value, given: Value, site: Hashable) -> Value:
+        """As above; what these functions bind is bound perhaps, for nobody knows whether they are called at all."""
+        values, sure, gone = dict(self.values), set(self.sure), set(self.gone)
+        found = super().call_back(functions, given, site)
+        for name, value in values.items():
+            self.values[name] = self.values.get(name, NOTHING) | value
+        self.sure &= sure
+        self.gone |= gone
+        return found
+
     def text_of(self, name: str) -> str | None:
         """The text that a name stands for here, if it is the only one that it may stand for."""
         self.particulars += 1

@@ -351,6 +351,15 @@ def test_a_task_that_calls_a_function_with_a_global_statement_runs_alone() -> No
     assert {edge.kind for edge in found.task_edges} == {Reason.BARRIER}
 
 
+def test_what_others_may_call_binds_names_perhaps_and_what_the_cell_itself_calls_surely() -> None:
+    bump = "import far_away\nn = 0\ndef bump(x=0):\n    global n\n    n += 1"
+    found = connected(bump, "%%task a\nfar_away.call(bump)", "%%task b\nbump()", "%%task c\nprint(n)")
+
+    assert found.cells["a"].may_outputs == {"n"}
+    assert found.cells["b"].may_outputs == set()
+    assert found.cells["c"].inputs["n"] == ("b",)
+
+
 def test_names_that_may_share_an_object_are_listed() -> None:
     found = connected("%%task a\nx = [1]", "%%task b\ny = x\nz = len(x)\nw = [x]")
 
