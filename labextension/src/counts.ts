@@ -66,9 +66,13 @@ export function hasFailed(run: Run | null): boolean {
   return (isPart ? tallyInRun(run) : run.counts).some((count, state) => count > 0 && isFailed(state));
 }
 
-/** How long a task run has taken, if that says anything: what was not done took no time. */
+/**
+ * How long a task run has taken, if that says anything: what was not done took no time, and when a process was lost nobody
+ * knows, only when that was found.
+ */
 export function shownSeconds(run: Run, number: number, nowUs: number): number | null {
   const state = run.state[number];
+  if (state === S.CRASHED && run.runState === S.CRASHED && run.endedUs[number] === run.runEndedUs) return null;
   return state === S.SKIPPED || state === S.CACHED ? null : run.durationS(number, nowUs);
 }
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { S } from "../src/theme/states.generated";
 import { all, click, frame, press } from "./dom";
-import { chain, events, type Row, snapshot } from "./fake";
+import { BEGIN_US, chain, events, type Row, snapshot } from "./fake";
 import { button, memory, NAMES, node, PENDING, page, pane, showAgain, tab, tell, view } from "./viewed";
 
 test("before the kernel has answered, that is said and no empty picture shown", () => {
@@ -197,4 +197,17 @@ test("a run that goes on is not offered to try again what has failed outside of 
   isOffered.push(!button("Retry failed").hidden);
 
   assert.deepEqual(isOffered, [false, true, true]);
+});
+
+test("of a run whose process was lost nobody knows how long it went on: only when that was found", () => {
+  const rows: Row[] = [
+    [0, -1, S.SUCCESS, 0, 1],
+    [1, -1, S.CRASHED, 1, 36_000],
+    [2, -1, S.NOT_RUN],
+  ];
+  tell(chain(NAMES), snapshot(rows, { run_state: S.CRASHED, ended_us: BEGIN_US + 36_000e6 }));
+
+  assert.equal(node(0).querySelector("text.state")?.textContent, "✓ success 1.0 s");
+  assert.equal(node(1).querySelector("text.state")?.textContent, "☠ crashed");
+  assert.equal(page.querySelector(".nbflow-run-time")?.textContent, "at most 10 h");
 });

@@ -3,7 +3,7 @@
 import { alongBar, toldCounts } from "../counts";
 import { progressOf } from "../eta";
 import { isOver } from "../run";
-import { STATES } from "../theme/states.generated";
+import { S, STATES } from "../theme/states.generated";
 import { counted, duration } from "../words";
 import { Announcer } from "./announcer";
 import type { Context } from "./context";
@@ -54,7 +54,8 @@ export class StatusBar {
     setText(this.#counts, [toldCounts(counts), others, stale].filter(Boolean).join(", "));
     this.#showMeter(counts, done, total);
     const elapsed = run.elapsedS(now);
-    const times = [elapsed === null ? "" : duration(elapsed), live.isRunning && !live.silence ? left : ""];
+    const most = run.runState === S.CRASHED ? "at most " : ""; // that was found then
+    const times = [elapsed === null ? "" : most + duration(elapsed), live.isRunning && !live.silence ? left : ""];
     setText(this.#time, times.filter(Boolean).join(", "));
     const message = run.message !== null && SAYS_NO_MORE.has(run.message) ? "" : run.message;
     setText(this.#message, live.reason ?? live.silence ?? message ?? (isStopping ? "stopping…" : ""));
