@@ -39,7 +39,7 @@ def command_line(ctx: click.Context, run: str, wait: bool, timeout: float, reaso
     """Stop a run that another process is running.
 
     RUN is a run's id, the beginning of one, or `latest`: the latest of those that go on. The process that runs it is asked,
-    and ends it within about a second. The exit code is 0 if the run was asked, or does not run any more; with --wait 4 if
+    and ends it within about two seconds. The exit code is 0 if the run was asked, or does not run any more; with --wait 4 if
     it has not ended in time.
     """
     from notebook_flows.workspace import event_log
