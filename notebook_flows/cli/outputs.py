@@ -51,11 +51,9 @@ def write_file(path: Path, pieces: Iterable[bytes]) -> None:
             with path.open("wb") as file:
                 file.writelines(pieces)
         else:
-            _replace(path.resolve(), pieces)
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
-        if isinstance(error, OSError):
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        raise OSError(None, "it is a link that leads to itself", str(path)) from error
+            _replace(Path(os.path.realpath(path)), pieces)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _replace(path: Path, pieces: Iterable[bytes]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,7 +21,6 @@ from notebook_flows.errors import NoSuchRun, StoreCorrupt, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from notebook_flows.store.eventlog import StoredEventLog
 
@@ -231,7 +232,7 @@ def _check_export(output: Path, log: StoredEventLog) -> None:
     Raises:
         click.UsageError: the file is one.
     """
-    history, target = log.path.resolve(), output.resolve()
+    history, target = Path(os.path.realpath(log.path)), Path(os.path.realpath(output))  # links in a circle stay
     is_part = target.parent == history.parent and target.name.removeprefix(history.name) in _PARTS
     if is_part or (target.is_file() and _begin_of(target, len(_OF_SQLITE)) == _OF_SQLITE):
         raise click.UsageError(f"--output {output} is a history, or belongs to one; name another file.")

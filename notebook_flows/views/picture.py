@@ -257,7 +257,7 @@ class Picture:
         if path.exists() and not path.is_file():  # a pipe or a device, which must not give its place to a file
             path.write_bytes(content)
             return path
-        target = path.resolve()
+        target = Path(os.path.realpath(path))
         aside = target.with_name(f".{target.name[:100]}.{os.getpid()}")
         try:
             aside.write_bytes(content)

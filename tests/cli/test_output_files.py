@@ -107,6 +107,18 @@ def test_what_a_link_leads_to_is_written(nf: Command, etl: Path, tmp_path: Path)
     assert b"<svg" in (tmp_path / "real.svg").read_bytes()
 
 
+def test_a_history_that_is_a_link_to_itself_is_told_by_an_export_too(
+    nf: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    monkeypatch.setenv("NOTEBOOK_FLOWS_STORE", str(tmp_path / "loop"))
+
+    result = nf("store", "export", "-o", "out.jsonl")
+
+    assert result.exit_code == 3
+    assert "Too many levels of symbolic links" in result.stderr
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
 @pytest.mark.parametrize("words", [["show", "latest"], ["store", "export"]])
 def test_a_full_disk_is_told_with_the_file(words: list[str], nf: Command, etl: Path) -> None:
