@@ -272,6 +272,8 @@ def test_no_name_becomes_markup_in_any_form(name):
     bundle = picture._repr_mimebundle_()
 
     assert bundle["text/html"].count("<") == bundle["text/html"].count(">") == 1
+    address = re.search(r'src="data:image/svg\+xml,([^"]*)"', bundle["text/html"])[1]
+    assert as_told(unquote(address)) == as_told(bundle["image/svg+xml"])
     assert not re.search(r"<(?!/?(svg|g|title|text|path|polygon|polyline|ellipse|rect)\b)", bundle["image/svg+xml"])
     for form in bundle.values():
         assert form.encode()
