@@ -102,6 +102,7 @@ test("searching marks what matches, and Enter goes from one to the next", () => 
   field.value = "chateau";
   field.dispatchEvent(new Event("input"));
   assert.equal(page.querySelector(".nbflow-found")?.textContent, "1 found");
+  assert.equal((page.querySelector(".nbflow-tooltip") as HTMLElement).hidden, true);
   press(field, "Escape");
   assert.equal(all(page, ".is-dim, .is-match, .is-current").length, 0);
 });

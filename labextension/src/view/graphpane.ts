@@ -336,6 +336,8 @@ export class GraphPane implements Pane {
     const all = [...(this.#drawing?.nodes.values() ?? [])];
     const isMatch = (node: DrawnNode): boolean =>
       folded(node.name).includes(query) || node.tasks.some((task) => flow?.tasks.get(task)?.folded.includes(query));
+    const was = this.#matches[this.#at];
+    if (was && this.#told === was) this.#hideTooltip();
     this.#matches = query ? all.filter(isMatch) : [];
     this.#at = -1;
     const found = new Set(this.#matches);
