@@ -267,6 +267,9 @@ def test_a_run_that_lost_its_process_is_told_crashed(
 ) -> None:
     run = start("run", write("sleeper.py", SLEEPS))
     run.wait_until_begun()
+    wait_for(
+        lambda: bool(workspace.event_log().read(only_run().run_id))
+    )  # its task may begin before that is on the disk
     going_on = nf("show", "latest").stdout
     run.process.kill()
     run.process.wait()
