@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 NEXT = "It begins now."
 LATER = "It begins when the run that goes on has ended."
+ALREADY = "This was asked for already; it begins when the run that goes on has ended."
 
 
 class Clicks:
@@ -40,22 +42,33 @@ class Clicks:
         self._loop = loop
         self._one_by_one = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asked: list[Wish] = []  # what has not begun
+        self._lock = threading.Lock()
 
     def start(self, wish: Callable[[], Wish], sink: Sink) -> str:
-        """Have it run; says when. Any thread may ask."""
+        """Have it run, once if it is asked for again before it has begun; says when. Any thread may ask."""
+        asked = wish()
+        with self._lock:
+            if asked in self._asked:
+                return ALREADY
+            self._asked.append(asked)
         background = self._session.flow.background
         is_later = self._session.hooks.is_busy or (background is not None and not background.run.has_ended)
-        self._loop.call_soon_threadsafe(self._begin, wish, sink)
+        self._loop.call_soon_threadsafe(self._begin, wish, asked, sink)
         return LATER if is_later or self._tasks else NEXT
 
-    def _begin(self, wish: Callable[[], Wish], sink: Sink) -> None:
-        task = self._loop.create_task(self._run(wish, sink))
+    def _begin(self, wish: Callable[[], Wish], asked: Wish, sink: Sink) -> None:
+        task = self._loop.create_task(self._run(wish, asked, sink))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, wish: Callable[[], Wish], sink: Sink) -> None:
+    async def _run(self, wish: Callable[[], Wish], asked: Wish, sink: Sink) -> None:
         async with self._one_by_one:
-            await self._until_free()
+            try:
+                await self._until_free()
+            finally:
+                with self._lock:
+                    self._asked.remove(asked)
             try:
                 await self._run_now(wish(), sink)
             except (FlowRunFailed, RunStopped, FlowError) as error:  # must not reach the kernel's loop, which would end

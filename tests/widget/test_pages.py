@@ -243,14 +243,16 @@ def test_clicks_while_a_run_goes_on_come_after_it_one_by_one(page: OpenPage) -> 
     answers = [
         page.ask({"type": "action", "action": "run_only", "node": 1}, widget=first),
         page.ask({"type": "action", "action": "run_from", "node": 0}, widget=first),
+        page.ask({"type": "action", "action": "run_only", "node": 1}, widget=first),
     ]
     page.run("release", "may_end.set()")
     page.wait(
         lambda: len(page.told) == 3 and bool(page.of("snapshot")) and page.of("snapshot")[-1]["run_state"] == S.SUCCESS
     )
 
-    assert [one["ok"] for one in answers] == [True, True]
+    assert [one["ok"] for one in answers] == [True, True, True]
     assert "when the run" in answers[0]["message"]
+    assert "asked for already" in answers[2]["message"]
     page.wait(lambda: page.value("len(runs)") == "5")
     names = page.value("[name for name, _ in runs]")
     assert names == "['load', 'clean', 'clean', 'load', 'clean']"
