@@ -160,11 +160,11 @@ def _of_the_history(here: Here, log: AnyLog, records: Iterable[CellRecord], task
     name = here.session.saved.name
     if name == NO_NAME:
         return None  # other notebooks have no name, too
+    slugs = {slug for one in records for slug in one.slugs}
     rows = log.runs(flow=name, limit=LOOKED_AT)
     for row in sorted(rows, key=lambda row: row.is_by_hand):  # newest first; a cell by hand where there is nothing else
         if task is None:
             return Found(row, None)
-        slugs = {slug for one in records for slug in (f"{one.name}-1", f"cell-{(one.place or 0) + 1}")}
         ran = [one for one in log.task_runs(row.run_id) if one.started_us is not None or one.state is S.CACHED]
         slug = next((one.slug for one in ran if one.slug in slugs), None)
         if slug is not None:

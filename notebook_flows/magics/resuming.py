@@ -162,5 +162,4 @@ def _went_well(done: Done, record: CellRecord) -> bool:
 
 
 def _ended(done: Done, record: CellRecord) -> TaskRunRow | None:
-    place = (record.place or 0) + 1
-    return done.ended.get(f"{record.name}-1") or done.ended.get(f"cell-{place}")
+    return next((done.ended[slug] for slug in record.slugs if slug in done.ended), None)

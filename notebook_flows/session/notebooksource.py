@@ -189,7 +189,7 @@ class NotebookSource:
         """Of the run that goes on, if it is in there, else of the last one that it was in."""
         run = self._run
         run_id = run.run_id if run is not None and key in run.tasks else self._session.flow.ran_in.get(key)
-        return [] if run_id is None else recorded_artifacts(run_id, f"{self._records[key].name}-1")
+        return [] if run_id is None else recorded_artifacts(run_id, self._records[key].slugs[0])
 
     def _inputs(self, key: str) -> dict[str, Any]:
         user_ns = self._session.shell.user_ns

@@ -66,6 +66,11 @@ class CellRecord:
         return found if isinstance(found, TaskCellError) else None
 
     @property
+    def slugs(self) -> tuple[str, str]:
+        """What the history calls its task: in runs by hand and `%flow run`, and in headless ones, where it may be its place."""
+        return f"{self.name}-1", f"cell-{(self.place or 0) + 1}"
+
+    @property
     def is_task(self) -> bool:
         """Whether it is a task cell."""
         return self.task is not None
