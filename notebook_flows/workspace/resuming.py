@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from notebook_flows.core.lifecycle import IS_SUCCESSFUL, S
+from notebook_flows.core.triggers import Trigger
 from notebook_flows.engine.call import Stored
 from notebook_flows.engine.ports import Taken
 from notebook_flows.errors import FlowError, ParameterError, StoreError
@@ -259,22 +260,41 @@ class Resumed:
             and not self._is_changed(slug, node)
         }
         may_run: set[int] = set()
+        needed: set[int] = set()
+        reading = [node for node in range(len(graph)) if self._is_judged(node)]  # before it is known whether they run
         waiting = [node for node in range(len(graph)) if node not in done]
-        while waiting:
-            node = waiting.pop()
-            if node not in may_run:
-                may_run.add(node)
-                waiting.extend(graph.downstream[node])
-        needed = {one.upstream for node in may_run for one in graph.inputs[node] if one.key is not None}
-        waiting = [node for node in needed if self._has_lost(node)]
-        while waiting:  # who has to run again for its value needs values itself
-            node = waiting.pop()
-            for one in graph.inputs[node]:
-                if one.key is not None and one.upstream not in needed:
-                    needed.add(one.upstream)
-                    if self._has_lost(one.upstream):
-                        waiting.append(one.upstream)
+        while waiting or reading:
+            if waiting:
+                node = waiting.pop()
+                if node not in may_run:
+                    may_run.add(node)
+                    waiting.extend(graph.downstream[node])
+                    reading.append(node)
+                continue
+            for upstream in self._reads(reading.pop()):
+                if upstream in needed:
+                    continue
+                needed.add(upstream)
+                if self._has_lost(upstream):  # it runs again for its value, and needs values itself
+                    reading.append(upstream)
+                    waiting.extend(node for node in graph.downstream[upstream] if not self._had_key(node))
         return needed
+
+    def _had_key(self, node: int) -> bool:
+        """Whether it will be known that it was given the same again: it had a key, and all is there that makes one."""
+        ends = self._ends_of(self._slugs[node])
+        has_key = all("key" in (one.result or ()) or "cached" in (one.result or ()) for one in ends)
+        return has_key and not any(self._has_lost(upstream) for upstream in self._reads(node))
+
+    def _is_judged(self, node: int) -> bool:
+        """Whether a trigger of the user's looks at the states before it, and at their results."""
+        return not isinstance(self._tasks[node].trigger, Trigger)
+
+    def _reads(self, node: int) -> list[int]:
+        """The tasks whose values a task gets: its arguments; all before it where it, or a trigger of the user's, sees their states."""
+        task = self._tasks[node]
+        sees_all = self._is_judged(node) or getattr(task._signature, "wants_context", False)
+        return [one.upstream for one in self._run.plan.graph.inputs[node] if sees_all or one.key is not None]
 
     def _ends_of(self, slug: str) -> list[Recorded]:
         return self._by_slug.get(slug) or [Recorded(S.PENDING, None, 0)]

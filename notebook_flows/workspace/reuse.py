@@ -97,6 +97,8 @@ class Reusing:
             taken = self._resumed.find(number, node, index, key)
             if taken is not None:
                 self._remember(number, taken.data.get("result"))
+                if key is not None and self._tasks[node].state_handlers:  # as below
+                    self._keys[number] = key
                 return taken
         if key is None:
             self._keys.pop(number, None)
@@ -107,6 +109,9 @@ class Reusing:
             if found is not None and self._still_holds(found, task.cache):
                 if task.state_handlers:  # they may have it run all the same
                     self._keys[number] = key
+                if self._resumed is not None:
+                    self._resumed.ran(number)  # in another run; for those after it that is the same
+                    self._remember(number, found.reference)
                 return self._taken(found)
         self._keys[number] = key
         return None
