@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import uuid
 from collections import Counter
 from pathlib import Path
@@ -99,7 +98,7 @@ def run_batch_of(
     ends = [_end_of(job, task, results[task] if results else None) for job, task in zip(jobs, tasks, strict=True)]
     _write_reports(ends, more)
     _tell(ends, watch, flow, run_id, wishes)
-    sys.stdout.flush()
+    screen.flush_stdout()
     return stops.reason if stops.reason is not None else exit_of_all([end.state for end in ends], watch.state)
 
 

@@ -92,8 +92,7 @@ def run_flow_of(target: Target, wishes: Wishes) -> Exit:
     except KeyboardInterrupt:
         stops.reason = stops.reason or Exit.INTERRUPTED
     _tell(flow, watch, run_id, wishes)
-    if sys.stdout is not None:  # as it is where nobody has opened it: `>&-`
-        sys.stdout.flush()
+    screen.flush_stdout()
     return stops.reason if stops.reason is not None else exit_of_state(watch.state)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,7 +43,7 @@ class Command(click.Command):
             if error.errno == errno.EPIPE:  # `... | head`: click ends quietly
                 raise
             trace = _traceback(error)
-            code, sentence = Exit.USAGE, told_os_error(error)
+            code, sentence = Exit.USAGE, _WITHOUT_FOLDER if _has_no_folder(error) else told_os_error(error)
         except Exception as error:
             trace = _traceback(error)
             code = Exit.OUR_MISTAKE
@@ -55,6 +56,20 @@ class Command(click.Command):
         elif sentence:
             click.echo(f"Error: {sentence}", err=True)
         return ctx.exit(code)
+
+
+_WITHOUT_FOLDER = "The working directory has been removed: go to another one."
+
+
+def _has_no_folder(error: OSError) -> bool:
+    """Whether somebody has removed the working directory: its name cannot be had then."""
+    if error.errno != errno.ENOENT or error.filename:
+        return False
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _traceback(error: BaseException) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import uuid
 from pathlib import Path
@@ -105,7 +104,7 @@ def _run_once(target: Target, wishes: Wishes, more: NotebookWishes, parameters: 
     recorded = None if wishes.history is False else run_id
     kept = {} if report is None else write_report(output_path, report, hides_input=more.hides_input, run_id=recorded)
     _tell(path, output_path, watch, run_id, wishes, kept)
-    sys.stdout.flush()
+    screen.flush_stdout()
     return stops.reason if stops.reason is not None else exit_of_state(watch.state), watch.state
 
 

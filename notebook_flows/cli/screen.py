@@ -77,6 +77,12 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and not stream.closed and stream.isatty()
 
 
+def flush_stdout() -> None:
+    """Have what was printed arrive."""
+    if sys.stdout is not None:  # as it is where nobody has opened it: `>&-`
+        sys.stdout.flush()
+
+
 def say_note(text: str) -> None:
     """Print a note on stderr. On a terminal its lines end between words; elsewhere it is one line."""
     told = f"Note: {text}"

@@ -216,7 +216,8 @@ def export(ctx: click.Context, runs: tuple[str, ...], output: Path | None) -> No
     lines = Export(log, ids)
     if output is None:
         for line in lines:
-            sys.stdout.write(line)
+            if sys.stdout is not None:  # as it is where nobody has opened it: `>&-`
+                sys.stdout.write(line)
     else:
         write_file(output, (line.encode() for line in lines))
         click.echo(f"{lines.count:,} {'run' if lines.count == 1 else 'runs'} written to {output}.", err=True)

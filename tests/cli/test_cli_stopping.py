@@ -393,12 +393,35 @@ def test_a_run_whose_stdout_is_closed_exits_as_it_went(tmp_path: Path) -> None:
     (tmp_path / "quiet.py").write_text(
         "from notebook_flows import Flow, task\n@task\ndef a(): pass\nwith Flow('quiet') as flow: a()\n"
     )
-    line = f"exec {sys.executable} -m notebook_flows run quiet.py >&-"
+    nbformat.write(new_notebook(cells=[new_code_cell("1")]), tmp_path / "still.ipynb")
 
-    result = subprocess.run(["sh", "-c", line], cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=False)
+    for words, told in (
+        ("run quiet.py", "quiet succeeded"),
+        ("run still.ipynb", "still.ipynb succeeded"),
+        ("store export", ""),
+    ):
+        line = f"exec {sys.executable} -m notebook_flows {words} >&-"
+        result = subprocess.run(["sh", "-c", line], cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=False)
 
-    assert result.returncode == 0, result.stderr
-    assert "quiet succeeded" in result.stderr
+        assert result.returncode == 0, result.stderr
+        assert told in result.stderr
+
+
+def test_a_working_directory_that_is_gone_is_told(tmp_path: Path, write: Callable[..., Path]) -> None:
+    path = write("quiet.py", f"{SAYS_READY}\nwith Flow('quiet') as flow: task(lambda: 1, name='one')()")
+    gone = tmp_path / "gone"
+    line = f"mkdir {gone}; cd {gone}; rmdir {gone}; exec {sys.executable} -P -m notebook_flows run {path}"
+
+    result = subprocess.run(
+        ["sh", "-c", line],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+    assert result.returncode == 2
+    assert result.stderr.endswith("Error: The working directory has been removed: go to another one.\n")
 
 
 def wait_for(is_so: Callable[[], bool]) -> None:
