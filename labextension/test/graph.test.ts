@@ -132,6 +132,27 @@ test("groups are drawn as one node each, and can be opened and closed", () => {
   assert.deepEqual(shown(), ["Loading (2)", "Looking (2)"]);
 });
 
+test("a group of too many tasks stays closed, and says so", () => {
+  const names = Array.from({ length: 900 }, (_, task) => (task < 700 ? "load" : `clean ${task}`));
+  tell(chain(names, { svg: null }), snapshot([[0, -1, S.SUCCESS]]));
+  const shown = (): (string | null)[] => all(page, "g.node text.name").map((one) => one.textContent);
+  assert.deepEqual(shown(), ["load (700)", "clean (200)"]);
+
+  click(page.querySelector("g.node.group"));
+
+  assert.deepEqual(shown(), ["load (700)", "clean (200)"]);
+  assert.equal(
+    page.querySelector(".nbflow-opened")?.textContent,
+    "\u2068load\u2069 has 700 tasks, too many to be drawn. The table lists them.",
+  );
+  assert.equal(document.activeElement?.getAttribute("data-id"), "group-0");
+
+  click(all(page, "g.node.group")[1]);
+
+  assert.equal(shown().length, 201);
+  assert.equal(page.querySelector(".nbflow-opened")?.textContent, "clean ×");
+});
+
 test("tasks are grouped by tag, those of several tags once, and those of none by themselves", () => {
   const tags: Record<number, string[]> = { 0: ["daily", "raw"], 1: ["raw"], 2: ["raw"] };
   const groups = [

@@ -2,7 +2,7 @@
 
 import { type Flow, MANY_NODES } from "../flow";
 import { UNMAPPED } from "../run";
-import { counted, folded } from "../words";
+import { counted, folded, isolated } from "../words";
 import type { Context, Pane, Position } from "./context";
 import { h, setAttribute } from "./dom";
 import { attachedText, Drawing, type DrawnNode, isStale, type Subject, standingOf, told } from "./drawing";
@@ -18,6 +18,7 @@ const ARROWS: Readonly<Record<string, Direction>> = {
   ArrowLeft: "left",
   ArrowRight: "right",
 };
+const LONGEST_NAME = 60;
 const ZOOM_STEP = 1.25;
 const PAN_STEP = 60;
 
@@ -137,11 +138,29 @@ export class GraphPane implements Pane {
       this.context.choose({ task: node.tasks[0] ?? 0, index: node.index });
       return;
     }
+    const { position } = memory;
     memory.opened.add(node.name);
     memory.position = null;
     memory.focused = `task-${node.tasks[0]}`;
     this.rebuild();
+    if (!this.#nodeById(memory.focused)) return this.#leaveClosed(node, position);
     this.#focus(this.#nodeById(memory.focused));
+  }
+
+  /** A group has more tasks than there is room for. */
+  #leaveClosed(node: DrawnNode, position: Position | null): void {
+    const { memory } = this.context;
+    const others = memory.opened.size > 1 ? "Close other groups, or see the table." : "The table lists them.";
+    memory.opened.delete(node.name);
+    memory.position = position;
+    memory.focused = node.id;
+    this.rebuild();
+    this.#focus(this.#nodeById(node.id));
+    const many = `${isolated(node.name, LONGEST_NAME)} has ${counted(node.tasks.length, "task")}`;
+    this.#opened.append(
+      h("span", { class: "nbflow-note", role: "status" }, `${many}, too many to be drawn. ${others}`),
+    );
+    this.#opened.hidden = false;
   }
 
   /** Buttons that close the groups that are open. */
