@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import S
 from notebook_flows.session.livepicture import LivePicture
-from notebook_flows.session.outputs import CellSink
 from notebook_flows.session.page import MOST_LISTED, answer, beside_page, has_page, page_at
 from notebook_flows.session.picturesource import FlowSource, surroundings_of
 from notebook_flows.session.standingboard import standing_board
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from notebook_flows.core.run import Run
     from notebook_flows.core.state import State
     from notebook_flows.engine.results import Ledger
-    from notebook_flows.session.outputs import Sink
+    from notebook_flows.session.outputs import CellSink, Sink
     from notebook_flows.session.page import Page
     from notebook_flows.session.picturesource import PictureSource
 
@@ -237,6 +236,5 @@ def picture_of_run(flow: Flow, sink: Sink, *, run_id: str | None = None) -> Live
         return TextPicture(flow, sink)
     source = FlowSource(flow)
     if len(flow._into) > LARGE and has_page(sink):
-        assert isinstance(sink, CellSink)
         return LargePicture(flow, sink, source=source, run_id=run_id or uuid.uuid4().hex)
     return LivePicture(flow, sink, source=source, run_id=run_id)

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 EVERY_S = 0.5
 """How often it is drawn anew at most, where no page is told what has changed; the end is drawn at once."""
+STILL_EVERY_S = 30.0
+"""How often the still picture below a page is drawn anew: whoever opens a notebook that was saved in the midst of a run that
+was lost then sees how far it had come, give or take that."""
 SOON_S = 0.05
 """How long after an event it is drawn at the earliest, so that what happens together is drawn together."""
 UNHEARD_S = 10.0
@@ -130,6 +133,7 @@ class LivePicture:
             before = standing_board(size, around.before)
             self._page.teller.begin(size, facts, before=before, bystanders=around.bystanders)
         self._goes_on = True
+        self._drawn_s = monotonic()
         self._allow()
         self._page.display()
         self._sink.display(self._bundle(), {}, {"display_id": self._display_id})
@@ -190,13 +194,16 @@ class LivePicture:
             self._run = run
             return  # the end is drawn by `finish`
         self._run = run
-        if self._draws:
-            with self._drawing:
+        if self._timer is None and self._drawing.acquire(blocking=self._draws):  # else it is drawn just now
+            try:
                 self._draw_soon()
+            finally:
+                self._drawing.release()
 
     def _draw_soon(self) -> None:
         if self._timer is None and self._run is not None:
-            wait_s = max(SOON_S, self._drawn_s + EVERY_S - monotonic())
+            every_s = EVERY_S if self._draws else STILL_EVERY_S
+            wait_s = max(SOON_S, self._drawn_s + every_s - monotonic())
             self._timer = threading.Timer(wait_s, self._draw_newest)
             self._timer.daemon = True
             self._timer.start()
@@ -216,10 +223,8 @@ class LivePicture:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            flow, self._flow = (
-                self._flow,
-                None,
-            )  # the picture stays longer than the flow may, which may hold large values
+            # The picture stays longer than the flow may, which may hold large values.
+            flow, self._flow = self._flow, None
             standings = None if run is None else standings_of_run(run)
             if state is not None and flow is not None:
                 standings = standings_of(flow, state)
@@ -287,10 +292,8 @@ class LivePicture:
                 loop.call_later(1.0, lambda: look(for_good=True))
                 return
             self._page = None
-            self._draws = True
             page.teller.finish()
-            with self._drawing:
-                self._draw_soon()
+            self._draw_often()
 
         loop.call_later(after_s, look)
 
@@ -301,8 +304,16 @@ class LivePicture:
             if self._last is not None:
                 self._draw(self._last)
             elif self._goes_on:
-                self._draws = True
-                self._draw_soon()
+                self._draw_often()
+
+    def _draw_often(self) -> None:
+        """No page shows it any more: the still picture is what is seen."""
+        with self._drawing:
+            self._draws = True
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            self._draw_soon()
 
     def _allow(self) -> None:
         if self._page is not None:

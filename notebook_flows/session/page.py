@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from notebook_flows.session.outputs import CellSink
 from notebook_flows.session.publishing import SENDING
@@ -26,7 +26,7 @@ MOST_PAGES = 20
 """Pictures of more runs than this stay as they are: the oldest are pictures only, and take no more memory."""
 
 
-def has_page(sink: Sink) -> bool:
+def has_page(sink: Sink) -> TypeGuard[CellSink]:
     """Whether somebody may look at what is shown there in a page that can talk to the kernel.
 
     A client without a person, such as nbclient, cannot be asked for input: it would only save the widget's state.
@@ -147,7 +147,6 @@ def page_at(
     """A page below a cell, if somebody looks there, and the kernel can have one; see `Page`."""
     if not has_page(sink):
         return None
-    assert isinstance(sink, CellSink)
     try:
         return Page(sink, hear, retire, goes_on)
     except Exception:  # a kernel with other libraries than we know: the run and its still picture are what counts

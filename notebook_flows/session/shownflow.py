@@ -22,13 +22,12 @@ def sink_below_cell() -> CellSink | None:
     shell = _kernel_shell()
     if shell is None or not _executes_cells(threading.current_thread()) or current_attempt() is not None:
         return None
-    from notebook_flows.session.outputs import CellSink
     from notebook_flows.session.page import has_page
     from notebook_flows.session.session import session_of
     from notebook_flows.session.sinks import interactive_sink
 
     sink = interactive_sink(session_of(shell))
-    return sink if isinstance(sink, CellSink) and has_page(sink) else None
+    return sink if has_page(sink) else None
 
 
 def _executes_cells(thread: threading.Thread) -> bool:
