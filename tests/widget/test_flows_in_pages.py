@@ -136,6 +136,26 @@ def test_of_many_runs_in_one_cell_the_last_twenty_are_live_and_all_have_the_pict
     assert all("1 success" in one["text/plain"] for one in pictures)
 
 
+@pytest.mark.parametrize(
+    ("name", "shorter"), [("STILL_EVERY_S", 0.1), ("UNHEARD_S", 0.1)], ids=["now and then", "where no page answers"]
+)
+def test_the_still_picture_of_a_run_that_goes_on_is_drawn_anew(page: OpenPage, name: str, shorter: float) -> None:
+    module = "from notebook_flows.session import livepicture"
+    page.run("often", f"{module}\nwas, livepicture.{name} = livepicture.{name}, {shorter}")
+    page.run("define", "may_end.set()")
+    page.run("first", "%%task first\nx = 1")
+    page.run("wait", "%%task wait\ny = x\nmay_end.wait(60)")
+    page.run("hold", "may_end.clear()")
+
+    page.run("long", "%flow run --all --background")
+    page.wait(lambda: "1 running, 1 success" in page.shown["long"][1]["data"]["text/plain"])
+    page.run("release", "may_end.set()")
+    page.wait(lambda: "2 success" in page.shown["long"][1]["data"]["text/plain"])
+    page.run("as-before", f"livepicture.{name} = was")
+
+    assert "image/svg+xml" in page.shown["long"][1]["data"]
+
+
 def test_a_picture_of_a_run_that_goes_on_stays_live_however_many_come_after_it(page: OpenPage) -> None:
     page.run("define", f"{SIMPLE}\nmay_end.set()")
     page.run("wait", "%%task wait\nmay_end.wait(60)")
