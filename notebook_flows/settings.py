@@ -275,7 +275,7 @@ def _blobs(given: Given) -> Path | str:
     if re.match(r"s3://[^/]", text):
         return text
     if found[1].lower() == "s3":
-        raise SettingsError(f"{given.origin} is {text!r}; an address is s3://BUCKET/PREFIX.")
+        raise SettingsError(f"{given.origin} is an address without a bucket; it has to be s3://BUCKET/PREFIX.")
     raise SettingsError(
         f"{given.origin} is a URL with {found[1]!r}; results are kept in a folder, or in s3://BUCKET/PREFIX."
     )
