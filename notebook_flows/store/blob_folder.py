@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ASIDE = ".writing-"
 LEAVING = ".leaving-"
+PIECE = 1 << 20
 LEFT_OVER_S = 86_400
 """After a day, what was written aside belongs to nobody any more."""
 _FOR_THE_MOMENT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE}
@@ -73,7 +74,7 @@ class BlobFolder:
     def _is_there(path: Path, content: bytes) -> bool:
         """Whether it was written before, and is whole; then it counts as used now, so that no cleaning takes it."""
         try:
-            if path.stat().st_size != len(content) or path.read_bytes() != content:
+            if path.stat().st_size != len(content) or not _has_content(path, content):
                 return False
             os.utime(path)
         except FileNotFoundError:
@@ -187,3 +188,10 @@ class BlobFolder:
 
     def __repr__(self) -> str:
         return f"BlobFolder({str(self.folder)!r})"
+
+
+def _has_content(path: Path, content: bytes) -> bool:
+    """Whether a file has this content; it is read a piece at a time."""
+    view = memoryview(content)
+    with path.open("rb") as file:
+        return all(file.read(PIECE) == view[place : place + PIECE] for place in range(0, len(content), PIECE))
