@@ -30,8 +30,8 @@ from notebook_flows.engine.stopping import reached_by, tell_stopping
 from notebook_flows.engine.timeouts import TaskTimeout
 from notebook_flows.engine.verdicts import MOST_ROUNDS_BY_HANDLERS, Verdicts
 from notebook_flows.engine.warned import warn_caller
-from notebook_flows.engine.wording import short
-from notebook_flows.errors import StoreError
+from notebook_flows.engine.wording import said, short
+from notebook_flows.errors import FlowError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -388,7 +388,8 @@ class Engine:
             if not call.is_plain and task.cache_for is not None and self._from_cache(number, task, call):
                 return True
         except Exception as error:  # an element that cannot be taken, bytes that do not load: the task's own failure
-            self._verdicts.mark(number, S.FAILED, f"Its arguments could not be made: {short(error)}", value=error)
+            why = said(error) if isinstance(error, FlowError) else short(error)
+            self._verdicts.mark(number, S.FAILED, f"Its arguments could not be made: {why}", value=error)
             return False
         if self._is_one_by_one and call.is_plain:
             self.executor.submit(call)

@@ -448,6 +448,27 @@ def test_what_is_gone_or_damaged_is_made_again(disk: Path) -> None:
     assert len(state.result[end].result) == MOST_INLINE + 1
 
 
+def test_what_was_damaged_without_a_change_of_its_size_is_told_in_a_sentence_and_made_again_next_time(
+    disk: Path,
+) -> None:
+    @task
+    def measures(content):
+        return len(content)
+
+    with Flow("damaged") as flow:
+        end = measures(big(1))
+    flow.run()
+    blob = next(path for path in (disk / "blobs").rglob("*") if path.is_file())
+
+    blob.write_bytes(b"\0" * blob.stat().st_size)
+    damaged, again = flow.run(), flow.run()
+
+    assert str(damaged.result[end].message).startswith("Its arguments could not be made: The content ")
+    assert "BlobDamaged" not in str(damaged.result[end].message)
+    assert again.result[end].result == MOST_INLINE + 1
+    assert counted() == {"big": 2}
+
+
 def test_a_secret_counts_and_is_nowhere_on_the_disk(disk: Path) -> None:
     @task(cache=True)
     def uses(password):
