@@ -10,6 +10,7 @@ from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FINAL, IS_SUCCESSFUL
 from notebook_flows.engine.results import TaskStates
 from notebook_flows.engine.stopping import cancel_run, retry_run
+from notebook_flows.engine.wording import bounded, traceback_of
 from notebook_flows.session.rundetail import recorded_detail
 from notebook_flows.session.selection import Wish
 from notebook_flows.widget.detail import LONGEST_TEXT, named_reprs
@@ -163,7 +164,7 @@ def values_in(ledger: Ledger, node: int, index: int) -> dict[str, Any]:
         return told
     value = ledger.value(number)
     if isinstance(value, BaseException):
-        return {**told, "traceback": traceback_of(value)}
+        return {**told, "traceback": bounded(traceback_of(value), LONGEST_TEXT)}
     return {**told, "outputs": named_reprs({"result": value})} if IS_SUCCESSFUL[run.state[number]] else told
 
 
@@ -206,13 +207,6 @@ def code_of(task: Task) -> dict[str, Any]:
     except (OSError, TypeError):
         code = ""
     return {"code": code[:LONGEST_TEXT], "doc": (inspect.getdoc(function) or "")[:LONGEST_TEXT]}
-
-
-def traceback_of(error: BaseException) -> str:
-    """An exception as Python prints it."""
-    import traceback
-
-    return "".join(traceback.format_exception(error))[-LONGEST_TEXT:]
 
 
 def medians_of(flow: Flow) -> dict[int, float]:

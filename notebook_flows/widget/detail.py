@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FINAL, S
-from notebook_flows.engine.wording import NoText, text_of
+from notebook_flows.engine.wording import NoText, bounded, text_of
 from notebook_flows.widget.htmltext import says_something, text_in
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def standing(board: Board, node: int, index: int) -> dict[str, Any]:
         told["message"] = board.messages[number]
     took = board.took.get(number) or {}
     if took.get("traceback"):
-        told["traceback"] = str(took["traceback"])[-LONGEST_TEXT:]
+        told["traceback"] = bounded(str(took["traceback"]), LONGEST_TEXT)
     cached = took.get("cached")
     if isinstance(cached, dict) and "run" in cached:
         told["cached"] = {"run": str(cached["run"]), "saved_s": float(cached.get("saved_us", 0)) / 1e6}
@@ -154,7 +154,7 @@ def displays(outputs: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, str]]
         if kind == "stream":
             printed += str(one["text"])
         elif kind == "error":
-            traceback = without_colours("\n".join(one["traceback"]))[-LONGEST_TEXT:]
+            traceback = bounded(without_colours("\n".join(one["traceback"])), LONGEST_TEXT)
         else:
             best = _best(one["data"], room)
             if best is not None:

@@ -108,6 +108,34 @@ def test_logs_tracebacks_and_artifacts_are_there_when_nobody_has_kept_the_state(
     assert raw["plain"].startswith("raw.bin, 14 bytes.")
 
 
+LONG = """
+from notebook_flows import Flow, task
+
+@task
+def endless():
+    raise ValueError("x" * 1_000_000 + " at last")
+
+with Flow("long") as flow:
+    endless()
+state = flow.run()
+"""
+
+
+def test_a_very_long_traceback_keeps_its_beginning_and_its_end_and_begins_in_the_code_of_the_task(
+    page: OpenPage,
+) -> None:
+    page.run("go", LONG)
+
+    traceback = detail_of(page, 0)["traceback"]
+
+    first, second = traceback.splitlines()[:2]
+    assert first == "Traceback (most recent call last):"
+    assert "notebook_flows" not in second
+    assert 'raise ValueError("x" * 1_000_000' in traceback
+    assert "characters left out" in traceback
+    assert traceback.rstrip().endswith(" at last")
+
+
 SIMPLE = """
 from datetime import datetime, timedelta, timezone
 from notebook_flows import Flow, task
