@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ASIDE = ".writing-"
 LEAVING = ".leaving-"
+LOOKS = 5
 PIECE = 1 << 20
 LEFT_OVER_S = 86_400
 """After a day, what was written aside belongs to nobody any more."""
@@ -115,7 +116,7 @@ class BlobFolder:
         """The content."""
         path = self.path_of(name)
         try:
-            for place in (path, self._leaving(path), path):  # a cleaning may look at it just now
+            for place in (path, self._leaving(path)) * LOOKS:  # a cleaning may take it there and back just now
                 with contextlib.suppress(FileNotFoundError):
                     return place.read_bytes()
         except OSError as error:
