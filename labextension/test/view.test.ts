@@ -199,6 +199,23 @@ test("a run that goes on is not offered to try again what has failed outside of 
   assert.deepEqual(isOffered, [false, true, true]);
 });
 
+test("a run of which nothing is heard says so in the line above it, without the time that is left", (context) => {
+  context.mock.timers.enable({ apis: ["Date", "setTimeout"], now: 1e12 });
+  tell(chain(NAMES, { estimate: { 0: { median_s: 9 }, 1: { median_s: 9 }, 2: { median_s: 9 } } }));
+  tell(snapshot([[0, -1, S.RUNNING, 59.5]]));
+  const said = (): (string | null | undefined)[] =>
+    [".nbflow-run-time", ".nbflow-run-message"].map((part) => page.querySelector(part)?.textContent);
+  const before = said();
+
+  context.mock.timers.tick(31_000);
+  frame();
+
+  assert.match(before[0] ?? "", /^1 min, about .* left$/);
+  assert.equal(said()[0], "1 min");
+  assert.match(said()[1] ?? "", /^Nothing has been heard from the kernel/);
+  assert.ok(page.querySelector(".nbflow-run-message.is-news"));
+});
+
 test("of a run whose process was lost nobody knows how long it went on: only when that was found", () => {
   const rows: Row[] = [
     [0, -1, S.SUCCESS, 0, 1],

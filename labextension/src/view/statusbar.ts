@@ -58,6 +58,7 @@ export class StatusBar {
     const times = [elapsed === null ? "" : most + duration(elapsed), live.isRunning && !live.silence ? left : ""];
     setText(this.#time, times.filter(Boolean).join(", "));
     const message = run.message !== null && SAYS_NO_MORE.has(run.message) ? "" : run.message;
+    this.#message.classList.toggle("is-news", (live.reason ?? live.silence) !== null);
     setText(this.#message, live.reason ?? live.silence ?? message ?? (isStopping ? "stopping…" : ""));
     this.#announcer.update(run, counts, elapsed);
   }
