@@ -77,7 +77,7 @@ class BlobFolder:
         try:
             if path.stat().st_size != len(content) or not _has_content(path, content):
                 return False
-            os.utime(path)
+            _count_as_used(path)
         except FileNotFoundError:
             return False
         return True
@@ -104,7 +104,7 @@ class BlobFolder:
         try:
             facts = path.stat()
             if facts.st_mtime < time.time() - FRESH_S:
-                os.utime(path)
+                _count_as_used(path)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -196,3 +196,13 @@ def _has_content(path: Path, content: bytes) -> bool:
     view = memoryview(content)
     with path.open("rb") as file:
         return all(file.read(PIECE) == view[place : place + PIECE] for place in range(0, len(content), PIECE))
+
+
+def _count_as_used(path: Path) -> None:
+    """Set the time of a file, and look again: a cleaning may have taken it away between its name and its time.
+
+    Raises:
+        FileNotFoundError: it is not there any more.
+    """
+    os.utime(path)
+    path.stat()

@@ -227,6 +227,19 @@ def keeps_what_is_written_again_while_a_cleaning_takes_it_away(blobs: BlobFolder
         assert [path.name for path in blobs.path_of(name).parent.iterdir()] == [name]
 
 
+def writes_anew_what_a_cleaning_takes_while_it_is_counted_as_used(blobs: BlobFolder, patch: pytest.MonkeyPatch) -> None:
+    """The system may have found the file by its name, and set the time of one that has no name any more."""
+    name = name_of(b"1")
+    blobs.put(name, b"1")
+    os.utime(blobs.path_of(name), (1, 1))
+
+    with patch.context() as inner:
+        inner.setattr(os, "utime", lambda path: path.unlink())
+        blobs.put(name, b"1")
+
+    assert blobs.get(name) == b"1"
+
+
 def is_read_while_a_cleaning_looks_at_it(blobs: BlobFolder, patch: pytest.MonkeyPatch) -> None:
     name = name_of(b"1")
     blobs.put(name, b"1")
@@ -292,6 +305,7 @@ FOLDER_PROMISES: list[Callable[[BlobFolder, pytest.MonkeyPatch], None]] = [
     mends_what_was_damaged_without_a_change_of_its_size,
     is_used_again_when_somebody_is_about_to_use_it,
     keeps_what_is_written_again_while_a_cleaning_takes_it_away,
+    writes_anew_what_a_cleaning_takes_while_it_is_counted_as_used,
     is_read_while_a_cleaning_looks_at_it,
     is_found_again_after_a_cleaning_that_was_killed,
     clears_away_what_was_left_aside,
