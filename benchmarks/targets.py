@@ -58,11 +58,17 @@ TARGETS = (
     ),
 )
 MEASURED_ELSEWHERE = (
-    "200-cell notebook with durable progress per cell, at most 1.1 x nbclient; 8 notebooks on 2 cores, at most 0.20 x"
-    " papermill one by one, warm 0.10 x: `benchmarks/notebooks/measure.py`, told in [notebooks](notebooks.md#what-it-costs)",
-    "live widget at 10,000 tasks, at most 20 messages per s and 2 % of the run's CPU: `benchmarks/live/measure.py`, told in"
-    " [decision 16](decisions/0016-what-a-page-is-told.md)",
-    "1,000 state changes a second, at least 30 frames per s: `benchmarks/live/frames.py`, told in"
-    " [decision 14](decisions/0014-what-the-page-draws.md)",
+    (
+        "200-cell notebook with durable progress per cell, at most 1.1 x nbclient; 8 notebooks on 2 cores, at most 0.20 x"
+        " papermill one by one, warm 0.10 x: `benchmarks/notebooks/measure.py`, told in [notebooks](notebooks.md#what-it-costs)"
+    ),
+    (
+        "live widget at 10,000 tasks, at most 20 messages per s and 2 % of the run's CPU: `benchmarks/live/measure.py`, told in"
+        " [decision 16](decisions/0016-what-a-page-is-told.md)"
+    ),
+    (
+        "1,000 state changes a second, at least 30 frames per s: `benchmarks/live/frames.py`, told in"
+        " [decision 14](decisions/0014-what-the-page-draws.md)"
+    ),
 )
 """What has a command of its own."""
