@@ -130,8 +130,6 @@ class LiveTree:
         was_asleep = now_s - self._frame_at_s > ASLEEP_S and bool(self._pinned.count)
         self._frame_at_s = now_s
         self.view.catch_up()
-        if self.view.run is None:
-            return
         columns, rows = self._pinned.size()
         lines = self.frame(columns, most_lines(rows), time.time_ns() // 1000)
         lines += [[]] * (min(self._pinned.count, most_lines(rows)) - len(lines))  # as high as it was, lest it jump
@@ -141,6 +139,9 @@ class LiveTree:
 
     def frame(self, columns: int, most: int, now_us: int) -> list[Line]:
         """The lines that stand at the bottom."""
+        if self.view.run is None:  # a kernel takes a while to start
+            begins = [heading(self._title, [self.note or "starting"], columns)]
+            return [*map(self._lines.carried, begins)][:most]
         counts = self.view.counts()
         total = sum(counts.values())
         done = sum(count for state, count in counts.items() if IS_FINAL[state])

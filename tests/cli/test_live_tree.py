@@ -306,3 +306,20 @@ def test_of_several_notebooks_each_has_a_line_with_its_cells(
     assert re.match(r"▶ a +running +\d+:\d\d  ━━━─────── 1 of 3 cells", lines[10])
     assert lines[11].startswith("✗ b")
     assert terminal.end() == 1
+
+
+def test_while_a_kernel_starts_the_tree_says_so(
+    screen: Open, write_notebook: Callable[..., Path], tmp_path: Path
+) -> None:
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    wait = f"import os, time\nwhile not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.02)\n"
+    (startup / "slow.py").write_text(wait, encoding="utf-8")
+
+    terminal = screen("run", write_notebook("a.ipynb", "1"), IPYTHONDIR=str(startup.parents[1]))
+    before = terminal.wait_for(has("starting"))
+    (tmp_path / "go").touch()
+
+    assert before[-1].split() == ["a.ipynb", "starting"]
+    assert terminal.end() == 0
+    assert not any("starting" in line for line in terminal.all_lines)
