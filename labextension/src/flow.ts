@@ -1,6 +1,6 @@
 // What is drawn and listed: tasks, edges and groups, as the kernel tells them once.
 
-import type { Estimate, FlowEdge, FlowMessage, FlowNode, Stale } from "./wire";
+import type { Estimate, FlowEdge, FlowMessage, FlowNode, Stale, ViewState } from "./wire";
 import { folded, printable } from "./words";
 
 export interface TaskFacts {
@@ -41,6 +41,8 @@ export class Flow {
   readonly estimate: Readonly<Record<string, Estimate>>;
   /** The name of the picture that stands below for those who cannot see this one. */
   readonly still: string | null;
+  /** What its view begins with. */
+  readonly view: ViewState | null;
   readonly #told: FlowMessage;
   /** How deep tasks lie, once that was asked for. */
   #levels: Map<number, number> | null = null;
@@ -52,6 +54,7 @@ export class Flow {
     this.pictureMessage = told.picture_message ?? null;
     this.estimate = told.estimate ?? {};
     this.still = told.still && /^[\w-]+$/.test(told.still) ? told.still : null;
+    this.view = told.view ?? null;
     for (const node of told.nodes) {
       if (node.id) this.drawn.set(node.id, node);
       if (!this.tasks.has(node.task)) this.tasks.set(node.task, factsOf(node));

@@ -2,7 +2,17 @@
 
 import { Flow } from "./flow";
 import { isFailed, isFinal, isOver, OutOfOrderError, Run } from "./run";
-import type { Action, Can, Detail, Done, EventsMessage, FromKernel, SnapshotMessage, ToKernel } from "./wire";
+import type {
+  Action,
+  Can,
+  Detail,
+  Done,
+  EventsMessage,
+  FromKernel,
+  SnapshotMessage,
+  ToKernel,
+  ViewState,
+} from "./wire";
 
 /** The way to the kernel and back. */
 export interface Channel {
@@ -154,12 +164,16 @@ export class LiveFlow {
     return this.#ask((request) => ({ type: "detail", request, node, index })) as Promise<Detail>;
   }
 
-  /** Have something done; pressed twice, as in a double click, it is done once. */
-  act(action: Action, node?: number): Promise<Pick<Done, "ok" | "message">> {
+  /**
+   * Have something done; pressed twice, as in a double click, it is done once.
+   *
+   * @param view what the view of a run begins with that begins by this.
+   */
+  act(action: Action, node?: number, view?: ViewState): Promise<Pick<Done, "ok" | "message">> {
     const what = JSON.stringify([action, node, this.run?.facts.id, this.isRunning]);
     const before = this.#pressed;
     if (before?.what === what && (before.isOpen || Date.now() - before.atMs < TWICE_MS)) return before.answer;
-    const pressed = { what, atMs: Date.now(), isOpen: true, answer: this.#act(action, node) };
+    const pressed = { what, atMs: Date.now(), isOpen: true, answer: this.#act(action, node, view) };
     this.#pressed = pressed;
     void pressed.answer.finally(() => {
       pressed.isOpen = false;
@@ -167,10 +181,10 @@ export class LiveFlow {
     return pressed.answer;
   }
 
-  async #act(action: Action, node?: number): Promise<Pick<Done, "ok" | "message">> {
+  async #act(action: Action, node?: number, view?: ViewState): Promise<Pick<Done, "ok" | "message">> {
     const run = this.run?.facts.id ?? null;
-    if (action === "retry_failed" && this.isRunning) return this.#askRun(run, action);
-    if (action !== "cancel") return this.#order(action, node);
+    if (action === "retry_failed" && this.isRunning) return this.#askRun(run, action, view);
+    if (action !== "cancel") return this.#order(action, node, view);
     this.#cancelled = run;
     this.#tell({});
     const answer = await this.#askRun(run, action);
@@ -180,11 +194,11 @@ export class LiveFlow {
   }
 
   /** By the kernel if it hears, else past it; a kernel that is slow to answer may be busy with the cell. */
-  async #askRun(run: string | null, action: Ask): Promise<Pick<Done, "ok" | "message">> {
+  async #askRun(run: string | null, action: Ask, view?: ViewState): Promise<Pick<Done, "ok" | "message">> {
     const { byway } = this;
-    if (!byway || run === null) return this.#order(action);
+    if (!byway || run === null) return this.#order(action, undefined, view);
     if (this.#can[action] !== true) return byway.ask(run, action);
-    const heard = this.#order(action);
+    const heard = this.#order(action, undefined, view);
     const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), SOON_MS));
     const first = await Promise.race([heard, late]);
     if (first && this.connection !== "gone") return first;
@@ -192,10 +206,10 @@ export class LiveFlow {
     return asked.ok ? asked : heard;
   }
 
-  #order(action: Action, node?: number): Promise<Done> {
+  #order(action: Action, node?: number, view?: ViewState): Promise<Done> {
     return this.#ask((request) => {
       this.#orders.add(request);
-      return node === undefined ? { type: "action", request, action } : { type: "action", request, action, node };
+      return { type: "action", request, action, ...(node !== undefined && { node }), ...(view && { view }) };
     }) as Promise<Done>;
   }
 

@@ -43,6 +43,32 @@ export interface Estimate {
 
 export type Action = "cancel" | "retry_failed" | "run_from" | "run_with_needs" | "run_only";
 
+/** A task in a flow that may be another one: by its name, and where several have that, its number. */
+interface NamedTask {
+  readonly name: string;
+  readonly task: number;
+}
+
+/** What somebody has chosen in a view, for the view of the run that a press begins. */
+export interface ViewState {
+  readonly tab?: "graph" | "timeline" | "table";
+  /** null: tasks are not to be drawn together. */
+  readonly grouping?: "heading" | "tag" | "name" | null;
+  /** Names of groups. */
+  readonly opened?: readonly string[];
+  /** Where the picture of this layout stood in its frame. */
+  readonly position?: { readonly x: number; readonly y: number; readonly scale: number; readonly layout: string };
+  readonly chosen?: NamedTask & { readonly index: number };
+  readonly query?: string;
+  readonly state_filter?: StateNumber;
+  readonly sort?: "task" | "state" | "seconds" | "attempt" | "began" | "group";
+  readonly is_descending?: boolean;
+  readonly expanded?: readonly NamedTask[];
+  readonly height?: number;
+  /** Titles of those that are open. */
+  readonly sections?: readonly string[];
+}
+
 export type Can = Partial<Record<Action, boolean>>;
 
 export interface FlowMessage {
@@ -59,6 +85,8 @@ export interface FlowMessage {
   readonly hint?: string | null;
   /** The name of the picture that stands below for those who cannot see this one. */
   readonly still?: string | null;
+  /** What was chosen in the picture whose place this one takes. */
+  readonly view?: ViewState | null;
 }
 
 export interface RunFacts {
@@ -232,4 +260,4 @@ export type ToKernel =
   | { type: "pong" }
   | { type: "resync"; have: number }
   | { type: "detail"; request: number; node: number; index: number }
-  | { type: "action"; request: number; action: Action; node?: number };
+  | { type: "action"; request: number; action: Action; node?: number; view?: ViewState };

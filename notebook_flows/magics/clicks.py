@@ -7,7 +7,7 @@ import logging
 import threading
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import FlowError
 from notebook_flows.magics.errors import FlowRunFailed, RunStopped
@@ -18,7 +18,7 @@ from notebook_flows.session.notebookflow import Background
 from notebook_flows.session.runorder import RunOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from notebook_flows.session.outputs import RecordingSink, Sink
     from notebook_flows.session.selection import Wish
@@ -45,8 +45,14 @@ class Clicks:
         self._asked: list[Wish] = []  # what has not begun
         self._lock = threading.Lock()
 
-    def start(self, wish: Callable[[], Wish], sink: Sink) -> str:
-        """Have it run, once if it is asked for again before it has begun; says when. Any thread may ask."""
+    def start(self, wish: Callable[[], Wish], sink: Sink, view: Mapping[str, Any]) -> str:
+        """Have it run, once if it is asked for again before it has begun; says when. Any thread may ask.
+
+        Args:
+            wish: what is to run.
+            sink: below which cell.
+            view: how its picture begins.
+        """
         asked = wish()
         with self._lock:
             if asked in self._asked:
@@ -54,15 +60,15 @@ class Clicks:
             self._asked.append(asked)
         background = self._session.flow.background
         is_later = self._session.hooks.is_busy or (background is not None and not background.run.has_ended)
-        self._loop.call_soon_threadsafe(self._begin, wish, asked, sink)
+        self._loop.call_soon_threadsafe(self._begin, wish, asked, sink, view)
         return LATER if is_later or self._tasks else NEXT
 
-    def _begin(self, wish: Callable[[], Wish], asked: Wish, sink: Sink) -> None:
-        task = self._loop.create_task(self._run(wish, asked, sink))
+    def _begin(self, wish: Callable[[], Wish], asked: Wish, sink: Sink, view: Mapping[str, Any]) -> None:
+        task = self._loop.create_task(self._run(wish, asked, sink, view))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, wish: Callable[[], Wish], asked: Wish, sink: Sink) -> None:
+    async def _run(self, wish: Callable[[], Wish], asked: Wish, sink: Sink, view: Mapping[str, Any]) -> None:
         async with self._one_by_one:
             try:
                 await self._until_free()
@@ -70,7 +76,7 @@ class Clicks:
                 with self._lock:
                     self._asked.remove(asked)
             try:
-                await self._run_now(wish(), sink)
+                await self._run_now(wish(), sink, view)
             except (FlowRunFailed, RunStopped, FlowError) as error:  # must not reach the kernel's loop, which would end
                 warn(_as_recording(sink), f"{error}\n")
             except Exception as error:  # ours: who has clicked is to see that nothing comes
@@ -86,7 +92,7 @@ class Clicks:
                 return
             await asyncio.wait([background.waiting])
 
-    async def _run_now(self, wish: Wish, sink: Sink) -> None:
+    async def _run_now(self, wish: Wish, sink: Sink, view: Mapping[str, Any]) -> None:
         here = Here(session=self._session, is_awaited=True)
         outlook = here.outlook()
         selection = here.flow.selection(outlook, wish)
@@ -103,6 +109,7 @@ class Clicks:
             options=RunOptions(),
             sink=sink,
             is_background=True,
+            view=view,
         )
         waiting = self._loop.create_task(run.wait())
         here.flow.background = Background(run=run, waiting=waiting)

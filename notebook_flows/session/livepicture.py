@@ -81,6 +81,7 @@ class LivePicture:
         source: what is known of what is drawn besides, and what can be done with it.
         run_id: of the run, where it is known beforehand.
         around: what is drawn, where that is more than what runs.
+        view: what its page begins with, of what was chosen in the one whose place it takes.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class LivePicture:
         source: PictureSource | None = None,
         run_id: str | None = None,
         around: Around | None = None,
+        view: Mapping[str, Any] | None = None,
     ) -> None:
         self._sink = sink
         self._flow: Flow | None = flow
@@ -99,6 +101,7 @@ class LivePicture:
         self._display_id = uuid.uuid4().hex
         drawn = flow if around is None else around.flow
         self._around = around
+        self._view = {"view": dict(view)} if view else {}
         self._drawn: Flow | None = drawn
         self._renumbering = None if around is None else Renumbering(around.numbers)
         pending = {(number, UNMAPPED): Standing(S.PENDING) for number in range(len(drawn._into))}
@@ -175,7 +178,7 @@ class LivePicture:
                 return
             self._is_introduced = reason is not BEING_LAID_OUT
             told = flow_message(self._picture.diagram, svg, known, picture_message=reason)
-            self._page.teller.show({**told, "still": self._display_id})
+            self._page.teller.show({**told, "still": self._display_id, **self._view})
 
     def attend(self, run_id: str, ledger: Ledger) -> None:
         """The next run begins; of a flow with a schedule several come one after the other."""

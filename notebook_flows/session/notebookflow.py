@@ -161,8 +161,19 @@ class NotebookFlow:
         sink: Sink,
         is_background: bool = False,
         is_shown: bool = True,
+        view: Mapping[str, Any] | None = None,
     ) -> KernelRun:
         """Begin to run what was selected; on the main thread.
+
+        Args:
+            outlook: how the notebook stands.
+            selection: what runs.
+            parameters: name -> value.
+            options: how it runs.
+            sink: below which cell it is shown.
+            is_background: the prompt comes back at once.
+            is_shown: it has a picture.
+            view: what was chosen in the picture whose place that takes.
 
         Raises:
             IsRunning: a run goes on in the background, or in a cell of another subshell.
@@ -195,7 +206,7 @@ class NotebookFlow:
         )
         if is_shown:
             in_kernel = is_kernel(self._session.shell)
-            run.picture = self._picture_of(run, outlook, sink) if in_kernel else picture_in_terminal(run.flow)
+            run.picture = self._picture_of(run, outlook, sink, view) if in_kernel else picture_in_terminal(run.flow)
         for shown in self.shown:
             follower = shown.follow(run.keys, run.run_id)
             if follower is not None:
@@ -208,7 +219,9 @@ class NotebookFlow:
         self._latest = run
         return run
 
-    def _picture_of(self, run: KernelRun, outlook: Outlook, sink: Sink) -> LivePicture | TextPicture:
+    def _picture_of(
+        self, run: KernelRun, outlook: Outlook, sink: Sink, view: Mapping[str, Any] | None
+    ) -> LivePicture | TextPicture:
         """The picture of a run: all tasks of the notebook, those that are not in the run as they stand."""
         if shows_text_only(sink):
             return TextPicture(run.flow, sink)
@@ -226,7 +239,7 @@ class NotebookFlow:
         before = {at: one for at, one in stands.items() if at[0] not in running}
         source = NotebookSource(self._session, drawn, order.connections, flow, sink, run=run, stale=outlook.stale)
         around = Around(flow=flow, numbers=numbers, before=before) if before else None
-        return LivePicture(run.flow, sink, source=source, run_id=run.run_id, around=around)
+        return LivePicture(run.flow, sink, source=source, run_id=run.run_id, around=around, view=view)
 
     def _remembering(self, outlook: Outlook, selection: Selection, options: RunOptions) -> Remembering:
         settings = settings_from()

@@ -89,7 +89,7 @@ class NotebookSource:
             return dict.fromkeys(ACTIONS, False), NOT_LOADED
         return {**dict.fromkeys(ACTIONS, True), "cancel": False, "retry_failed": bool(self._failed())}, None
 
-    def act(self, action: str, node: int | None) -> tuple[bool, str]:
+    def act(self, action: str, node: int | None, view: Mapping[str, Any]) -> tuple[bool, str]:
         """Stop the run, or have cells run when the kernel is free."""
         if action == "cancel":
             return self._cancel()
@@ -103,7 +103,7 @@ class NotebookSource:
         if action == "retry_failed":
             if run is None and not self._failed():
                 return False, "Nothing has failed."
-            return True, start(lambda: Wish(names=self._failed()), self._sink)
+            return True, start(lambda: Wish(names=self._failed()), self._sink, view)
         key = self._keys[node] if node is not None and 0 <= node < len(self._keys) else None
         if key is None:
             return False, "Choose a task first."
@@ -112,7 +112,7 @@ class NotebookSource:
         wish = wish_of(action, key)
         if wish is None:
             return False, f"There is no action {action!r}."
-        return True, start(lambda: wish, self._sink)
+        return True, start(lambda: wish, self._sink, view)
 
     def _goes_on(self) -> KernelRun | None:
         run = self._run

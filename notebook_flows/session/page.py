@@ -12,6 +12,7 @@ from notebook_flows.session.publishing import SENDING
 from notebook_flows.settings import settings_from
 from notebook_flows.widget.detail import answered, place_of, standing
 from notebook_flows.widget.teller import Teller
+from notebook_flows.widget.viewstate import checked_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -187,5 +188,6 @@ def answer(page: Page, message: Mapping[str, Any], source: PictureSource | None)
     elif message.get("type") == "action":
         is_ok, said = (False, "Nothing can be done with this picture.")
         if source is not None:
-            is_ok, said = source.act(str(message.get("action")), place[0] if place is not None else None)
+            node = place[0] if place is not None else None
+            is_ok, said = source.act(str(message.get("action")), node, checked_view(message.get("view")))
         page.teller.answer({"type": "done", "request": request, "ok": is_ok, "message": said})

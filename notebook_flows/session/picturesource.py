@@ -51,8 +51,14 @@ class PictureSource(Protocol):
             is_heard: a page was heard while it did.
         """
 
-    def act(self, action: str, node: int | None) -> tuple[bool, str]:
-        """Do, or begin to do, what is asked for: whether that could be, and a sentence for people."""
+    def act(self, action: str, node: int | None, view: Mapping[str, Any]) -> tuple[bool, str]:
+        """Do, or begin to do, what is asked for: whether that could be, and a sentence for people.
+
+        Args:
+            action: one of `ACTIONS`, or anything else that a page may say.
+            node: the task beside which it was clicked.
+            view: what was chosen in the picture; that of a run which begins by this begins like it.
+        """
 
     def detail(self, node: int, index: int) -> dict[str, Any]:
         """What is known of a task run; see the wire's ``detail``."""
@@ -104,7 +110,7 @@ class FlowSource:
             return {}, "Run the cell again to run the flow."
         return ({"cancel": True, "retry_failed": True}, None) if is_heard else ({}, USE_INTERRUPT)
 
-    def act(self, action: str, node: int | None) -> tuple[bool, str]:
+    def act(self, action: str, node: int | None, view: Mapping[str, Any]) -> tuple[bool, str]:
         """Cancel the run, and it alone: what comes after it in the cell goes on; or have tried again in it what failed.
 
         For all else there is the cell.

@@ -13,7 +13,7 @@ from notebook_flows.session.notebookflow import NotebookFlow
 from notebook_flows.session.saved import SavedNotebook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from notebook_flows.session.outputs import Sink
     from notebook_flows.session.record import CellRecord
@@ -72,7 +72,7 @@ class Session:
         self.after_cell.append(lambda record, ended_well: self.flow.ran_by_hand(record, has_succeeded=ended_well))
         self.hooks = Hooks(session=self)
         self.settler: object | None = None
-        self.start_wish: Callable[[Callable[[], Wish], Sink], str] | None = None
+        self.start_wish: Callable[[Callable[[], Wish], Sink, Mapping[str, Any]], str] | None = None
         self.is_started = False
 
     @property

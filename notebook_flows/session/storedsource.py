@@ -62,7 +62,7 @@ class StoredSource:
             return dict.fromkeys(ACTIONS, False), NOT_HERE
         return {**dict.fromkeys(ACTIONS, True), "cancel": False, "retry_failed": bool(self._failed())}, None
 
-    def act(self, action: str, node: int | None) -> tuple[bool, str]:
+    def act(self, action: str, node: int | None, view: Mapping[str, Any]) -> tuple[bool, str]:
         """Ask its process to stop, or to try again what failed; when it has ended, run cells here."""
         if action == "cancel" or (action == "retry_failed" and not self._stored.is_over):
             return self._ask(action)
@@ -72,14 +72,16 @@ class StoredSource:
         self._session.flow.count_saved_cells()
         if action == "retry_failed":
             failed = self._failed()
-            return (True, start(lambda: Wish(names=failed), self._sink)) if failed else (False, "Nothing has failed.")
+            if not failed:
+                return False, "Nothing has failed."
+            return True, start(lambda: Wish(names=failed), self._sink, view)
         key = self.keys[node] if node is not None and 0 <= node < len(self.keys) else None
         if key is None:
             return False, NOT_HERE
         wish = wish_of(action, key)
         if wish is None:
             return False, f"There is no action {action!r}."
-        return True, start(lambda: wish, self._sink)
+        return True, start(lambda: wish, self._sink, view)
 
     def _ask(self, action: str) -> tuple[bool, str]:
         if self._stored.is_over:

@@ -2,6 +2,7 @@
 
 import type { Grouping } from "../flow";
 import type { LiveFlow } from "../live";
+import type { ViewState } from "../wire";
 
 export type Tab = "graph" | "timeline" | "table";
 
@@ -36,6 +37,12 @@ export interface Memory {
   isDescending: boolean;
   expanded: Set<number>;
   height: number | null;
+  /** Titles of the sections that are open beside a task. */
+  sections: Set<string>;
+  /** Whether it has begun with what was chosen in the picture whose place this one has taken. */
+  hasInherited: boolean;
+  /** Where that picture stood, until there is the same one here. */
+  awaited: NonNullable<ViewState["position"]> | null;
 }
 
 export function freshMemory(): Memory {
@@ -53,6 +60,9 @@ export function freshMemory(): Memory {
     isDescending: false,
     expanded: new Set(),
     height: null,
+    sections: new Set(["Error", "Note", "Logs", "Outputs", "Artifacts"]),
+    hasInherited: false,
+    awaited: null,
   };
 }
 

@@ -27,7 +27,7 @@ export class Drawer {
   readonly #facts = h("div", { class: "nbflow-facts" });
   readonly #buttons = h("div", { class: "nbflow-buttons" });
   readonly #answer: Answer;
-  readonly #sections = new Sections(new Set(["Error", "Note", "Logs", "Outputs", "Artifacts"]));
+  readonly #sections: Sections;
   readonly #children: ChildList;
   readonly #actions = new Map<Action, HTMLButtonElement>();
   #shown: Chosen | null = null;
@@ -41,6 +41,7 @@ export class Drawer {
     private readonly context: Context,
     private readonly act: (action: Action, task?: number) => Promise<{ ok: boolean; text: string }>,
   ) {
+    this.#sections = new Sections(context.memory.sections);
     this.#children = new ChildList(context);
     this.#answer = new Answer(context.live);
     for (const [action, text, title] of ACTIONS) {

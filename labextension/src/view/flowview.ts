@@ -1,8 +1,9 @@
 // A run in the page: its picture, timeline and table, and what can be done with it.
 
+import type { Flow } from "../flow";
 import type { Change, LiveFlow } from "../live";
 import { Pace } from "../pace";
-import type { Action } from "../wire";
+import type { Action, ViewState } from "../wire";
 import { Answer } from "./answer";
 import type { Chosen, Context, Memory, Pane, Tab } from "./context";
 import { focusedIn, h, setText } from "./dom";
@@ -13,6 +14,7 @@ import { StatusBar } from "./statusbar";
 import { TablePane } from "./tablepane";
 import { TimelinePane } from "./timelinepane";
 import { Toolbar } from "./toolbar";
+import { inherit, placeAgain, viewStateOf } from "./viewstate";
 
 const LARGE = 500;
 /** How often more nodes than that are painted. */
@@ -160,12 +162,21 @@ export class FlowView {
     if (!flow) return;
     this.#hasNewFlow = false;
     setText(this.#hidesStill, flow.still ? `.nbflow-still[data-nbflow="${flow.still}"] { display: none }` : "");
+    if (flow.view && !this.memory.hasInherited) this.#inherit(flow, flow.view);
     if (!this.memory.hasChosenGrouping) this.memory.grouping = flow.firstGrouping();
     if (this.memory.grouping && !flow.groupings().includes(this.memory.grouping)) this.memory.grouping = null;
     if (this.memory.chosen && !flow.tasks.has(this.memory.chosen.task)) this.memory.chosen = null;
+    placeAgain(this.memory, flow);
     for (const tab of Object.keys(this.#panes) as Tab[]) this.#outdated.add(tab);
     this.#toolbar.searchField.value = this.memory.query;
     this.#drawer.show(this.memory.chosen);
+  }
+
+  /** Once, before anything is shown of the flow: from then on each view has its own. */
+  #inherit(flow: Flow, told: ViewState): void {
+    this.memory.hasInherited = true;
+    inherit(this.memory, told, flow);
+    if (this.memory.height !== null) this.#setHeight(this.memory.height);
   }
 
   #tick(): void {
@@ -214,10 +225,14 @@ export class FlowView {
     else this.#opener?.focus({ preventScroll: true });
   }
 
+  get #state(): ViewState {
+    return viewStateOf(this.memory, this.live.flow);
+  }
+
   // -- what is done ----------------------------------------------------------------------------------------------------
 
   async #act(action: Action, task?: number): Promise<{ ok: boolean; text: string }> {
-    const { ok, message } = await this.live.act(action, task);
+    const { ok, message } = await this.live.act(action, task, action === "cancel" ? undefined : this.#state);
     return { ok, text: message ?? (ok ? "done" : "This could not be done.") };
   }
 
