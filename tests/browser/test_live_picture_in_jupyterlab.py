@@ -89,6 +89,40 @@ def test_cancel_stops_the_run_and_retry_runs_again_what_did_not_end_well(lab: La
     assert lab.errors() == []
 
 
+def test_height_drawer_and_zoom_stay_when_a_run_is_begun_by_a_click(lab: Lab, gate: Gate) -> None:
+    gate.opened.touch()
+    open_waiting_cells(lab, gate, "stays")
+    lab.run_cell(3)
+    lab.scroll_to(3)
+    node(lab, "second", "success").wait_for()
+    frame, view = lab.page.locator(".nbflow-frame"), lab.page.locator(".nbflow-view")
+    before = frame.bounding_box()["height"]
+    line = lab.page.locator(".nbflow-grip")
+    line.scroll_into_view_if_needed()
+    box = line.bounding_box()
+    lab.page.mouse.move(box["x"] + 50, box["y"] + box["height"] / 2)
+    lab.page.mouse.down()
+    lab.page.mouse.move(box["x"] + 50, box["y"] + 130, steps=4)
+    lab.page.mouse.up()
+    node(lab, "second").click()
+    lab.page.locator(".nbflow-drawer h3:text-is('second')").wait_for()
+    chosen = frame.evaluate("frame => [frame.style.height, frame.clientHeight]")
+    lab.page.get_by_role("button", name="Zoom in").click()
+    stood = frame.locator("svg").first.evaluate("svg => svg.style.transform")
+    view.evaluate("view => { view.dataset.isTheOneThatWasPressed = ''; }")
+
+    lab.page.get_by_role("button", name="Run from here").click()
+    lab.page.locator(".nbflow-view:not([data-is-the-one-that-was-pressed])").wait_for()
+    node(lab, "second", "success").wait_for()
+    lab.wait_idle()
+
+    assert chosen[1] > before + 80
+    assert frame.evaluate("frame => [frame.style.height, frame.clientHeight]") == chosen
+    assert lab.page.locator(".nbflow-drawer h3").inner_text() == "second"
+    assert frame.locator("svg").first.evaluate("svg => svg.style.transform") == stood
+    assert lab.errors() == []
+
+
 def test_plain_keys_in_the_picture_leave_the_notebook_alone(lab: Lab, gate: Gate) -> None:
     waiting_flow(lab, gate, "keys")
     lab.run_cell(1, wait=False)
