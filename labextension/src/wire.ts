@@ -163,12 +163,19 @@ export interface Attempt {
   readonly message?: string | null;
 }
 
-/** A rich output; `png` is base64, the others are texts. */
+/**
+ * A node of a Markdown text: text, or its kind, what is in it, and what else there is to say: the address of `a`, the first
+ * number of `ol`, the side to which `th` and `td` are set.
+ */
+export type Marked = string | readonly [kind: string, of: readonly Marked[], more?: string | number];
+
+/** A rich output; `png` is base64, the others are texts, or in place of a Markdown text its tree. */
 export interface Display {
   readonly png?: string;
   readonly svg?: string;
   readonly text?: string;
   readonly plain?: string;
+  readonly marked?: readonly Marked[];
 }
 
 export interface Artifact extends Display {

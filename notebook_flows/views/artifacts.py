@@ -14,6 +14,8 @@ from notebook_flows.views.text import columns_of, padded, printable, shortened
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from markdown_it import MarkdownIt
+
 MOST_ROWS_SHOWN = 50
 WIDEST_COLUMN = 40
 _IMAGE_ENDINGS = {
@@ -71,11 +73,7 @@ class Shown:
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
     def _markdown(self) -> str:
-        from markdown_it import MarkdownIt
-
-        # HTML in it is shown as it is written, links that run something are none, nothing is loaded from elsewhere
-        reader = MarkdownIt("js-default", {"html": False}).disable("image")
-        return str(reader.render(self._decoded()))
+        return str(markdown_reader().render(self._decoded()))
 
     def _image(self) -> str:
         data = base64.b64encode(self.content).decode()
@@ -129,6 +127,13 @@ class Shown:
         if self.kind == "link":
             return ".txt", self.content + b"\n"
         return _IMAGE_ENDINGS.get(self.media_type, "") if self.kind == "image" else "", self.content
+
+
+def markdown_reader() -> MarkdownIt:
+    """HTML in it is shown as it is written, links that run something are none, nothing is loaded from elsewhere."""
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("js-default", {"html": False}).disable("image")
 
 
 def table_in(content: bytes) -> tuple[Sequence[str], Sequence[Sequence[Any]], int]:

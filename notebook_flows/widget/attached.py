@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_flows.errors import FlowError
 from notebook_flows.views.artifacts import table_in
+from notebook_flows.widget.marked import LONGEST_TEXT, marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,10 +20,11 @@ SHORT_ID = 8
 MOST_ROWS = 100
 MOST_COLUMNS = 50
 LONGEST_CELL = 200
-LONGEST_TEXT = 20_000
 LONGEST_DESCRIPTION = 2_000
 LARGEST_BYTES = 4_000_000
 """Larger content is not even read."""
+MOST_MARKED = 100_000
+"""Characters of all Markdown texts of one task together that are shown as such; what comes then is shown as it is written."""
 MOST_BYTES = 2_000_000
 """Of all pictures of one task together."""
 _SEEN_AS_PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
@@ -40,11 +42,24 @@ def told_artifacts(
         room: bytes that their pictures may have together.
     """
     told = []
+    room_of_texts = MOST_MARKED
     for row in list(rows)[:MOST_ARTIFACTS]:
         one = _told(row, content_of, room, run_id)
         room -= len(one.get("png", "")) + len(one.get("svg", ""))
+        text = one.pop("text", None)
+        if text is not None:
+            room_of_texts -= min(len(text), LONGEST_TEXT)
+            one |= _read(text, is_marked=room_of_texts >= 0)
         told.append(one)
     return told
+
+
+def _read(text: str, *, is_marked: bool) -> dict[str, Any]:
+    """A Markdown text: its tree, or else as it is written."""
+    tree = marked(text) if is_marked else None
+    if tree is not None:
+        return {"marked": tree} if tree else {}
+    return {"text": text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"}
 
 
 def _told(row: ArtifactRow, content_of: Callable[[ArtifactRow], bytes], room: int, run_id: str) -> dict[str, Any]:
@@ -79,8 +94,7 @@ def _shown(row: ArtifactRow, content: bytes, run_id: str) -> dict[str, Any]:
         return {"svg": text}
     if row.kind == "image":
         return {"plain": _elsewhere(row, run_id)}
-    cut = text[:LONGEST_TEXT]
-    return {"text": cut if len(cut) == len(text) else f"{cut}…"}
+    return {"text": text}
 
 
 def _table(content: bytes) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import reprlib
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.engine.wording import NoText, bounded, text_of
 from notebook_flows.widget.htmltext import says_something, text_in
+from notebook_flows.widget.marked import marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +31,8 @@ _PICTURES = {
     "image/webp": "png",
     "image/svg+xml": "svg",
 }
-_TEXTS = ("text/markdown", "text/latex")
+_MARKDOWN, _HTML = "text/markdown", "text/html"
+_TEXTS = (_MARKDOWN, "text/latex")
 """Taken where the plain form says only of which class the value is."""
 _CODE = (FunctionType, BuiltinFunctionType, type)
 
@@ -138,7 +141,7 @@ def _attempts(board: Board, number: int, state: S) -> list[dict[str, Any]]:
     return rows
 
 
-def displays(outputs: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, str]], list[str], str]:
+def displays(outputs: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[str], str]:
     """What is shown of a task's recorded outputs.
 
     Args:
@@ -146,7 +149,7 @@ def displays(outputs: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, str]]
     Returns:
         Rich outputs, the last lines that were printed, and the traceback, as plain text.
     """
-    shown: list[dict[str, str]] = []
+    shown: list[dict[str, Any]] = []
     printed = traceback = ""
     room = MOST_DISPLAYED
     for one in outputs:
@@ -158,23 +161,32 @@ def displays(outputs: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, str]]
         else:
             best = _best(one["data"], room)
             if best is not None:
-                room -= sum(map(len, best.values()))
+                room -= _size(best)
                 shown.append(best)
     return shown, _as_left(printed)[-LONGEST_TEXT:].splitlines()[-MOST_LINES:], traceback
 
 
-def _best(data: Mapping[str, Any], room: int) -> dict[str, str] | None:
+def _best(data: Mapping[str, Any], room: int) -> dict[str, Any] | None:
     """The best of the forms of an output that fits."""
     plain = _text(data, "text/plain")[:LONGEST_TEXT]
     beside = {"plain": plain} if plain else {}
     for mime, name in _PICTURES.items():
         if mime in data and len(text := _text(data, mime)) <= room:
             return {name: text.strip(), **beside}
+    if _MARKDOWN in data and not (_HTML in data and says_something(plain)):
+        tree = marked(_text(data, _MARKDOWN))
+        if tree and _size(told := {"marked": tree}) <= room:
+            return told
     if not says_something(plain):
         plain = next((_text(data, mime)[:LONGEST_TEXT] for mime in _TEXTS if mime in data), "") or plain
-        if "text/html" in data:  # pages show text as text
-            plain = text_in(_text(data, "text/html")[:MOST_DISPLAYED])[:LONGEST_TEXT] or plain
+        if _HTML in data:  # pages show text as text
+            plain = text_in(_text(data, _HTML)[:MOST_DISPLAYED])[:LONGEST_TEXT] or plain
     return {"plain": plain} if plain and len(plain) <= room else None
+
+
+def _size(told: Mapping[str, Any]) -> int:
+    """Characters, as it travels."""
+    return sum(len(one) if isinstance(one, str) else len(json.dumps(one)) for one in told.values())
 
 
 def _text(data: Mapping[str, Any], mime: str) -> str:

@@ -11,6 +11,7 @@ from widgetpage import WidgetPage, events, flow_message, flow_of, pending, snaps
 from notebook_flows.core.events import UNMAPPED
 from notebook_flows.core.lifecycle import S, facts_of
 from notebook_flows.views.theme import look_of
+from notebook_flows.widget.marked import marked
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -245,6 +246,60 @@ def test_a_narrow_page_shows_what_is_told_of_a_task_below_the_picture(picture: W
     assert drawer is not None
     assert drawer["y"] >= frame["y"] + frame["height"]
     assert picture.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+MARKDOWN = f"""# Bad rows
+
+**2** of [these](https://example.org/rows), ![not loaded](https://example.org/a.png), {EVIL}
+
+- one {EVIL}
+
+|{EVIL}|n|
+|-|-:|
+|a long text that has to be broken into several lines beside a picture|1|
+|{"x" * 400}|1|
+
+```
+{"y" * 400}
+```
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_markdown_is_shown_as_such_fits_beside_the_picture_and_loads_and_runs_nothing(page: Page, dark: bool) -> None:
+    shown = WidgetPage(page, dark=dark)
+    shown.tell(flow_message(flow_of(WEATHER)), snapshot(pending(len(WEATHER))))
+    shown.node("join").click()
+    tree = marked(MARKDOWN)
+    told = {"displays": [{"marked": tree}], "artifacts": [{"key": "text", "kind": "markdown", "marked": tree}]}
+    request = shown.sent("detail")[-1]["request"]
+
+    shown.tell({"type": "detail", "request": request, "node": 3, **told})
+
+    for text in shown.drawer().locator(".nbflow-marked").all():
+        for kind, count in {"h4": 1, "strong": 1, "li": 1, "tr": 3, "td": 4, "pre": 1, "a": 2, "img": 0}.items():
+            assert text.locator(kind).count() == count, kind
+        assert (text.text_content() or "").count(EVIL) == 3
+        link = text.get_by_role("link", name="these")
+        assert link.get_attribute("title") == link.get_attribute("href") == "https://example.org/rows"
+    assert shown.drawer().evaluate("drawer => drawer.scrollWidth <= drawer.clientWidth")
+    background = shown.drawer().evaluate("drawer => getComputedStyle(drawer).backgroundColor")
+    for one in ("h4", "td", "li"):
+        ink = shown.drawer().locator(f".nbflow-marked {one}").first.evaluate("one => getComputedStyle(one).color")
+        assert contrast(ink, background) > 4.5
+    assert shown.heard == []
+
+
+def contrast(ink: str, background: str) -> float:
+    """By WCAG 2; both as ``rgb(r, g, b)``."""
+    upper, lower = sorted((luminance(ink), luminance(background)), reverse=True)
+    return (upper + 0.05) / (lower + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(one) / 255 for one in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_a_frame_that_was_made_taller_stays_so_in_a_new_view(picture: WidgetPage) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from notebook_flows.errors import StoreUnavailable
 from notebook_flows.store.rows import ArtifactRow
-from notebook_flows.widget.attached import LARGEST_BYTES, LONGEST_CELL, MOST_ROWS, told_artifacts
+from notebook_flows.widget.attached import LARGEST_BYTES, LONGEST_CELL, LONGEST_TEXT, MOST_ROWS, told_artifacts
 
 RUN = "1a2b3c4d" * 4
 
@@ -77,7 +77,20 @@ def test_what_cannot_be_read_is_told_in_its_place() -> None:
     gone, there = told_artifacts([row("markdown", key="gone"), row("markdown")], read, run_id=RUN)
 
     assert "The bucket is away." in gone["plain"]
-    assert there["text"] == "# Head"
+    assert there["marked"] == [["h1", ["Head"]]]
+
+
+def test_a_text_is_shown_as_it_is_written_where_it_is_too_entangled_or_there_are_many_long_ones() -> None:
+    long = "word\n" * 4_000
+
+    entangled, *many = told_artifacts(
+        [row("markdown", key="1"), *(row("markdown") for _ in range(6))],
+        lambda one: b">" * 30_000 if one.key == "1" else long.encode(),
+        run_id=RUN,
+    )
+
+    assert entangled == {"key": "1", "kind": "markdown", "text": ">" * LONGEST_TEXT + "…"}
+    assert [set(one) - {"key", "kind"} for one in many] == [{"marked"}] * 4 + [{"text"}] * 2
 
 
 def test_an_svg_is_a_picture_and_never_text_of_the_page() -> None:

@@ -33,8 +33,12 @@ def shown(**forms: str | list[str]) -> dict[str, Any]:
         (shown(text_html="<script>1</script>", text_plain=HTML_ONLY), {"plain": HTML_ONLY}),
         (
             shown(text_markdown="# Bad rows", text_plain="<IPython.core.display.Markdown object>"),
-            {"plain": "# Bad rows"},
+            {"marked": [["h1", ["Bad rows"]]]},
         ),
+        (shown(text_markdown="**1**", text_plain="Count(1)"), {"marked": [["p", [["strong", ["1"]]]]]}),
+        (shown(text_markdown="**1**", text_html="<b>1</b>", text_plain="Count(1)"), {"plain": "Count(1)"}),
+        (shown(text_markdown="*1*", text_html="<i>1</i>", text_plain=HTML_ONLY), {"marked": [["p", [["em", ["1"]]]]]}),
+        (shown(text_markdown=">" * 50, text_plain="<IPython.core.display.Markdown object>"), {"plain": ">" * 50}),
         (shown(text_latex="$x$", text_plain="<IPython.core.display.Math object>"), {"plain": "$x$"}),
     ],
 )

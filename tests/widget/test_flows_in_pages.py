@@ -103,7 +103,7 @@ def test_logs_tracebacks_and_artifacts_are_there_when_nobody_has_kept_the_state(
     assert table["table"]["columns"] == ["a", "b"]
     assert table["table"]["rows"][:1] == [["0", "<b>x</b>"]]
     assert len(table["table"]["rows"]) + table["table"]["more"] == 300
-    assert text["text"] == "# Head"
+    assert text["marked"] == [["h1", ["Head"]]]
     assert link["href"] == "https://example.org/a"
     assert raw["plain"].startswith("raw.bin, 14 bytes.")
 

@@ -4,6 +4,7 @@ import { STATES } from "../theme/states.generated";
 import type { Artifact, Display } from "../wire";
 import { printable, stateText } from "../words";
 import { h } from "./dom";
+import { marked } from "./marked";
 
 /** A state as glyph and word on its colour. */
 export function chip(state: number): HTMLElement {
@@ -26,6 +27,7 @@ const BASE64 = /^[A-Za-z0-9+/=\s]*$/;
 /** A rich output. Pictures are shown as images, in which no script runs; all else is text. */
 export function display(shown: Display): HTMLElement | null {
   const text = shown.text ?? shown.plain;
+  if (shown.marked) return marked(shown.marked);
   return imageOf(shown, "output of the task") ?? (text ? pre(text) : null);
 }
 
@@ -41,25 +43,20 @@ function imageOf({ png, svg }: Display, alt: string): HTMLElement | null {
 /** What a task has attached, under its title. Only web addresses can be followed. */
 export function artifact(shown: Artifact): HTMLElement {
   const title = printable(shown.title || shown.key);
-  const text = shown.text ?? shown.plain;
   const parts = [
     shown.description ? h("p", {}, shown.description) : null,
     tableOf(shown),
-    imageOf(shown, title) ?? (text ? prose(text) : null),
+    shown.marked ? marked(shown.marked) : null,
+    imageOf(shown, title) ?? (shown.plain ? sentences(shown.plain) : null),
+    shown.text ? h("p", { class: "nbflow-message" }, shown.text) : null,
     shown.href ? link(shown.href) : null,
   ];
   return h("div", { class: "nbflow-artifact" }, h("b", {}, title), ...parts);
 }
 
-const MARKED = /(\*\*[^*\n]+\*\*|`[^`\n]+`|^#{1,6} .*$)/gm;
-
-/** A text with the little of Markdown that can be shown by letters alone: headings, what is bold, and code. */
-function prose(text: string): HTMLElement {
-  const parts = text.split(MARKED).map((part, place) => {
-    if (place % 2 === 0) return part; // between two that are marked
-    if (part.startsWith("`")) return h("code", {}, part.slice(1, -1));
-    return h("b", {}, part.replace(/^#+ |\*\*/g, ""));
-  });
+/** Words of ours, in which commands stand in backticks. */
+function sentences(text: string): HTMLElement {
+  const parts = text.split(/`([^`\n]+)`/g).map((part, place) => (place % 2 ? h("code", {}, part) : part));
   return h("p", { class: "nbflow-message" }, ...parts);
 }
 
