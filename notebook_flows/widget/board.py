@@ -160,6 +160,8 @@ class Board:
             self.messages.pop(number, None)
         if event.data is not None:
             self.took[number] = event.data
+        else:
+            self.took.pop(number, None)  # another attempt: what was told of the one before is past
         if event.state in {S.RETRYING, S.LOOPED}:
             self.tried.setdefault(number, []).append(
                 Tried(self.attempt[number], self.started_us[number], self.ended_us[number], event.state, message)
@@ -195,6 +197,7 @@ class Board:
             tried = Tried(self.attempt[number], self.started_us[number], self.ended_us[number], was, message)
             self.tried.setdefault(number, []).append(tried)
         self.messages.pop(number, None)
+        self.took.pop(number, None)
         self.state[number] = event.state
         self.ended_us[number] = None
         if event.state is not S.EXPANDED:

@@ -1,7 +1,7 @@
 // All that there is to know about one task run, beside the picture.
 
 import { gravest, shownSeconds, toldCounts } from "../counts";
-import { isFailed, UNMAPPED } from "../run";
+import { type Counts, isFailed, UNMAPPED } from "../run";
 import { S } from "../theme/states.generated";
 import type { Action, Detail } from "../wire";
 import { duration, printable, printableLines, stateText } from "../words";
@@ -13,8 +13,11 @@ import { artifact, button, chip, display, pre, setEnabled, withoutColours } from
 import { type Section, Sections } from "./sections";
 
 const REFRESH_MS = 2_000;
+/** ... and so soon where it stands in another state. */
+const NEWS_MS = 200;
 /** A question without an answer for so long may be asked again. */
 const LOST_MS = 30_000;
+const ERROR = "Error";
 const ACTIONS: readonly (readonly [Action, string, string])[] = [
   ["run_from", "Run from here", "Run this task and all that wait for it"],
   ["run_with_needs", "Run with needs", "Run this task and what it needs"],
@@ -36,6 +39,9 @@ export class Drawer {
   #isAskedAgain = false;
   #askedMs = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
+  #dueMs = 0;
+  /** How it stood when it was looked at last. */
+  #standing: { readonly state: number | null; readonly isFailing: boolean } = { state: null, isFailing: false };
 
   constructor(
     private readonly context: Context,
@@ -78,6 +84,7 @@ export class Drawer {
     this.#sections.note("…");
     this.#answer.tell("");
     this.#isAskedAgain = false;
+    this.#standing = this.#standingNow;
     this.update(null);
     this.#ask();
   }
@@ -97,8 +104,29 @@ export class Drawer {
     this.#showFacts();
     this.#showActions();
     this.#answer.update();
-    if (taskRuns && number !== null && taskRuns.has(number)) this.#askSoon();
+    if (this.#standsAnew()) this.#askSoon(NEWS_MS);
+    else if (taskRuns && number !== null && taskRuns.has(number)) this.#askSoon();
     else if (taskRuns === null && live.run) this.#askSoon();
+  }
+
+  /** It is in another state than before: the error of an attempt that is past goes away at once. */
+  #standsAnew(): boolean {
+    const before = this.#standing;
+    this.#standing = this.#standingNow;
+    if (before.isFailing && !this.#standing.isFailing) this.#sections.drop(ERROR);
+    return before.state !== this.#standing.state || before.isFailing !== this.#standing.isFailing;
+  }
+
+  get #standingNow(): { readonly state: number | null; readonly isFailing: boolean } {
+    const { run } = this.context.live;
+    const number = this.#number;
+    if (!run || number === null) return { state: null, isFailing: false };
+    const counts = run.childCounts.get(number);
+    const state = run.state[number] ?? S.PENDING;
+    return {
+      state,
+      isFailing: isFailed(state) || state === S.RETRYING || (counts !== undefined && hasFailures(counts)),
+    };
   }
 
   tick(): void {
@@ -156,13 +184,17 @@ export class Drawer {
 
   // -- what only the kernel knows --------------------------------------------------------------------------------------
 
-  #askSoon(): void {
-    if (this.#timer !== null) return;
-    const wait = Math.max(0, this.#askedMs + REFRESH_MS - Date.now());
+  #askSoon(restMs = REFRESH_MS): void {
+    const due = Math.max(Date.now(), this.#askedMs + restMs);
+    if (this.#timer !== null) {
+      if (this.#dueMs <= due) return;
+      clearTimeout(this.#timer);
+    }
+    this.#dueMs = due;
     this.#timer = setTimeout(() => {
       this.#timer = null;
       if (this.#shown) this.#ask();
-    }, wait);
+    }, due - Date.now());
   }
 
   /** One question at a time: a kernel that is busy would answer all of them at its end. */
@@ -180,7 +212,7 @@ export class Drawer {
       clearTimeout(late);
       this.#isAsking = false;
       if (this.#shown?.task === asked.task && this.#shown.index === asked.index)
-        this.#sections.show(sectionsOf(detail), detail.error ?? "There is nothing more to tell.");
+        this.#sections.show(sectionsOf(this.#withoutPast(detail)), detail.error ?? "There is nothing more to tell.");
       if (this.#isAskedAgain) {
         this.#isAskedAgain = false;
         this.#ask();
@@ -197,18 +229,24 @@ export class Drawer {
   #failedChild({ task, index }: Chosen): number | null {
     const { run } = this.context.live;
     const children = index === UNMAPPED ? run?.children.get(task) : undefined;
-    if (!run || !children?.width || !run.childCounts.get(task)?.some((count, state) => count > 0 && isFailed(state)))
-      return null;
+    if (!run || !children?.width || !hasFailures(run.childCounts.get(task))) return null;
     for (let child = 0; child < children.width; child++)
       if (isFailed(run.state[children.first + child] ?? S.PENDING)) return child;
     return null;
   }
 
   async #withErrorOf(child: number, task: number, detail: Detail): Promise<Detail> {
-    const { message, traceback } = await this.context.live.detail(task, child);
+    const { message, traceback, state } = await this.context.live.detail(task, child);
+    if (!isFailed(state ?? S.FAILED)) return detail; // it was tried again meanwhile
     const name = this.context.live.flow?.nameOf(task, child) ?? `[${child}]`;
     const said = { ...detail, message: message ? `${name}: ${message}` : `${name} has failed.` };
     return traceback ? { ...said, traceback } : said;
+  }
+
+  /** It was asked for when an attempt had failed, and that is past: the error would contradict the state above it. */
+  #withoutPast(detail: Detail): Detail {
+    const isPast = this.#standing.state !== null && !this.#standing.isFailing && isFailed(detail.state ?? S.SUCCESS);
+    return isPast ? { ...detail, message: null, traceback: null } : detail;
   }
 
   #tellLate(asked: Chosen): void {
@@ -221,6 +259,10 @@ export class Drawer {
   }
 }
 
+function hasFailures(counts: Counts | undefined): boolean {
+  return counts?.some((count, state) => count > 0 && isFailed(state)) ?? false;
+}
+
 function sectionsOf(detail: Detail): Section[] {
   const { message, traceback, displays, outputs, cached, artifacts, logs, inputs, attempts, doc, code } = detail;
   const { why, reads, writes } = detail;
@@ -228,7 +270,7 @@ function sectionsOf(detail: Detail): Section[] {
   const saved = cached && !message ? cachedText(cached) : null;
   return [
     {
-      title: isError ? "Error" : "Note",
+      title: isError ? ERROR : "Note",
       of: [message, traceback],
       make: () => [messageOf(detail), traceback ? pre(withoutColours(traceback)) : null],
     },

@@ -37,6 +37,12 @@ export class Sections {
     this.element.replaceChildren(h("p", { class: "nbflow-note" }, text));
   }
 
+  /** This one is not true any more. */
+  drop(title: string): void {
+    this.#kept.get(title)?.element.remove();
+    this.#kept.delete(title);
+  }
+
   /** @param nothing is told where there are no sections. */
   show(sections: readonly Section[], nothing: string): void {
     const before = this.#kept;
