@@ -174,7 +174,8 @@ def _best(data: Mapping[str, Any], room: int) -> dict[str, Any] | None:
         if mime in data and len(text := _text(data, mime)) <= room:
             return {name: text.strip(), **beside}
     if _MARKDOWN in data and not (_HTML in data and says_something(plain)):
-        tree = marked(_text(data, _MARKDOWN))
+        text = _text(data, _MARKDOWN)
+        tree = marked(text) if len(text[:LONGEST_TEXT]) <= room else None
         if tree and _size(told := {"marked": tree}) <= room:
             return told
     if not says_something(plain):

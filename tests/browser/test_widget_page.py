@@ -276,7 +276,9 @@ def test_markdown_is_shown_as_such_fits_beside_the_picture_and_loads_and_runs_no
 
     shown.tell({"type": "detail", "request": request, "node": 3, **told})
 
-    for text in shown.drawer().locator(".nbflow-marked").all():
+    texts = shown.drawer().locator(".nbflow-marked").all()
+    assert len(texts) == 2
+    for text in texts:
         for kind, count in {"h4": 1, "strong": 1, "li": 1, "tr": 3, "td": 4, "pre": 1, "a": 2, "img": 0}.items():
             assert text.locator(kind).count() == count, kind
         assert (text.text_content() or "").count(EVIL) == 3

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from notebook_flows.widget.detail import displays
+from notebook_flows.widget.detail import MOST_DISPLAYED, displays
 
 HTML_ONLY = "<IPython.core.display.HTML object>"
 STYLED = "<pandas.io.formats.style.Styler at 0x7f00>"
@@ -52,3 +53,12 @@ def test_lines_that_were_written_over_are_told_as_they_stand_in_the_end() -> Non
     _, lines, _ = displays([{"output_type": "stream", "name": "stderr", "text": text} for text in texts])
 
     assert lines == ["start", "100%|###|", "end"]
+
+
+def test_markdown_takes_no_more_room_than_all_outputs_have_together() -> None:
+    text = "- *a* **b**\n" * 1_500
+
+    told, _, _ = displays([shown(text_markdown=text, text_plain=HTML_ONLY)] * 30)
+
+    assert set(told[0]) == {"marked"}
+    assert len(json.dumps(told)) < 1.2 * MOST_DISPLAYED
