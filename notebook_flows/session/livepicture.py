@@ -17,6 +17,7 @@ from notebook_flows.core.lifecycle import IS_FINAL, S
 from notebook_flows.session.page import Page, answer, beside_page, page_at, tell_stale
 from notebook_flows.session.renumbering import Renumbering
 from notebook_flows.session.standingboard import standing_board
+from notebook_flows.session.takenattached import tell_what_was_taken
 from notebook_flows.views.diagram import diagram_of
 from notebook_flows.views.layout import PictureError
 from notebook_flows.views.picture import MOST_NODES, Picture
@@ -220,6 +221,7 @@ class LivePicture:
             self._page.teller.finish()
             tell_stale(self._page, self._source)
             self._allow()
+            tell_what_was_taken(self._page, None if self._around is None else self._around.numbers)
         self._wait_for_layout()
         with self._drawing:
             run, self._run = self._run, None

@@ -14,6 +14,7 @@ from notebook_flows.session.picturesource import FlowSource
 from notebook_flows.session.renumbering import Renumbering
 from notebook_flows.session.standingboard import standing_board, standings_on
 from notebook_flows.session.tail import Tail
+from notebook_flows.session.takenattached import tell_what_was_taken
 from notebook_flows.views.layout import PictureError
 from notebook_flows.widget.flowmessage import BEING_LAID_OUT, LATE_S, flow_message
 
@@ -123,6 +124,7 @@ class ShownPicture:
     def _show_run(self, page: Page, stored: StoredRun) -> None:
         if stored.is_over:
             page.teller.stand(stored.board, stored.facts)
+            tell_what_was_taken(page)
             return
         page.teller.begin(len(self.keys), stored.facts, events=stored.first)
         self._goes_on = True
@@ -149,7 +151,7 @@ class ShownPicture:
         if self._page is not None and events:
             self._page.teller(run, events)
 
-    def _end(self) -> None:
+    def _end(self, numbers: Mapping[int, int] | None = None) -> None:
         """The run that was seen on it has ended: the picture below is that of its end; no run waits for that."""
         self._goes_on = False
         if self._page is None:
@@ -157,6 +159,7 @@ class ShownPicture:
         self._page.teller.finish()
         tell_stale(self._page, self._source)
         self._allow()
+        tell_what_was_taken(self._page, numbers)
         board = self._page.teller.board
         if board is not None:
             threading.Thread(target=self._redraw, args=(board,), name="notebook-flows-picture", daemon=True).start()
@@ -195,6 +198,7 @@ class Following:
 
     def __init__(self, shown: ShownPicture, numbers: Mapping[int, int], run_id: str) -> None:
         self._shown = shown
+        self._numbers = numbers
         self._renumbering = Renumbering(numbers)
         shown._begin(run_id, frozenset(range(len(shown.keys))) - set(numbers.values()))
 
@@ -211,7 +215,7 @@ class Following:
     def finish(self, state: State | None = None) -> None:
         """The run has ended like this."""
         self._shown._source.ended(state)
-        self._shown._end()
+        self._shown._end(self._numbers)
 
 
 # -- pictures of flows -------------------------------------------------------------------------------------------------

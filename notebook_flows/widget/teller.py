@@ -65,6 +65,12 @@ class Teller:
             self._feed.catch_up()
             return self._feed.board
 
+    @property
+    def run_id(self) -> str:
+        """Of the latest run; empty: there was none."""
+        feed = self._feed
+        return "" if feed is None else str(feed.facts.get("id", ""))
+
     # -- the flow ------------------------------------------------------------------------------------------------------
 
     def show(self, flow: Mapping[str, Any]) -> None:
@@ -212,6 +218,23 @@ class Teller:
         if thread is not None and thread is not threading.current_thread():
             thread.join(PATIENCE_S)
         self.flush()
+
+    def attach(self, run_id: str, titles: Mapping[tuple[int, int], Mapping[str, str]]) -> None:
+        """Tell of artifacts of which no event tells, unless another run has begun meanwhile.
+
+        Args:
+            run_id: of the run in which they are seen.
+            titles: {(task, index): {an artifact's key: its title, or the key}}.
+        """
+        with self._lock:
+            board = self.board
+            if board is None or self.run_id != run_id:
+                return
+            for place, known in titles.items():
+                number = board.number_of(*place)
+                if number is not None:
+                    board.attached.setdefault(number, {}).update(known)
+            self.resync()
 
     # -- what pages ask for --------------------------------------------------------------------------------------------
 
