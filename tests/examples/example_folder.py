@@ -46,9 +46,12 @@ class Folder:
         self._commands: dict[str, subprocess.CompletedProcess[str]] = {}
 
     def run(self, name: str) -> tuple[NotebookRun, Executed]:
-        """Run an example by our own engine, the first time that somebody asks; with its own parameters."""
+        """Run an example by our own engine, the first time that somebody asks; with its own parameters.
+
+        The commands leave others, with parameters of theirs, under the names that they give.
+        """
         if name not in self._done:
-            self._done[name] = run_notebook(self.path / f"{name}.ipynb", output=self.path / f"{name}-output.ipynb")
+            self._done[name] = run_notebook(self.path / f"{name}.ipynb", output=self.path / f"{name}-ran.ipynb")
         done = self._done[name]
         assert done.output_path is not None
         return done, Executed(done.output_path)
