@@ -247,12 +247,19 @@ class Calling(Remembering):
         return frozenset({reader})
 
     def woken(self, number: int, steps: Block, frame: Frame) -> None:
-        """Through the body of a generator that was made elsewhere, and is used here."""
-        path, self.path = self.path, (*self.path, ("woken", number))
+        """Through the body of a generator that was made elsewhere, and is used here.
+
+        What it makes is its own. Of generators that other generators make, those of one text make the same: they may make
+        one another without end.
+        """
+        is_again = self.heap.things[number].is_from_generator
+        step = ("woken again", id(steps)) if is_again else ("woken", number)
+        before = self.path, self.is_in_generator
+        self.path, self.is_in_generator = self.path if step in self.path else (*self.path, step), True
         self.calls.append("a generator")
         self.in_frame(frame, steps)
         self.calls.pop()
-        self.path = path
+        self.path, self.is_in_generator = before
         self.heap.put((number,), frame.returned)
 
     def new_frame(self, kind: str, bound: frozenset[str], parent: Frame | None, site: int) -> Frame:

@@ -57,6 +57,7 @@ class Thing:
             calls.
         maker: the cell that makes it; of what comes from elsewhere, nothing.
         wakes: what runs whenever a generator is used.
+        is_from_generator: a generator was made by another one while that was used.
         is_figure: it can be drawn on.
         is_in_place: it was made to work in what it gets.
     """
@@ -69,6 +70,7 @@ class Thing:
     related: Value = NOTHING
     maker: Hashable = None
     wakes: list[tuple[Block, Frame]] = field(default_factory=list)
+    is_from_generator: bool = False
     is_figure: bool = False
     is_in_place: bool = False
 

@@ -38,6 +38,7 @@ class Libraries:
         self.heap = heap
         self.key = key
         self.path: tuple[Hashable, ...] = ()
+        self.is_in_generator = False
         self.frame: Frame | None = None
         self.held: dict[int, Value] = {}
         self.calls: list[str] = []
@@ -116,7 +117,8 @@ class Libraries:
         """The object that is made here, holding the values."""
         self.particulars += 1
         number = self.heap.at((self.key, self.path, site), kind)
-        self.heap.things[number].maker = self.key
+        thing = self.heap.things[number]
+        thing.maker, thing.is_from_generator = self.key, self.is_in_generator
         self.heap.put((number,), values)
         return frozenset({number})
 

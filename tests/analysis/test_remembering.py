@@ -175,3 +175,32 @@ def test_what_a_function_does_outside_of_names_is_told_each_time() -> None:
 
     assert found.cells["one"].hidden_state == found.cells["two"].hidden_state == {"random"}
     assert {(e.upstream_key, e.downstream_key) for e in found.order if e.kind is Reason.HIDDEN} == {("one", "two")}
+
+
+@pytest.mark.parametrize(
+    "functions",
+    [
+        "def g():\n    yield g()",
+        "def g():\n    yield h()\ndef h():\n    yield g()",
+        "def g():\n    yield (x for x in g())",
+        "def g():\n    for x in g():\n        yield [g(), x]",
+    ],
+)
+def test_generators_that_make_one_another_are_gone_through_a_few_times(
+    functions: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    through: list[str] = []
+    in_frame = Walk.in_frame
+
+    def noted(self: Walk, frame: Frame, block: Block) -> None:
+        through.append(self.calls[-1] if self.calls else "")
+        in_frame(self, frame, block)
+
+    monkeypatch.setattr(Walk, "in_frame", noted)
+
+    found = connected(
+        "rows = []", functions, "%%task one\nall = [*g()]", "%%task two\nfor x in g():\n    rows.append(x)"
+    )
+
+    assert len(through) < MANY
+    assert found.cells["two"].mutates >= {"rows"}
