@@ -1,13 +1,29 @@
-"""What tests of several parts share: an S3 server on the loopback."""
+"""What tests of several parts share: an S3 server on the loopback; and what holds for all of them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_IS_LOST = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A process that runs tests is gone; with an error, it has taken along tests that nobody knows of."""
+    if error:
+        node.config.stash[_IS_LOST] = True
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """So this is no run with some failures, of which it would be enough to repeat those."""
+    if session.config.stash.get(_IS_LOST, False):
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
 
 @pytest.fixture(scope="session")
