@@ -79,7 +79,7 @@ def _wait(log: AnyLog, run_id: str, patience_s: float) -> Exit:
         if time.monotonic() >= deadline_s:
             click.echo(f"It has not ended within {patience_s:g} s.", err=True)
             return Exit.TIMED_OUT
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(LOOK_EVERY_S)  # another process writes, and tells nobody
         looks += 1
         if looks % SWEEP_EVERY == 0:
             log.sweep()  # it may have lost its process meanwhile

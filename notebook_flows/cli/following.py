@@ -58,7 +58,7 @@ def follow(log: AnyLog, row: RunRow) -> Exit:
     try:
         with view:
             while not following.look():
-                time.sleep(LOOK_EVERY_S)
+                time.sleep(LOOK_EVERY_S)  # another process writes, and tells nobody
     except KeyboardInterrupt:
         _say_left(row)
         return Exit.INTERRUPTED

@@ -81,7 +81,7 @@ def _graph_to_come(log: AnyLog, run_id: str) -> Mapping[str, Any]:
     """
     looks = 0
     while (graph := first_graph(log, run_id)) is None and log.run(run_id).goes_on:
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(LOOK_EVERY_S)  # another process writes, and tells nobody
         looks += 1
         if looks % SWEEP_EVERY == 0:
             look_for_dead(log)
@@ -143,7 +143,7 @@ def _tell_until_end(log: AnyLog, run_id: str, reading: LogReading, tell: Callabl
         if row.ended_us is not None or row.state is S.PAUSED:
             _tell_end(row)
             return
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(LOOK_EVERY_S)  # another process writes, and tells nobody
         looks += 1
         if looks % SWEEP_EVERY == 0:
             look_for_dead(log)  # it may have lost its process meanwhile

@@ -57,7 +57,7 @@ def run_notebook_of(target: Target, wishes: Wishes, more: NotebookWishes) -> Exi
         rest = f" in {more.retry_delay_s:g} s" if more.retry_delay_s else ""
         click.echo(f"\nIt is run again{rest}: retry {attempt} of {more.retries}.\n", err=True)
         try:
-            time.sleep(more.retry_delay_s)
+            time.sleep(more.retry_delay_s)  # the rest that was asked for
         except KeyboardInterrupt:
             return Exit.INTERRUPTED
         code, state = _run_once(target, wishes, more, parameters)

@@ -94,7 +94,7 @@ class Screen:
             lines = self.lines
             if is_so(lines):
                 return lines
-            time.sleep(0.02)
+            time.sleep(0.02)  # what the command draws comes when it comes
         raise AssertionError("never seen; the screen is:\n" + "\n".join(self.lines))
 
     def end(self) -> int:

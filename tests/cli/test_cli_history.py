@@ -337,7 +337,7 @@ def test_the_doctor_finds_a_folder_for_results_that_cannot_be_made(
 
 def test_the_shell_completes_runs_and_states(two_runs: list[str]) -> None:
     runs: Any = history.complete_run(None, None, two_runs[0][:2])  # type: ignore[arg-type] # it needs neither
-    states: Any = history.complete_state(None, None, "fa")  # type: ignore[arg-type]
+    states: Any = history.complete_state(None, None, "fa")  # type: ignore[arg-type] # nor here
 
     assert two_runs[0][:8] in [item.value for item in runs]
     assert [item.value for item in states] == ["failed"]
