@@ -196,7 +196,7 @@ class KeptReader:
 
     def _contents_of(self, run_id: str) -> dict[str, bytes]:
         """The small contents of one run, perhaps with others: to read one after the other costs a quarter of looking up."""
-        (last,) = self._rows("SELECT max(rowid) FROM content")[0]
+        (last,) = self._rows("SELECT coalesce(max(rowid), 0) FROM content")[0]
         if last <= MOST_CONTENTS:
             return self._answer(dict, _ALL_CONTENTS, SMALL)
         return self._answer(dict, CONTENTS_AHEAD, run_id, SMALL)

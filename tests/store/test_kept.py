@@ -16,6 +16,7 @@ from notebook_flows.store.blob_folder import BlobFolder
 from notebook_flows.store.cleaning import DAY_US, clean, damaged, forget
 from notebook_flows.store.encoding import to_json
 from notebook_flows.store.keeping import ResultStore
+from notebook_flows.store.kept import HITS_BEFORE_AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,6 +116,20 @@ def test_what_was_found_says_when_it_was_last_of_use(bench: Any) -> None:
     assert [one.inline for one in found] == [f"{number}".encode() for number in range(50)]
     if not isinstance(bench, MemoryBench):  # which ends with its process, and keeps all until then
         assert all(one.used_us > 1_600_000_000_000_000 for one in found)
+    known.close()
+
+
+def test_many_results_are_found_where_the_content_of_none_lies_in_the_history(bench: Any) -> None:
+    run_log = begun(bench.log)
+    run_log.append([event(1, S.RUNNING)])
+    keys = [f"k{number}" for number in range(HITS_BEFORE_AHEAD + 8)]
+    run_log.keep([kept(key.encode(), key, is_inline=False) for key in keys])
+    run_log.close()
+    known = bench.log.known_results()
+
+    found = [known.find(key) for key in keys]
+
+    assert [one.reference["sha256"] for one in found] == [sha256(key.encode()).hexdigest() for key in keys]
     known.close()
 
 
