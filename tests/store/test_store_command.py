@@ -202,7 +202,7 @@ def test_an_export_that_fails_leaves_the_old_file(log: Any, tmp_path: Path, monk
 
     assert result.exit_code == 70
     assert (tmp_path / "all.jsonl").read_text(encoding="utf-8") == "old"
-    assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".all")] == []
+    assert list(tmp_path.glob(".writing-*")) == []
 
 
 def test_an_export_has_the_runs_that_are_sound_and_tells_the_others(
