@@ -111,7 +111,7 @@ class Following:
         if self._looks % CHILDREN_EVERY == 0 or row.ended_us is not None:
             self._look_inside(row)
         self._looks += 1
-        return row.ended_us is not None or row.state is S.PAUSED
+        return not row.goes_on
 
     def _look_inside(self, row: RunRow) -> None:
         """How far the runs are that tasks of this one have begun."""

@@ -140,7 +140,7 @@ def _tell_until_end(log: AnyLog, run_id: str, reading: LogReading, tell: Callabl
         row = log.run(run_id)  # before reading: what comes in between is read
         for line in reading.new():
             tell(line)
-        if row.ended_us is not None or row.state is S.PAUSED:
+        if not row.goes_on:
             _tell_end(row)
             return
         time.sleep(LOOK_EVERY_S)  # another process writes, and tells nobody

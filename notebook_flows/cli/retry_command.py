@@ -9,7 +9,7 @@ import click
 from notebook_flows.cli.exits import Exit
 from notebook_flows.cli.guard import command
 from notebook_flows.cli.history import SHORT_ID, complete_run, run_to_ask
-from notebook_flows.core.lifecycle import IS_FAILED, S, facts_of
+from notebook_flows.core.lifecycle import IS_FAILED, facts_of
 
 if TYPE_CHECKING:
     from notebook_flows.store.rows import RunRow
@@ -30,7 +30,7 @@ def command_line(ctx: click.Context, run: str) -> None:
     log.sweep()
     row = run_to_ask(log, run)
     told = f"Run {row.run_id[:SHORT_ID]} of {row.flow!r}"
-    if row.ended_us is not None or row.state is S.PAUSED:
+    if not row.goes_on:
         click.echo(f"{told} does not go on any more: {facts_of(row.state).word}.{_instead(row)}", err=True)
         ctx.exit(Exit.USAGE)
     log.request(row.run_id, "retry")
