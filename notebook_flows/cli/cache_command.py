@@ -138,9 +138,7 @@ def rm(ctx: click.Context, keys: tuple[str, ...], task: str | None, wants_all: b
         raise click.UsageError("Say which: KEYs, --task NAME, or --all.", ctx)
     if bool(keys) + (task is not None) + wants_all > 1:
         raise click.UsageError("KEYs, --task NAME and --all are three ways to say which: give one of them.", ctx)
-    if not all(
-        key.strip() for key in keys
-    ):  # every key begins so: it would mean all, behind a variable that is not set
+    if any(not key.strip() for key in keys):  # as of a variable that is not set: every key begins so
         raise click.UsageError("A KEY is empty. All results are meant by --all.", ctx)
     log = _history()
     rows = _all(log, task)

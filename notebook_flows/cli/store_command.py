@@ -18,6 +18,7 @@ from notebook_flows.cli.outputs import OutputFile, write_file
 from notebook_flows.cli.times import Amount
 from notebook_flows.core.lifecycle import IS_FINAL, facts_of
 from notebook_flows.errors import NoSuchRun, StoreCorrupt, StoreError
+from notebook_flows.views.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,7 +221,7 @@ def export(ctx: click.Context, runs: tuple[str, ...], output: Path | None) -> No
                 sys.stdout.write(line)
     else:
         write_file(output, (line.encode() for line in lines))
-        click.echo(f"{lines.count:,} {'run' if lines.count == 1 else 'runs'} written to {output}.", err=True)
+        click.echo(f"{counted(lines.count, 'run')} written to {output}.", err=True)
     for problem in lines.problems:
         click.echo(f"Error: {problem}", err=True)
     if lines.problems:
