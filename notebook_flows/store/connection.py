@@ -291,7 +291,7 @@ def begin(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as error:
             if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() - started > 1.0:
                 raise
-            time.sleep(rest_s)
+            time.sleep(rest_s)  # SQLite tells nobody when another process lets the lock go
         else:
             return
     connection.execute("BEGIN IMMEDIATE")
