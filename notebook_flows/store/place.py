@@ -46,7 +46,6 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _WITHOUT_ROOM = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 """What SQLite says, too, where it finds no room for the index beside a history."""
 _ROOM_TO_OPEN = 64 * 1024
-_UNKNOWN = 1 << 62
 
 
 class Cursor(Protocol):
@@ -208,16 +207,16 @@ class SqlitePlace:
     def make_room(self, error: Exception) -> bool:
         """Give the reserve up if the disk is full."""
         code = primary_code(error) or primary_code(error.__cause__ or error)
-        is_full = code == sqlite3.SQLITE_FULL or (code in _WITHOUT_ROOM and self._free() < _ROOM_TO_OPEN)
+        is_full = code == sqlite3.SQLITE_FULL
+        if code in _WITHOUT_ROOM:
+            free = free_bytes(self.path.parent)
+            is_full = free is not None and free < _ROOM_TO_OPEN
         return is_full and release_reserve(self.path)
 
     def has_room(self) -> bool:
         """Whether the disk has room for the reserve again, and some more; it is made then."""
-        return 2 * RESERVE_BYTES <= self._free() < _UNKNOWN and make_reserve(self.path)
-
-    def _free(self) -> int:
         free = free_bytes(self.path.parent)
-        return _UNKNOWN if free is None else free
+        return free is not None and free >= 2 * RESERVE_BYTES and make_reserve(self.path)
 
     def tidy(self, connection: sqlite3.Connection, *, is_idle: bool) -> None:
         """Move the WAL's pages into the history if it is long."""
