@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 ASIDE = ".writing-"
 LEAVING = ".leaving-"
 LOOKS = 5
+"""So often a blob is looked for under both of its names."""
 PIECE = 1 << 20
+"""Bytes that are read at once to compare."""
 LEFT_OVER_S = 86_400
 """After a day, what was written aside belongs to nobody any more."""
 _FOR_THE_MOMENT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE}
@@ -171,9 +173,7 @@ class BlobFolder:
                         yield BlobInfo(entry.name, facts.st_size, facts.st_mtime_ns // 1000)
                     elif entry.name.startswith(LEAVING) and is_name(entry.name.removeprefix(LEAVING)):
                         if facts.st_ctime < time.time() - LEFT_OVER_S:  # its cleaning was cut short
-                            self._restore(
-                                Path(entry.path), Path(entry.path).with_name(entry.name.removeprefix(LEAVING))
-                            )
+                            self._restore(Path(entry.path), self.path_of(entry.name.removeprefix(LEAVING)))
                     elif entry.name.startswith(ASIDE) and facts.st_mtime < time.time() - LEFT_OVER_S:
                         os.unlink(entry.path)  # noqa: PTH108 - a string already
                 except FileNotFoundError:
