@@ -81,7 +81,8 @@ class Batch:
         other: the rest, by (node, index, loop, attempt): the same but the node, then the last message and result that
             were told.
         hits: of task runs that were taken from the cache, one after the other and six values of each: (node, index, seq,
-            ended_us, message, result as JSON). Nothing comes after a hit, so they are written last. Rows of their own would be walked by the garbage collector.
+            ended_us, message, result as JSON). Nothing comes after a hit, so they are written last. Rows of their own
+            would be walked by the garbage collector.
     """
 
     first_seq: int
