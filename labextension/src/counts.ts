@@ -63,7 +63,11 @@ export function tallyInRun(run: Run, tasks?: Iterable<number>): Counts {
 export function hasFailed(run: Run | null): boolean {
   if (!run) return false;
   const isPart = run.bystanders.size > 0 && !isOver(run.runState);
-  return (isPart ? tallyInRun(run) : run.counts).some((count, state) => count > 0 && isFailed(state));
+  return hasFailures(isPart ? tallyInRun(run) : run.counts);
+}
+
+export function hasFailures(counts: Counts): boolean {
+  return counts.some((count, state) => count > 0 && isFailed(state));
 }
 
 /**

@@ -1,7 +1,7 @@
 // All that there is to know about one task run, beside the picture.
 
-import { gravest, shownSeconds, toldCounts } from "../counts";
-import { type Counts, isFailed, UNMAPPED } from "../run";
+import { gravest, hasFailures, shownSeconds, toldCounts } from "../counts";
+import { isFailed, UNMAPPED } from "../run";
 import { S } from "../theme/states.generated";
 import type { Action, Detail } from "../wire";
 import { duration, printable, printableLines, stateText } from "../words";
@@ -229,7 +229,8 @@ export class Drawer {
   #failedChild({ task, index }: Chosen): number | null {
     const { run } = this.context.live;
     const children = index === UNMAPPED ? run?.children.get(task) : undefined;
-    if (!run || !children?.width || !hasFailures(run.childCounts.get(task))) return null;
+    const counts = run?.childCounts.get(task);
+    if (!run || !children?.width || !counts || !hasFailures(counts)) return null;
     for (let child = 0; child < children.width; child++)
       if (isFailed(run.state[children.first + child] ?? S.PENDING)) return child;
     return null;
@@ -257,10 +258,6 @@ export class Drawer {
   dispose(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
-}
-
-function hasFailures(counts: Counts | undefined): boolean {
-  return counts?.some((count, state) => count > 0 && isFailed(state)) ?? false;
 }
 
 function sectionsOf(detail: Detail): Section[] {
