@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { S } from "../src/theme/states.generated";
-import { chain, events, type Row, snapshot } from "./fake";
+import { chain, events, type Row, reopened, snapshot } from "./fake";
 import { NAMES, PENDING, page, tell } from "./viewed";
 
 test("screen readers are told of the run as a whole, once", () => {
@@ -60,10 +60,6 @@ test("screen readers are told of a task that fails once others, or it itself, ar
     context.mock.timers.tick(3_000);
     tell(...messages);
   };
-  const reopened = (batch: number, seq: number): unknown => {
-    const one = events(batch, seq, [[0, S.PENDING]]);
-    return { ...one, columns: { ...one.columns, kind: ["reopened"] } };
-  };
   const failing = (task: number): [number, number][] => [
     [task, S.RUNNING],
     [task, S.FAILED],
@@ -73,7 +69,7 @@ test("screen readers are told of a task that fails once others, or it itself, ar
 
   tellLater(events(2, 2, failing(0)));
   heard.push(told());
-  tellLater(reopened(3, 4));
+  tellLater(reopened(events(3, 4, [[0, S.PENDING]])));
   tellLater(events(4, 5, failing(1)));
   heard.push(told());
   tellLater(events(5, 7, failing(0)));

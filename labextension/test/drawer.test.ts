@@ -5,8 +5,8 @@ import { test } from "node:test";
 import { S } from "../src/theme/states.generated";
 import type { ToKernel } from "../src/wire";
 import { all, click, press } from "./dom";
-import { chain, events, type Row, snapshot } from "./fake";
-import { button, channel, NAMES, node, PENDING, page, pane, tab, tell } from "./viewed";
+import { chain, events, ofChild, type Row, settled, snapshot } from "./fake";
+import { button, channel, NAMES, node, PENDING, page, pane, tab, tell, tellMapped } from "./viewed";
 
 test("what the kernel tells of a task is shown, and asked for again when the task has changed", (context) => {
   context.mock.timers.enable({ apis: ["setTimeout", "Date"] });
@@ -54,7 +54,7 @@ test("a press asks the kernel, and its answer is told; what cannot be done tells
   const { view: _, ...sent } = channel.sent.at(-1) as Extract<ToKernel, { type: "action" }>;
   assert.deepEqual(sent, { type: "action", request: 2, action: "run_from", node: 1 });
   tell({ type: "done", request: 2, ok: true, message: "begun" });
-  await new Promise((done) => setImmediate(done));
+  await settled();
   assert.match(page.querySelector(".nbflow-drawer .nbflow-answer")?.textContent ?? "", /begun/);
 
   click(button("Run only this"));
@@ -115,12 +115,12 @@ test("what was asked of a kernel that is gone is told not to be done, and what i
   tell(chain(NAMES), snapshot(PENDING, { run_state: S.SUCCESS }));
   click(node(0));
   tell({ type: "detail", request: 1, node: 0, code: "x = 1" });
-  await new Promise((resolve) => setImmediate(resolve));
+  await settled();
   click(button("Run from here"));
   const asked = page.querySelector(".nbflow-drawer .nbflow-answer")?.textContent;
 
   tell({ type: "bye", reason: "The kernel was restarted." });
-  await new Promise((resolve) => setImmediate(resolve));
+  await settled();
 
   assert.equal(asked, "asked…");
   assert.equal(page.querySelector(".nbflow-drawer .nbflow-answer")?.textContent, "The kernel was restarted.");
@@ -163,7 +163,7 @@ test("what is told anew of a task leaves alone what says the same, and the focus
   const answer = async (logs: string[]): Promise<void> => {
     const request = channel.sent.filter((one) => one.type === "detail").length;
     tell({ type: "detail", request, node: 0, state: S.RUNNING, code: "x = 1", logs });
-    await new Promise((done) => setImmediate(done));
+    await settled();
   };
   const section = (title: string): HTMLElement => page.querySelector(`[data-section="${title}"]`) as HTMLElement;
   click(node(0));
@@ -185,8 +185,7 @@ test("rows of children stay while they change, so that a press is not lost", () 
   click(node(0));
   const before = [...all(page, ".nbflow-children li"), ...all(page, ".nbflow-filter")];
 
-  const event = events(2, 2, [[0, S.RETRYING]]);
-  tell({ ...event, columns: { ...event.columns, index: [1] } });
+  tell(ofChild(1, events(2, 2, [[0, S.RETRYING]])));
   const after = all(page, ".nbflow-children li");
 
   assert.deepEqual(after, before.slice(0, 3));
@@ -218,7 +217,7 @@ test("what is told of a task is not told of another one that has its number in t
   tell(chain(NAMES), snapshot(PENDING));
   click(node(1));
   tell({ type: "detail", request: 1, node: 1, code: "of clean" });
-  await new Promise((resolve) => setImmediate(resolve));
+  await settled();
   const name = (): string | null | undefined => page.querySelector(".nbflow-drawer h3")?.textContent;
   const told = (): string | null | undefined => page.querySelector(".nbflow-sections")?.textContent;
   const seen = [name(), told()];
@@ -232,19 +231,14 @@ test("what is told of a task is not told of another one that has its number in t
 });
 
 test("of a mapped task the drawer tells the gravest state and the error of the first child that failed", async () => {
-  const rows: Row[] = [
-    [0, -1, S.MAPPED, 0],
-    [0, 0, S.SUCCESS, 0, 1],
-    [0, 1, S.FAILED, 0, 1],
-  ];
-  tell(chain(["load"]), snapshot(rows, { width: { 0: 2 } }));
+  tellMapped();
 
   click(node(0));
   tell({ type: "detail", request: 1, node: 0, index: -1, code: "def load(): ..." });
-  await new Promise((resolve) => setImmediate(resolve));
+  await settled();
   assert.deepEqual(channel.sent.at(-1), { type: "detail", request: 2, node: 0, index: 1 });
   tell({ type: "detail", request: 2, node: 0, index: 1, message: "no row", traceback: "ValueError: no row" });
-  await new Promise((resolve) => setImmediate(resolve));
+  await settled();
 
   assert.match(page.querySelector(".nbflow-facts")?.textContent ?? "", /^✗ failed/);
   const error = page.querySelector('[data-section="Error"]')?.textContent ?? "";

@@ -3,27 +3,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { S } from "../src/theme/states.generated";
-import type { EventsMessage } from "../src/wire";
 import { click } from "./dom";
-import { chain, events, type Row, snapshot } from "./fake";
-import { channel, NAMES, node, PENDING, page, tell } from "./viewed";
+import { chain, events, ofChild, reopened, settled, snapshot } from "./fake";
+import { channel, NAMES, node, PENDING, page, tell, tellMapped } from "./viewed";
 
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const error = (): string | null | undefined => page.querySelector('[data-section="Error"]')?.textContent;
 const asked = (): number => channel.sent.filter(({ type }) => type === "detail").length;
 
 async function answer(more: object): Promise<void> {
   tell({ type: "detail", request: asked(), node: 0, code: "x = 1", ...more });
   await settled();
-}
-
-function ofChild(index: number, told: EventsMessage): EventsMessage {
-  return { ...told, columns: { ...told.columns, index: [index] } };
-}
-
-/** What has failed is to be tried again. */
-function reopened(told: EventsMessage): EventsMessage {
-  return { ...told, columns: { ...told.columns, kind: ["reopened"] } };
 }
 
 test("the error of a task that is tried again goes away at once, and what is known now is asked for soon", async (context) => {
@@ -45,12 +34,7 @@ test("the error of a task that is tried again goes away at once, and what is kno
 
 test("the error of a child goes away with the last one that has failed", async (context) => {
   context.mock.timers.enable({ apis: ["Date", "setTimeout"], now: 1_000_000 });
-  const rows: Row[] = [
-    [0, -1, S.MAPPED, 0],
-    [0, 0, S.SUCCESS, 0, 1],
-    [0, 1, S.FAILED, 0, 1],
-  ];
-  tell(chain(["load"]), snapshot(rows, { width: { 0: 2 } }));
+  tellMapped();
   click(node(0));
   await answer({ state: S.MAPPED });
   await answer({ index: 1, state: S.FAILED, message: "row 7", traceback: "ValueError: row 7" });

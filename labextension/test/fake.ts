@@ -9,14 +9,6 @@ const { setTimeout } = globalThis;
 globalThis.setTimeout = ((...how: Parameters<typeof setTimeout>) =>
   setTimeout(...how).unref()) as typeof globalThis.setTimeout;
 
-const LONG_MS = 5_000;
-const begin = globalThis.setTimeout;
-/** What waits for long ends with its test file, instead of keeping that waiting, too. */
-globalThis.setTimeout = ((call: () => void, ms?: number) => {
-  const timer = begin(call, ms);
-  return (ms ?? 0) < LONG_MS ? timer : timer.unref();
-}) as typeof setTimeout;
-
 export class FakeChannel implements Channel {
   readonly sent: ToKernel[] = [];
   #hear: (message: unknown) => void = () => undefined;
@@ -79,6 +71,21 @@ export function events(batch: number, seq: number, changes: readonly (readonly [
       state: changes.map(([, state]) => state),
     },
   };
+}
+
+/** The same events, of one child. */
+export function ofChild(index: number, told: EventsMessage): EventsMessage {
+  return { ...told, columns: { ...told.columns, index: told.columns.seq.map(() => index) } };
+}
+
+/** The same events; what has failed is to be tried again. */
+export function reopened(told: EventsMessage): EventsMessage {
+  return { ...told, columns: { ...told.columns, kind: told.columns.seq.map(() => "reopened") } };
+}
+
+/** What was answered has been taken in. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A flow of tasks one below the other, drawn as views/svg.py does. */

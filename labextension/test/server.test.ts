@@ -4,7 +4,7 @@ import { JSDOM } from "jsdom";
 import { type Ask, type Byway, LiveFlow } from "../src/live";
 import { jupyterServer } from "../src/server";
 import { S } from "../src/theme/states.generated";
-import { chain, events, FakeChannel, type Row, snapshot as told } from "./fake";
+import { chain, events, FakeChannel, type Row, settled, snapshot as told } from "./fake";
 
 const HERE = "https://hub.example.org/user/me/lab";
 const CONFIG = { baseUrl: "/user/me/", token: "secret" };
@@ -120,7 +120,6 @@ const ROWS: readonly Row[] = [
   [0, -1, S.RUNNING, 1],
   [1, -1, S.PENDING],
 ];
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function running(byway: Byway, can: Record<string, boolean>): { live: LiveFlow; channel: FakeChannel } {
   const channel = new FakeChannel();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { S } from "../src/theme/states.generated";
 import { all, click, frame, press } from "./dom";
-import { BEGIN_US, chain, events, type Row, snapshot } from "./fake";
+import { BEGIN_US, chain, events, type Row, settled, snapshot } from "./fake";
 import { button, memory, NAMES, node, PENDING, page, pane, showAgain, tab, tell, view } from "./viewed";
 
 test("before the kernel has answered, that is said and no empty picture shown", () => {
@@ -118,7 +118,7 @@ test("the button says that the run is asked to stop, until it begins to", async 
 
   click(button("Cancel"));
   tell({ type: "done", request: 1, ok: true, message: "The run is being stopped." });
-  await new Promise((resolve) => setImmediate(resolve));
+  await settled();
   frame();
   const asked = button("asked to cancel…").textContent;
   tell(snapshot([[0, -1, S.RUNNING, 0], ...PENDING.slice(1)], { batch: 2, stopping: S.CANCELLED }));
@@ -132,7 +132,7 @@ test("what was answered stands until it has come about, or the run is over", asy
   const answered = async (text: string, request: number): Promise<string> => {
     click(button(text));
     tell({ type: "done", request, ok: true, message: `asked for ${text}` });
-    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
     return page.querySelector(".nbflow-answer:not([hidden])")?.textContent ?? "";
   };
   tell(chain(NAMES, { can: { cancel: true, retry_failed: true } }), snapshot(failed));
@@ -151,7 +151,6 @@ test("what was answered stands until it has come about, or the run is over", asy
 test("a press that nobody answers says so after a while, and the answer is told whenever it comes", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const answer = (): string => page.querySelector(".nbflow-answer:not([hidden])")?.textContent ?? "";
-  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   tell(chain(NAMES, { can: { retry_failed: true } }), snapshot([[0, -1, S.FAILED, 0, 1], ...PENDING.slice(1)]));
 
   click(button("Retry failed"));

@@ -6,7 +6,7 @@ import { S } from "../src/theme/states.generated";
 import { freshMemory, type Memory } from "../src/view/context";
 import { FlowView } from "../src/view/flowview";
 import { all, click, frame, newPage } from "./dom";
-import { FakeChannel, type Row } from "./fake";
+import { chain, FakeChannel, type Row, snapshot } from "./fake";
 
 export let page: HTMLElement;
 export let channel: FakeChannel;
@@ -32,6 +32,16 @@ export function showAgain(): void {
 export function tell(...messages: unknown[]): void {
   channel.tell(...messages);
   frame();
+}
+
+/** A mapped task of two children, of which the second has failed. */
+export function tellMapped(): void {
+  const rows: Row[] = [
+    [0, -1, S.MAPPED, 0],
+    [0, 0, S.SUCCESS, 0, 1],
+    [0, 1, S.FAILED, 0, 1],
+  ];
+  tell(chain(["load"]), snapshot(rows, { width: { 0: 2 } }));
 }
 
 export function node(place: number): Element {

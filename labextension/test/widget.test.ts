@@ -3,7 +3,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import widget from "../src/widget";
 import type { ToKernel } from "../src/wire";
 import { click, frame, newPage } from "./dom";
-import { chain, snapshot } from "./fake";
+import { chain, settled, snapshot } from "./fake";
 
 /** A kernel that several pages look at: what it says, all of them hear. */
 class Kernel {
@@ -54,7 +54,7 @@ test("an answer that another page has asked for is not taken for one's own", asy
   });
 
   kernel.tell({ type: "detail", request: kernel.asked[0]?.request, node: 0, code: "of load" });
-  await new Promise((resolve) => setImmediate(resolve));
+  await settled();
 
   const told = pages.map((page) => page.querySelector(".nbflow-sections")?.textContent);
   assert.deepEqual(told, ["Codeof load", "…"]);
