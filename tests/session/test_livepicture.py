@@ -12,7 +12,11 @@ from notebook_flows.views import picture as picture_module
 from notebook_flows.views.layout import laid_out
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
+
+    from notebook_flows.core.state import State
 
 PATIENCE_S = 20
 
@@ -39,6 +43,22 @@ class Screen(RecordingSink):
         """Whether a picture with all these words comes."""
         with self._changed:
             return self._changed.wait_for(lambda: all(word in self.texts[-1] for word in words), PATIENCE_S)
+
+
+def run_shown_on(screen: Screen, work: Callable[[], None]) -> State:
+    """A run, from its picture's beginning to its end, of a flow with one task, which does this."""
+
+    @task
+    def one() -> None:
+        work()
+
+    with Flow("one") as flow:
+        one()
+    picture = LivePicture(flow, screen)
+    picture.begin()
+    state = flow.run(observers=[picture], history=False)
+    picture.finish(state)
+    return state
 
 
 def test_a_task_that_runs_for_long_is_shown_as_running() -> None:
@@ -68,17 +88,7 @@ def test_a_task_that_runs_for_long_is_shown_as_running() -> None:
 def test_nothing_is_drawn_after_the_end() -> None:
     screen = Screen()
 
-    @task
-    def one() -> int:
-        return 1
-
-    with Flow("one") as flow:
-        one()
-    picture = LivePicture(flow, screen)
-    picture.begin()
-
-    state = flow.run(observers=[picture], history=False)
-    picture.finish(state)
+    run_shown_on(screen, lambda: None)
     drawn = len(screen.texts)
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
@@ -100,19 +110,11 @@ def test_no_run_waits_for_graphviz_and_the_picture_of_its_end_comes_all_the_same
 
     monkeypatch.setattr(picture_module, "laid_out", late)
 
-    @task
-    def one() -> int:
+    def work() -> None:
         assert screen.waits_for("1 running")
         opened.set()
-        return 1
 
-    with Flow("one") as flow:
-        one()
-    picture = LivePicture(flow, screen)
-    picture.begin()
-
-    state = flow.run(observers=[picture], history=False)
-    picture.finish(state)
+    state = run_shown_on(screen, work)
 
     assert state.is_successful()
     assert "1 success" in screen.texts[-1]
