@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 TRIED_AGAIN = "What has failed is tried again, as soon as there is room."
 USE_INTERRUPT = "The kernel is busy with the cell: use Interrupt (■) to stop the run."
-
-
 NOT_LOADED = "The extension is not loaded any more: `%load_ext notebook_flows`."
 
 
