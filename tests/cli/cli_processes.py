@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from select import select
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    import subprocess
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +36,37 @@ class Started(NamedTuple):
         """The exit code, and what was said on stderr."""
         _, said = self.process.communicate(timeout=120)
         return self.process.returncode, said
+
+
+def at_terminal(*words: object, answers: Mapping[bytes, bytes], **environment: str) -> tuple[int, bytes]:
+    """The exit code of a command in a terminal of its own, and all that was written there.
+
+    Args:
+        words: the command, without its first word.
+        answers: what is typed when the last that was written is a question.
+        environment: variables for the process.
+    """
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "notebook_flows", *map(str, words)],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", **environment},
+    )
+    os.close(slave)
+    shown = b""
+    try:
+        while chunk := os.read(master, 65536):
+            shown += chunk
+            for question, answer in answers.items():
+                if shown.endswith(question):
+                    os.write(master, answer)
+    except OSError:  # Linux tells the end of a terminal like this
+        pass
+    os.close(master)
+    return process.wait(20), shown
 
 
 SAYS_READY = """

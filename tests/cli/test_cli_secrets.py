@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from cli_notebooks import printed
-from cli_processes import ROOT
+from cli_processes import at_terminal
 
 from notebook_flows import workspace
 
@@ -72,27 +68,10 @@ def test_a_secret_that_is_not_there_is_told(
 
 def test_a_secret_that_is_required_is_typed_unseen(write_notebook: WriteNotebook) -> None:
     path = write_notebook("secret.ipynb", *SECRETS[:2])
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "notebook_flows", "run", str(path)],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"},
-    )
-    os.close(slave)
-    shown = b""
-    try:
-        while chunk := os.read(master, 65536):
-            shown += chunk
-            if shown.endswith(b"Secret token: "):
-                os.write(master, b"hunter2-typed\n")
-    except OSError:  # Linux tells the end of a terminal like this
-        pass
-    os.close(master)
 
-    assert process.wait(20) == 0
+    code, shown = at_terminal("run", path, answers={b"Secret token: ": b"hunter2-typed\n"})
+
+    assert code == 0
     assert b"hunter2" not in shown
     assert printed(path.with_name("secret-output.ipynb")) == "got ***\n"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from uuid import uuid4
 import nbformat
 import psutil
 import pytest
-from cli_processes import ROOT, SAYS_READY
+from cli_processes import ROOT, SAYS_READY, at_terminal
 from nbformat.v4 import new_code_cell, new_notebook
 
 from notebook_flows import workspace
@@ -346,24 +345,10 @@ def test_a_terminal_is_left_as_it_was(write: Callable[..., Path]) -> None:
         "import time\nfrom notebook_flows import Flow, task\n"
         "with Flow('f') as flow: task(lambda: (print('hello'), time.sleep(1)))()\n",
     )
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "notebook_flows", "run", str(path)],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"},
-    )
-    os.close(slave)
-    shown = b""
-    try:
-        while chunk := os.read(master, 65536):
-            shown += chunk
-    except OSError:  # Linux tells the end of a terminal like this
-        pass
-    os.close(master)
 
-    assert process.wait(20) == 0
+    code, shown = at_terminal("run", path, answers={}, COLUMNS="100")
+
+    assert code == 0
     text = shown.decode()
     assert "hello" in text
     assert "f succeeded after" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
