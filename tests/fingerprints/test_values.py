@@ -86,7 +86,7 @@ def made(name: str, source: str, module: str) -> Any:
 
 def more(value: int) -> More:
     found = More(1, 2)
-    found.more = value  # type: ignore[attr-defined] # as said
+    found.more = value  # type: ignore[attr-defined] # a field that its class does not tell
     return found
 
 
@@ -226,8 +226,8 @@ DIFFERENT: dict[str, list[Callable[[], Any]]] = {
         lambda: make_dataclass("Made", [("a", int, field(default=1, metadata={"unit": "s"}))]),
     ],
     "types of own classes": [
-        lambda: list[local_class(1)],  # type: ignore[misc]
-        lambda: list[local_class(2)],  # type: ignore[misc]
+        lambda: list[local_class(1)],  # type: ignore[misc] # a class made by a call
+        lambda: list[local_class(2)],  # type: ignore[misc] # a class made by a call
         lambda: local_class(1) | None,
         lambda: local_class(2) | None,
     ],
