@@ -63,7 +63,7 @@ class Fingerprints:
         try:
             return self.of_code(task)
         except Unhashable:
-            if not _wants_context(task):
+            if not task._signature.wants_context:
                 raise
         known = self._texts.get(id(task))
         if known is None:
@@ -80,16 +80,12 @@ class Fingerprints:
             return error
         except RecursionError:
             return Unhashable(f"what task {task.name!r} uses is nested too deeply")
-        if _wants_context(task):
+        if task._signature.wants_context:
             return Unhashable(
                 f"task {task.name!r} gets the run's context, which is another one in each run: take what you need of it "
                 "as an argument, for example a Parameter"
             )
         return walk.digest()
-
-
-def _wants_context(task: Task) -> bool:
-    return bool(getattr(task._signature, "wants_context", False))
 
 
 def key_of(code: str, inputs: Mapping[str, str], *, version: str = "", serializer: str = "") -> str:

@@ -293,7 +293,7 @@ class Resumed:
     def _reads(self, node: int) -> list[int]:
         """The tasks whose values a task gets: its arguments; all before it where it, or a trigger of the user's, sees their states."""
         task = self._tasks[node]
-        sees_all = self._is_judged(node) or getattr(task._signature, "wants_context", False)
+        sees_all = self._is_judged(node) or task._signature.wants_context
         return [one.upstream for one in self._run.plan.graph.inputs[node] if sees_all or one.key is not None]
 
     def _ends_of(self, slug: str) -> list[Recorded]:
